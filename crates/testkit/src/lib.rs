@@ -1,0 +1,4 @@
+//! What tests, benchmarks and the project's own commands share: engines in private folders, image
+//! archives, the second kernel.
+
+pub mod archive;

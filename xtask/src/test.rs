@@ -1,0 +1,57 @@
+//! Every test, with all that they need.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::leftovers::Snapshot;
+use crate::{Result, build, images, setup, shell, tidy};
+
+/// Images that the black-box tests load.
+const IMAGES: &[&str] = &["busybox", "debian", "hello-world"];
+
+/// The whole suite: what the README promises of a fresh machine.
+pub(crate) fn run() -> Result {
+    let started = Instant::now();
+    prepare()?;
+    tidy::run()?;
+    let before = Snapshot::take();
+    shell::run(&mut tests(&["--workspace"])?)?;
+    let left = Snapshot::take().added_since(&before);
+    if !left.is_empty() {
+        return Err(format!("the tests left these behind:\n{}", left.join("\n")));
+    }
+    println!("nothing left behind; {} s in all", started.elapsed().as_secs());
+    Ok(())
+}
+
+/// The black-box tests, or those whose names contain one of the words given.
+pub(crate) fn e2e(args: &[String]) -> Result {
+    prepare()?;
+    let filters = args.iter().filter(|a| *a != "--").map(String::as_str);
+    let mut words = vec!["-p", "e2e"];
+    words.extend(filters);
+    shell::run(&mut tests(&words)?)
+}
+
+fn prepare() -> Result {
+    setup::packages(&[setup::BUILD, setup::IMAGES, setup::TESTS])?;
+    images::make(IMAGES)?;
+    shell::run(shell::cargo().args(["build", "--workspace", "--bins"]))
+}
+
+/// nextest where it is installed: a process per test, and a limit of time for each.
+fn tests(args: &[&str]) -> Result<Command> {
+    let mut command = shell::cargo();
+    if shell::has("cargo-nextest") {
+        command.args(["nextest", "run", "--no-fail-fast"]);
+    } else {
+        command.arg("test");
+    }
+    command.args(args).env("GANTRY_BIN", binaries()?).env("GANTRY_IMAGES", images::cache());
+    Ok(command)
+}
+
+fn binaries() -> Result<PathBuf> {
+    build::target_dir("debug")
+}
