@@ -1,1 +1,7 @@
-//! Black-box tests of the built binaries, one module per noun.
+//! Black-box tests of the built binaries, one module per noun. Each test has an engine of its own in
+//! private folders and leaves nothing behind (testkit::engine checks).
+
+mod container;
+mod engine;
+mod image;
+mod system;

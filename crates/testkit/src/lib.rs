@@ -2,3 +2,4 @@
 //! archives, the second kernel.
 
 pub mod archive;
+pub mod engine;

@@ -1,0 +1,139 @@
+//! The engine and the monitors are killed; what was acknowledged is still there, and nothing is told twice.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use testkit::engine::Engine;
+
+const CONTAINERS: usize = 20;
+const KILLS: usize = 10;
+const LINES: usize = 400;
+
+/// Every fourth container ends by itself meanwhile, with its number as exit code.
+fn script(n: usize) -> String {
+    if n.is_multiple_of(4) {
+        format!(
+            "i=0; while [ $i -lt {LINES} ]; do echo $i; i=$((i+1)); usleep 5000; done; exit {n}"
+        )
+    } else {
+        "i=0; while :; do echo $i; i=$((i+1)); usleep 5000; done".to_owned()
+    }
+}
+
+#[track_caller]
+fn numbered_without_gap_or_double(log: &str) -> usize {
+    for (expected, line) in log.lines().enumerate() {
+        assert_eq!(line, expected.to_string());
+    }
+    log.lines().count()
+}
+
+#[test]
+fn twenty_containers_outlive_ten_killed_engines() {
+    let mut engine = Engine::with_busybox();
+    for n in 0..CONTAINERS {
+        let name = format!("c{n}");
+        engine.gantry(&["run", "-d", "--name", &name, "busybox", "sh", "-c", &script(n)]).ok();
+    }
+    for kill in 0..KILLS {
+        // Not the same moment each time: from within start-up to well into serving.
+        std::thread::sleep(Duration::from_millis(37 * (kill as u64 * 7 % 10)));
+        engine.kill();
+        engine.launch();
+    }
+    for n in (0..CONTAINERS).step_by(4) {
+        let name = format!("c{n}");
+        assert_eq!(engine.gantry(&["wait", &name]).ok(), n.to_string());
+        let log = engine.gantry(&["logs", &name]).ok();
+        assert_eq!(numbered_without_gap_or_double(&log), LINES, "{name}");
+        let filter = format!("container={name}");
+        let args = [
+            "events",
+            "--since",
+            "1h",
+            "--until",
+            "0s",
+            "--filter",
+            "event=die",
+            "--filter",
+            &filter,
+        ];
+        assert_eq!(engine.gantry(&args).ok().lines().count(), 1, "{name} dies once");
+    }
+    let running = engine.gantry(&["ps", "-q"]).ok();
+    assert_eq!(running.lines().count(), CONTAINERS - CONTAINERS.div_ceil(4));
+    for id in running.lines() {
+        engine.gantry(&["kill", id]).ok();
+        numbered_without_gap_or_double(&engine.gantry(&["logs", id]).ok());
+    }
+}
+
+#[test]
+fn an_attached_session_goes_on() {
+    let mut engine = Engine::with_busybox();
+    let mut session = engine.command(&["run", "-i", "--name", "box", "busybox", "cat"]);
+    let mut session = session.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    engine.wait_until("it runs", |engine| {
+        engine.gantry(&["inspect", "-f", "{{.State.Running}}", "box"]).stdout == "true\n"
+    });
+    engine.kill();
+    use std::io::Write;
+    session.stdin.as_mut().unwrap().write_all(b"still here\n").unwrap();
+    let mut echoed = [0; 11];
+    session.stdout.as_mut().unwrap().read_exact(&mut echoed).unwrap();
+    assert_eq!(&echoed, b"still here\n");
+    engine.launch();
+    session.stdin.as_mut().unwrap().write_all(b"and now\n").unwrap();
+    let mut echoed = [0; 8];
+    session.stdout.as_mut().unwrap().read_exact(&mut echoed).unwrap();
+    assert_eq!(&echoed, b"and now\n");
+    engine.gantry(&["kill", "box"]).ok();
+    session.wait().unwrap();
+}
+
+#[test]
+fn a_dead_monitor_is_recorded_with_its_reason() {
+    let mut engine = Engine::with_busybox();
+    let id = engine.gantry(&["run", "-d", "--name", "box", "busybox", "sleep", "300"]).ok();
+    let pids = std::fs::read(engine.exec_root().join("c").join(&id).join("monitor.pid")).unwrap();
+    let pids: serde_json::Value = serde_json::from_slice(&pids).unwrap();
+    let pid = i32::try_from(pids["pid"].as_i64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    engine.wait_until("its container is dead", |engine| {
+        engine.gantry(&["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "box"]).ok()
+            == "exited 255"
+    });
+    let reason = engine.gantry(&["inspect", "-f", "{{.State.Error}}", "box"]).ok();
+    assert!(reason.contains("monitor"), "{reason}");
+}
+
+#[test]
+fn restart_policies_apply_to_what_ended_while_no_engine_ran() {
+    let mut engine = Engine::with_busybox();
+    engine
+        .gantry(&[
+            "run",
+            "-d",
+            "--name",
+            "always",
+            "--restart",
+            "always",
+            "busybox",
+            "sleep",
+            "0.5",
+        ])
+        .ok();
+    engine.gantry(&["run", "-d", "--name", "never", "busybox", "sleep", "0.5"]).ok();
+    engine.kill();
+    std::thread::sleep(Duration::from_secs(1));
+    engine.launch();
+    engine.wait_until("it was started again", |engine| {
+        engine.gantry(&["inspect", "-f", "{{.RestartCount}}", "always"]).ok() != "0"
+    });
+    assert_eq!(
+        engine.gantry(&["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "never"]).ok(),
+        "exited 0"
+    );
+}

@@ -1,0 +1,23 @@
+//! An engine's folders are its own.
+
+use std::os::unix::fs::PermissionsExt;
+
+use testkit::engine::{Engine, finish};
+
+#[test]
+fn a_second_engine_on_the_same_roots_is_refused() {
+    let engine = Engine::start();
+    let refused = finish(&mut engine.daemon_command());
+    assert_ne!(refused.code, 0);
+    assert!(refused.stderr.contains("already") || refused.stderr.contains("in use"), "{refused:?}");
+    engine.gantry(&["ps"]).ok();
+}
+
+#[test]
+fn cve_2021_41091_state_directories_are_closed_to_others() {
+    let engine = Engine::start();
+    for dir in [engine.data_root(), engine.exec_root()] {
+        let mode = std::fs::metadata(&dir).unwrap().permissions().mode() & 0o777;
+        assert!(mode & 0o066 == 0, "{} is {mode:o}", dir.display());
+    }
+}

@@ -1,0 +1,4 @@
+mod commit;
+mod hostile;
+mod load;
+mod rm;
