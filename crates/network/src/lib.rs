@@ -1,0 +1,64 @@
+//! Networks of containers: the default bridge, private namespaces without one, and the host's firewall.
+//!
+//! Everything is done by netlink messages in batches; no `ip`, `iptables` or `nft` is ever run. An engine owns
+//! one link group, one bridge and one nftables table, all named after its data root (see [`Identity`]), so that
+//! several engines live side by side on one host.
+//!
+//! Calls block for about a millisecond, from any thread. What is slow (deleting links, making the next spare
+//! namespace) is done behind the reply by one thread of the network's own; [`Network::settle`] waits for it.
+
+pub mod files;
+mod identity;
+mod mac;
+mod options;
+mod subnet;
+
+pub use identity::Identity;
+pub use mac::{InvalidMac, MacAddress};
+pub use options::{AddressPool, BridgeAddress, InvalidPool, Options};
+pub use subnet::{InvalidSubnet, Subnet};
+
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+
+use serde::{Deserialize, Serialize};
+
+/// What a container wants from the network.
+#[derive(Clone, Debug)]
+pub struct Endpoint<'a> {
+    /// The container's ID; one container has at most one endpoint here.
+    pub container: &'a str,
+    pub attachment: Attachment,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attachment {
+    /// `--network none`: a namespace of its own with nothing but loopback.
+    None,
+    /// The default bridge. Address and MAC are chosen unless given.
+    Bridge { ip: Option<Ipv4Addr>, mac: Option<MacAddress> },
+}
+
+/// A container's place in the network: its namespace, to be handed to the monitor, and its interface if any.
+#[derive(Debug)]
+pub struct Joined {
+    pub netns: OwnedFd,
+    pub interface: Option<Interface>,
+}
+
+/// The interface a container has. The engine keeps it in the container's record for `inspect` and for
+/// [`Network::recover`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// 64 hex digits, the same for every container of the network.
+    pub network_id: String,
+    /// 64 hex digits, new with each join.
+    pub endpoint_id: String,
+    /// The host's end of the veth pair.
+    pub host_link: String,
+    pub ip: Ipv4Addr,
+    pub prefix_len: u8,
+    pub gateway: Ipv4Addr,
+    pub mac: MacAddress,
+    pub mtu: u32,
+}

@@ -1,0 +1,13 @@
+//! The text of the files that tell a container who and where it is. Pure: the engine writes them, in place,
+//! because they are bind-mounted.
+
+mod hosts;
+mod resolv_conf;
+
+pub use hosts::{HostEntry, hosts};
+pub use resolv_conf::{DnsOptions, FALLBACK_NAMESERVERS, Resolver, host_resolv_conf, resolv_conf};
+
+/// /etc/hostname.
+pub fn hostname(name: &str) -> String {
+    format!("{name}\n")
+}

@@ -1,0 +1,77 @@
+//! /etc/hosts.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+/// One `--add-host`, or the container itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEntry {
+    pub ip: IpAddr,
+    pub names: String,
+}
+
+impl HostEntry {
+    /// The container's own line: a full name brings its first label along.
+    pub fn of_container(ip: IpAddr, hostname: &str, domain: &str) -> Self {
+        let full =
+            if domain.is_empty() { hostname.to_owned() } else { format!("{hostname}.{domain}") };
+        let names = match full.split_once('.') {
+            Some((label, _)) => format!("{full} {label}"),
+            None => full,
+        };
+        Self { ip, names }
+    }
+}
+
+const LOOPBACK: &str = "\
+127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+";
+
+/// Docker's file: loopback, then `--add-host` in the order given, then the container itself where it has an address.
+pub fn hosts(extra: &[HostEntry], own: Option<&HostEntry>) -> String {
+    let mut text = LOOPBACK.to_owned();
+    for entry in extra.iter().chain(own) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}\t{}", entry.ip, entry.names);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn own_address_comes_last() {
+        let extra = [HostEntry { ip: ip("1.2.3.4"), names: "a".into() }];
+        let own = HostEntry::of_container(ip("172.17.0.3"), "61bd9ad16982", "");
+        let text = hosts(&extra, Some(&own));
+        assert!(
+            text.starts_with("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
+        );
+        assert!(text.ends_with("1.2.3.4\ta\n172.17.0.3\t61bd9ad16982\n"), "{text}");
+    }
+
+    #[test]
+    fn without_a_network_there_is_only_loopback() {
+        assert_eq!(hosts(&[], None), LOOPBACK);
+    }
+
+    #[test]
+    fn a_full_name_brings_its_first_label() {
+        let names =
+            |hostname, domain| HostEntry::of_container(ip("10.0.0.2"), hostname, domain).names;
+        assert_eq!(names("web.example.com", ""), "web.example.com web");
+        assert_eq!(names("web", "example.com"), "web.example.com web");
+        assert_eq!(names("web", ""), "web");
+    }
+}
