@@ -2,6 +2,7 @@
 //! private folders and leaves nothing behind (testkit::engine checks).
 
 mod container;
+mod differential;
 mod engine;
 mod image;
 mod system;

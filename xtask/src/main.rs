@@ -20,7 +20,7 @@ const USAGE: &str = "\
 Usage: cargo xtask <command>
 
   test     install what the tests need, build, run every test, look for leftovers
-  e2e      the black-box tests alone [-- FILTER]
+  e2e      the black-box tests alone [--against docker] [-- FILTER]
   verify   read only: rustfmt, clippy, tidy
   fix      write: rustfmt, clippy --fix
   tidy     the layer rule, the map against the folders, noun/verb paths

@@ -25,13 +25,50 @@ pub(crate) fn run() -> Result {
     Ok(())
 }
 
-/// The black-box tests, or those whose names contain one of the words given.
+/// The black-box tests, or those whose names contain one of the words given. `--against docker` runs the
+/// differential ones, which need a real Docker beside us.
 pub(crate) fn e2e(args: &[String]) -> Result {
-    prepare()?;
-    let filters = args.iter().filter(|a| *a != "--").map(String::as_str);
     let mut words = vec!["-p", "e2e"];
-    words.extend(filters);
-    shell::run(&mut tests(&words)?)
+    let mut peers = None;
+    let mut args = args.iter().map(String::as_str);
+    while let Some(word) = args.next() {
+        match word {
+            "--" => {}
+            "--against" => match args.next() {
+                Some("docker") => peers = Some(peers_at_hand()),
+                other => {
+                    return Err(format!(
+                        "--against takes docker, not {}",
+                        other.unwrap_or("nothing")
+                    ));
+                }
+            },
+            filter => words.push(filter),
+        }
+    }
+    match peers {
+        None => {}
+        Some(None) => {
+            println!(
+                "skipped: no Docker at hand to compare with (GANTRY_PEERS names the program that runs one)"
+            );
+            return Ok(());
+        }
+        Some(Some(_)) => words.extend(["differential", "--no-capture"]),
+    }
+    prepare()?;
+    let mut tests = tests(&words)?;
+    if let Some(Some(program)) = peers {
+        tests.env("GANTRY_AGAINST", "docker").env("GANTRY_PEERS", program);
+    }
+    shell::run(&mut tests)
+}
+
+/// The program that starts a real Docker in namespaces of its own.
+fn peers_at_hand() -> Option<PathBuf> {
+    let beside = || Some(shell::workspace().parent()?.join("shared/tools/peers"));
+    let program = std::env::var_os("GANTRY_PEERS").map(PathBuf::from).or_else(beside)?;
+    program.is_file().then_some(program)
 }
 
 fn prepare() -> Result {
