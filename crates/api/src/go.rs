@@ -1,0 +1,80 @@
+//! How Go's encoding/json treats zero values, in serde's terms.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Declares wire structs: Docker's PascalCase names, every field optional on the way in, and `null`
+/// read as the zero value (docker-py sends `null` for most of what it was not given).
+macro_rules! wire {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident { $( $(#[$field_meta:meta])* pub $field:ident : $type:ty, )* }
+    )*) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        pub struct $name {
+            $(
+                #[serde(default, deserialize_with = "crate::go::nullable")]
+                $(#[$field_meta])*
+                pub $field: $type,
+            )*
+        }
+    )* };
+}
+pub(crate) use wire;
+
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Go's `omitempty` for numbers, booleans, strings, slices and maps.
+pub(crate) fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// `omitempty` of a slice or map that is otherwise nullable: nil and empty are both left out.
+pub(crate) fn none_or_empty<T: Default + PartialEq>(value: &Option<T>) -> bool {
+    value.as_ref().is_none_or(|value| *value == T::default())
+}
+
+/// Go's `struct{}`: the value of maps used as sets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Empty {}
+
+/// A list of words that old clients may send as one string.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct StrSlice(pub Vec<String>);
+
+impl std::ops::Deref for StrSlice {
+    type Target = Vec<String>;
+
+    fn deref(&self) -> &Vec<String> {
+        &self.0
+    }
+}
+
+impl From<Vec<String>> for StrSlice {
+    fn from(words: Vec<String>) -> Self {
+        Self(words)
+    }
+}
+
+impl<'de> Deserialize<'de> for StrSlice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Words(Vec<String>),
+            Word(String),
+        }
+        Ok(match Form::deserialize(deserializer)? {
+            Form::Words(words) => Self(words),
+            Form::Word(word) => Self(vec![word]),
+        })
+    }
+}

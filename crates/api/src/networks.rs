@@ -1,0 +1,71 @@
+//! Networks as containers see them: endpoints and port bindings.
+
+use std::collections::BTreeMap;
+
+use crate::go::{is_empty, wire};
+
+wire! {
+    /// What `create` says about networks.
+    pub struct NetworkingConfig {
+        pub endpoints_config: Option<BTreeMap<String, EndpointSettings>>,
+    }
+
+    /// A container's attachment to one network: what was asked for and what came of it.
+    pub struct EndpointSettings {
+        #[serde(rename = "IPAMConfig")]
+        pub ipam_config: Option<EndpointIpamConfig>,
+        pub links: Option<Vec<String>>,
+        pub aliases: Option<Vec<String>>,
+        pub mac_address: String,
+        #[serde(rename = "NetworkID")]
+        pub network_id: String,
+        #[serde(rename = "EndpointID")]
+        pub endpoint_id: String,
+        pub gateway: String,
+        #[serde(rename = "IPAddress")]
+        pub ip_address: String,
+        #[serde(rename = "IPPrefixLen")]
+        pub ip_prefix_len: i64,
+        #[serde(rename = "IPv6Gateway")]
+        pub ipv6_gateway: String,
+        #[serde(rename = "GlobalIPv6Address")]
+        pub global_ipv6_address: String,
+        #[serde(rename = "GlobalIPv6PrefixLen")]
+        pub global_ipv6_prefix_len: i64,
+        pub driver_opts: Option<BTreeMap<String, String>>,
+        #[serde(rename = "GwPriority", skip_serializing_if = "is_empty")]
+        pub gw_priority: i64,
+        #[serde(rename = "DNSNames")]
+        pub dns_names: Option<Vec<String>>,
+    }
+
+    /// Addresses asked for.
+    pub struct EndpointIpamConfig {
+        #[serde(rename = "IPv4Address", skip_serializing_if = "is_empty")]
+        pub ipv4_address: String,
+        #[serde(rename = "IPv6Address", skip_serializing_if = "is_empty")]
+        pub ipv6_address: String,
+        #[serde(rename = "LinkLocalIPs", skip_serializing_if = "is_empty")]
+        pub link_local_ips: Vec<String>,
+    }
+
+    /// One host address and port that a container's port is published on.
+    pub struct PortBinding {
+        #[serde(rename = "HostIp")]
+        pub host_ip: String,
+        pub host_port: String,
+    }
+}
+
+/// `"80/tcp"` to the places where it is published; `null` for a port that is only exposed.
+pub type PortMap = BTreeMap<String, Option<Vec<PortBinding>>>;
+
+impl EndpointSettings {
+    /// Before API 1.45 a container's short id was one of its aliases on user-defined networks.
+    pub(crate) fn add_legacy_alias(&mut self, short_id: &str) {
+        let Some(aliases) = &mut self.aliases else { return };
+        if !aliases.iter().any(|alias| alias == short_id) {
+            aliases.push(short_id.to_owned());
+        }
+    }
+}

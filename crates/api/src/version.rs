@@ -1,0 +1,159 @@
+//! API versions (`/v1.45/...`) and what changes with them.
+//!
+//! The engine builds each answer in its newest form; a conversion here gives it the shape that an
+//! older client expects. Nothing else in the project compares versions.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{containers, events, images};
+
+/// `1.45`. Ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    pub major: u16,
+    pub minor: u16,
+}
+
+impl Version {
+    /// The oldest version the engine speaks.
+    pub const MIN: Self = Self::v1(24);
+    /// The newest version the engine speaks.
+    pub const MAX: Self = Self::v1(54);
+
+    #[must_use]
+    pub const fn v1(minor: u16) -> Self {
+        Self { major: 1, minor }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// Not of the form `1.45`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseVersionError(pub String);
+
+impl fmt::Display for ParseVersionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invalid API version: {:?}", self.0)
+    }
+}
+
+impl std::error::Error for ParseVersionError {}
+
+impl FromStr for Version {
+    type Err = ParseVersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let malformed = || ParseVersionError(text.to_owned());
+        let (major, minor) = text.split_once('.').ok_or_else(malformed)?;
+        let number = |digits: &str| -> Result<u16, ParseVersionError> {
+            let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+            if plain { digits.parse().map_err(|_| malformed()) } else { Err(malformed()) }
+        };
+        Ok(Self { major: number(major)?, minor: number(minor)? })
+    }
+}
+
+/// An answer whose shape depends on the client's version.
+pub trait ForVersion {
+    /// Turns the newest shape into the one that `version` had.
+    fn for_version(&mut self, version: Version);
+}
+
+impl ForVersion for containers::Inspect {
+    fn for_version(&mut self, version: Version) {
+        if version < Version::v1(45) {
+            let short = self.id.chars().take(12).collect::<String>();
+            for endpoint in self.network_settings.networks.iter_mut().flat_map(|n| n.values_mut()) {
+                endpoint.add_legacy_alias(&short);
+            }
+        }
+        if version < Version::v1(48) {
+            self.image_manifest_descriptor = None;
+        }
+        if version >= Version::v1(52) {
+            self.network_settings.legacy = None;
+            self.network_settings.bridge = None;
+        }
+    }
+}
+
+impl ForVersion for containers::Summary {
+    fn for_version(&mut self, version: Version) {
+        if version < Version::v1(52) {
+            self.health = None;
+        }
+        if version < Version::v1(48) {
+            self.image_manifest_descriptor = None;
+        }
+        if version < Version::v1(46) {
+            self.host_config.annotations = None;
+        }
+    }
+}
+
+impl ForVersion for images::Summary {
+    fn for_version(&mut self, version: Version) {
+        if version < Version::v1(44) {
+            self.virtual_size = Some(self.size);
+        }
+        if version < Version::v1(48) {
+            self.descriptor = None;
+        }
+        if version < Version::v1(47) {
+            self.manifests = None;
+        }
+    }
+}
+
+impl ForVersion for images::Inspect {
+    fn for_version(&mut self, version: Version) {
+        if version < Version::v1(44) {
+            self.virtual_size = Some(self.size);
+        }
+        if version < Version::v1(45) {
+            self.container.get_or_insert_default();
+            self.container_config.get_or_insert_default();
+        }
+        if version < Version::v1(48) {
+            self.descriptor = None;
+        }
+        if version >= Version::v1(52) {
+            self.docker_version = None;
+            self.parent = self.parent.take().filter(|parent| !parent.is_empty());
+        }
+    }
+}
+
+impl ForVersion for events::Message {
+    fn for_version(&mut self, version: Version) {
+        if version >= Version::v1(52) {
+            self.legacy = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_ordered_by_number_not_by_text() {
+        let parse = |text: &str| text.parse::<Version>().unwrap();
+        assert!(parse("1.9") < parse("1.24"));
+        assert!(parse("1.54") < parse("2.0"));
+        assert_eq!(parse("1.45").to_string(), "1.45");
+    }
+
+    #[test]
+    fn malformed_versions_are_refused() {
+        for text in ["", "1", "1.", ".1", "1.2.3", "v1.45", "1.+4", "1.99999999", "a.b"] {
+            assert!(text.parse::<Version>().is_err(), "{text:?}");
+        }
+    }
+}
