@@ -86,7 +86,7 @@ impl FromStr for Subnet {
 }
 
 /// An address with the size of its subnet, `172.17.0.1/16`, as --bip takes it.
-pub fn parse_cidr(text: &str) -> Result<(Ipv4Addr, u8), InvalidSubnet> {
+pub(crate) fn parse_cidr(text: &str) -> Result<(Ipv4Addr, u8), InvalidSubnet> {
     let invalid = || InvalidSubnet(text.to_owned());
     let (ip, prefix_len) = text.split_once('/').ok_or_else(invalid)?;
     let ip = ip.parse().map_err(|_| invalid())?;
