@@ -5,4 +5,5 @@ mod container;
 mod differential;
 mod engine;
 mod image;
+mod runtime;
 mod system;

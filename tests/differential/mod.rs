@@ -1,15 +1,14 @@
 //! The same command lines against a real Docker and against this engine: what people see must be the same, ids, times
 //! and addresses apart. Three ways are compared: Docker's CLI on dockerd, Docker's CLI on gantryd, gantry on gantryd.
 //!
-//! Runs where `GANTRY_AGAINST=docker` and `GANTRY_PEERS` (the program that holds Docker) are set, as
-//! `cargo xtask e2e --against docker` does.
+//! Runs where a real Docker is at hand: `cargo xtask e2e --against docker`.
 
 mod normalise;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use testkit::engine::{Engine, Output, binary, finish, image_archive};
+use testkit::engine::{Engine, Output, finish};
+use testkit::peers::Peers;
 
 use normalise::normalise;
 
@@ -32,15 +31,21 @@ scripts!(run lifecycle exec logs images system errors);
 
 #[test]
 fn command_lines_behave_as_with_docker() {
-    let Some(peers) = Peers::at_hand() else {
-        println!("skipped: no Docker to compare with (cargo xtask e2e --against docker)");
-        return;
+    let Some(mut peers) = Peers::at_hand("the same command lines on Docker") else { return };
+    let socket = format!("/sock/gantry-{}.sock", std::process::id());
+    let engine =
+        Engine::start_with(&["-H", &format!("unix://{}", peers.outside(&socket).display())]);
+    let (gantry, host) = (peers.bring("gantry"), format!("unix://{socket}"));
+    let way = |name, client: &str, host: &str| Way {
+        name,
+        peers: &peers,
+        client: client.to_owned(),
+        host: host.to_owned(),
     };
-    let engine = Engine::start_with(&["-H", &peers.outside_host()]);
     let ways = [
-        Way::docker_on_docker(&peers),
-        Way::docker_on_gantryd(&peers),
-        Way::gantry_on_gantryd(&peers),
+        way("docker on dockerd", "/usr/bin/docker", "unix:///run/docker.sock"),
+        way("docker on gantryd", "/usr/bin/docker", &host),
+        way("gantry on gantryd", &gantry, &host),
     ];
     for image in ["busybox", "debian", "hello-world"] {
         engine.load(image);
@@ -92,30 +97,7 @@ struct Way<'a> {
     host: String,
 }
 
-impl<'a> Way<'a> {
-    fn docker_on_docker(peers: &'a Peers) -> Self {
-        Self {
-            name: "docker on dockerd",
-            peers,
-            client: "/usr/bin/docker".into(),
-            host: "unix:///run/docker.sock".into(),
-        }
-    }
-
-    fn docker_on_gantryd(peers: &'a Peers) -> Self {
-        Self {
-            name: "docker on gantryd",
-            peers,
-            client: "/usr/bin/docker".into(),
-            host: peers.inside_host(),
-        }
-    }
-
-    fn gantry_on_gantryd(peers: &'a Peers) -> Self {
-        let client = peers.bring("gantry");
-        Self { name: "gantry on gantryd", peers, client, host: peers.inside_host() }
-    }
-
+impl Way<'_> {
     fn play(&self, script: &Script) -> Vec<Played> {
         let lines = script.text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let played =
@@ -140,69 +122,5 @@ impl<'a> Way<'a> {
             &script,
         ]);
         finish(command.stdin(Stdio::null()))
-    }
-}
-
-/// The root in which a real Docker runs.
-struct Peers {
-    program: PathBuf,
-    root: PathBuf,
-}
-
-impl Peers {
-    fn at_hand() -> Option<Self> {
-        if std::env::var("GANTRY_AGAINST").ok()? != "docker" {
-            return None;
-        }
-        let program = PathBuf::from(std::env::var_os("GANTRY_PEERS")?);
-        finish(Command::new(&program).arg("up")).ok();
-        let host = finish(Command::new(&program).arg("host")).ok();
-        let root = host.strip_prefix("unix://")?.strip_suffix("/sock/docker.sock")?;
-        Some(Self { root: root.into(), program })
-    }
-
-    fn inside(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg("exec");
-        command
-    }
-
-    /// The socket that the engine under test serves in there, by its path inside.
-    fn inside_host(&self) -> String {
-        format!("unix:///sock/gantry-{}.sock", std::process::id())
-    }
-
-    fn outside_host(&self) -> String {
-        format!("unix://{}/sock/gantry-{}.sock", self.root.display(), std::process::id())
-    }
-
-    /// Copies one of our binaries in and returns its path there.
-    fn bring(&self, name: &str) -> String {
-        let place = format!("/usr/local/bin/{name}-{}", std::process::id());
-        std::fs::copy(binary(name), self.outside(&place))
-            .expect("the root of the peers is writable");
-        place
-    }
-
-    fn load(&self, image: &str) {
-        let archive = std::fs::File::open(image_archive(image)).expect("the archive was made");
-        let mut command = self.inside();
-        finish(command.args(["docker", "load", "-q"]).stdin(archive)).ok();
-    }
-
-    fn outside(&self, path: &str) -> PathBuf {
-        self.root.join(Path::new(path).strip_prefix("/").expect("an absolute path"))
-    }
-}
-
-impl Drop for Peers {
-    fn drop(&mut self) {
-        // Only what this process brought; gone already is as good.
-        let _ = std::fs::remove_file(
-            self.outside(&format!("/usr/local/bin/gantry-{}", std::process::id())),
-        );
-        let _ = std::fs::remove_file(
-            self.outside(&format!("/sock/gantry-{}.sock", std::process::id())),
-        );
     }
 }

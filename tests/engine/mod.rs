@@ -1,2 +1,3 @@
+mod binaries;
 mod crash;
 mod roots;

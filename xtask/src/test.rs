@@ -54,12 +54,12 @@ pub(crate) fn e2e(args: &[String]) -> Result {
             );
             return Ok(());
         }
-        Some(Some(_)) => words.extend(["differential", "--no-capture"]),
+        Some(Some(_)) => words.extend(["differential", "podman", "containerd"]),
     }
     prepare()?;
     let mut tests = tests(&words)?;
     if let Some(Some(program)) = peers {
-        tests.env("GANTRY_AGAINST", "docker").env("GANTRY_PEERS", program);
+        tests.env("GANTRY_PEERS", program);
     }
     shell::run(&mut tests)
 }

@@ -3,3 +3,4 @@
 
 pub mod archive;
 pub mod engine;
+pub mod peers;
