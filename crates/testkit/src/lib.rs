@@ -4,3 +4,6 @@
 pub mod archive;
 pub mod engine;
 pub mod peers;
+mod skip;
+
+pub use skip::skip;
