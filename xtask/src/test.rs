@@ -16,7 +16,9 @@ pub(crate) fn run() -> Result {
     prepare()?;
     tidy::run()?;
     let before = Snapshot::take();
-    shell::run(&mut tests(&["--workspace"])?)?;
+    let result = shell::run(&mut tests(&["--workspace"])?);
+    print_skipped();
+    result?;
     let left = Snapshot::take().added_since(&before);
     if !left.is_empty() {
         return Err(format!("the tests left these behind:\n{}", left.join("\n")));
@@ -61,7 +63,9 @@ pub(crate) fn e2e(args: &[String]) -> Result {
     if let Some(Some(program)) = peers {
         tests.env("GANTRY_PEERS", program);
     }
-    shell::run(&mut tests)
+    let result = shell::run(&mut tests);
+    print_skipped();
+    result
 }
 
 /// The program that starts a real Docker in namespaces of its own.
@@ -71,7 +75,27 @@ fn peers_at_hand() -> Option<PathBuf> {
     program.is_file().then_some(program)
 }
 
+/// Where tests leave word that they were skipped (testkit::skip).
+fn skipped_list() -> PathBuf {
+    shell::workspace().join("target/skipped")
+}
+
+fn print_skipped() {
+    let list = std::fs::read_to_string(skipped_list()).unwrap_or_default();
+    let mut lines: Vec<&str> = list.lines().collect();
+    lines.sort();
+    lines.dedup();
+    for line in lines {
+        println!("skipped: {line}");
+    }
+}
+
 fn prepare() -> Result {
+    if let Err(e) = std::fs::remove_file(skipped_list())
+        && e.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(format!("{}: {e}", skipped_list().display()));
+    }
     setup::packages(&[setup::BUILD, setup::IMAGES, setup::TESTS])?;
     images::make(IMAGES)?;
     shell::run(shell::cargo().args(["build", "--workspace", "--bins"]))
@@ -86,6 +110,7 @@ fn tests(args: &[&str]) -> Result<Command> {
         command.arg("test");
     }
     command.args(args).env("GANTRY_BIN", binaries()?).env("GANTRY_IMAGES", images::cache());
+    command.env("GANTRY_SKIPPED", skipped_list());
     Ok(command)
 }
 

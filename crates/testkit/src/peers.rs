@@ -19,8 +19,9 @@ impl Peers {
     /// Starts them if need be. `None`, and a line that says so, where they are not at hand.
     pub fn at_hand(test: &str) -> Option<Self> {
         let Some(program) = std::env::var_os("GANTRY_PEERS").map(PathBuf::from) else {
-            println!(
-                "skipped: {test}: no real Docker at hand (GANTRY_PEERS names the program that runs one)"
+            crate::skip(
+                test,
+                "no real Docker at hand; GANTRY_PEERS names the program that runs one",
             );
             return None;
         };
