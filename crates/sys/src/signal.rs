@@ -1,0 +1,94 @@
+//! Signals: names, sending without a race on the pid, and a clean slate before an exec.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use crate::check;
+
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+];
+const REALTIME_MIN: i32 = 34;
+const REALTIME_MAX: i32 = 64;
+
+/// Reads `9`, `KILL`, `SIGKILL`, `RTMIN+3` or `SIGRTMAX-1`, in either case.
+pub fn parse(text: &str) -> Option<i32> {
+    if let Ok(number) = text.parse() {
+        return (1..=REALTIME_MAX).contains(&number).then_some(number);
+    }
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    if let Some(index) = NAMES.iter().position(|known| *known == name) {
+        return Some(index as i32 + 1);
+    }
+    match name {
+        "IOT" => Some(libc::SIGABRT),
+        "CLD" => Some(libc::SIGCHLD),
+        "POLL" => Some(libc::SIGIO),
+        "UNUSED" => Some(libc::SIGSYS),
+        _ => parse_realtime(name),
+    }
+}
+
+fn parse_realtime(name: &str) -> Option<i32> {
+    let (base, offset) = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
+        (Some(rest), _) => {
+            (REALTIME_MIN, rest.strip_prefix('+').or(rest.is_empty().then_some("0"))?)
+        }
+        (_, Some(rest)) => {
+            let offset = rest.strip_prefix('-').or(rest.is_empty().then_some("0"))?;
+            let signal = REALTIME_MAX.checked_sub(offset.parse().ok()?)?;
+            return (REALTIME_MIN..=REALTIME_MAX).contains(&signal).then_some(signal);
+        }
+        _ => return None,
+    };
+    let signal = offset.parse::<i32>().ok()?.checked_add(base)?;
+    (REALTIME_MIN..=REALTIME_MAX).contains(&signal).then_some(signal)
+}
+
+/// Sends a signal to the process behind a pidfd; zero only asks whether it exists.
+pub fn send(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    let info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed and stands for that of kill(2).
+    check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, info, 0) })
+        .map(drop)
+}
+
+/// Sets every signal to its default and unblocks all, as a new program expects.
+pub fn reset_all() {
+    for signal in 1..=REALTIME_MAX {
+        // SAFETY: SIG_DFL runs no code of ours; refusals (KILL, STOP) change nothing.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: sigset_t is a plain C structure, initialised by sigemptyset before it is used.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_are_read_by_number_and_name() {
+        let cases = [("9", 9), ("KILL", 9), ("SIGTERM", 15), ("sigusr1", 10), ("SYS", 31)];
+        for (text, signal) in cases {
+            assert_eq!(parse(text), Some(signal), "{text}");
+        }
+        assert_eq!(parse("RTMIN+3"), Some(37));
+        assert_eq!(parse("SIGRTMAX-1"), Some(63));
+        assert_eq!(parse("SIGRTMIN"), Some(34));
+    }
+
+    #[test]
+    fn what_is_no_signal_is_refused() {
+        for text in ["", "0", "65", "-1", "SIG", "NOPE", "RTMIN+31", "RTMAX-31", "RTMIN3"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}
