@@ -1,0 +1,3 @@
+//! Runs one container: the OCI runtime, and the monitor that stays with it.
+
+pub mod monitor;
