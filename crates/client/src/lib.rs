@@ -1,0 +1,27 @@
+//! The Docker Engine API as functions: one endpoint, one function, in a file per noun.
+//!
+//! A [`Client`] keeps one idle connection and learns the API version from `/_ping` at its first
+//! request. Streams (logs, events, save) and hijacked connections (attach, exec) get a connection of
+//! their own, so a long stream never stands in the way of a short call.
+
+mod body;
+mod error;
+mod hijack;
+mod host;
+mod query;
+mod resolve;
+mod stream;
+mod tls;
+mod transport;
+
+pub mod containers;
+pub mod exec;
+pub mod images;
+pub mod system;
+
+pub use body::{Body, JsonLines, Upload};
+pub use error::{Error, Result};
+pub use hijack::Hijacked;
+pub use host::{Host, InvalidHost};
+pub use tls::{TlsFiles, Verify};
+pub use transport::{Client, Options};

@@ -1,0 +1,59 @@
+//! What can go wrong between a client and an engine.
+
+use std::io;
+
+/// Every failure of a call. `Display` is what a person reads, in Docker's words.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing listens there.
+    #[error("Cannot connect to the Gantry engine at {host}. Is gantryd running?")]
+    Connect { host: String, source: io::Error },
+    #[error(
+        "permission denied while trying to connect to the Gantry engine socket at {host}: dial unix {path}: connect: permission denied"
+    )]
+    Permission { host: String, path: String, source: io::Error },
+    #[error("cannot resolve {name}: only addresses and names in /etc/hosts are understood")]
+    Resolve { name: String },
+    #[error("TLS to {host}: {message}")]
+    Tls { host: String, message: String },
+    /// The engine answered with an error.
+    #[error("Error response from daemon: {message}")]
+    Status { status: u16, message: String },
+    /// A stream of JSON lines carried an error.
+    #[error("{0}")]
+    Stream(String),
+    #[error("error during connect: {0}")]
+    Http(#[from] hyper::Error),
+    #[error("invalid request: {0}")]
+    Request(#[from] hyper::http::Error),
+    #[error("the engine's answer is not understood: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the engine did not give its connection over to {0}")]
+    NotUpgraded(&'static str),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Error {
+    /// The HTTP status, where the engine gave one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(404)
+    }
+
+    /// Nobody listens: the place where a CLI may start an engine.
+    #[must_use]
+    pub fn is_nobody_listening(&self) -> bool {
+        matches!(self, Self::Connect { .. })
+    }
+}
+
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,93 @@
+//! `/images`.
+
+use api::Filters;
+use api::images::{DeleteItem, HistoryItem, PruneReport, Summary};
+use api::progress::Message;
+use hyper::Method;
+
+use crate::Client;
+use crate::body::{Body, JsonLines, Upload};
+use crate::error::Result;
+use crate::query::{Query, segment};
+
+/// What to make of a root file system tar.
+#[derive(Debug, Clone, Default)]
+pub struct Import {
+    /// `-` for the body of the request, else a URL the engine fetches.
+    pub source: String,
+    pub repo: String,
+    pub tag: String,
+    pub message: String,
+    pub changes: Vec<String>,
+    pub platform: String,
+}
+
+impl Client {
+    pub async fn image_list(&self, all: bool, filters: &Filters) -> Result<Vec<Summary>> {
+        let query = Query::default().flag("all", all).set("filters", filters.encode());
+        self.get(&query.on("/images/json")).await
+    }
+
+    /// The document as the engine wrote it, fields we do not know included.
+    pub async fn image_inspect_raw(&self, name: &str) -> Result<serde_json::Value> {
+        self.get(&format!("/images/{}/json", segment(name))).await
+    }
+
+    pub async fn image_history(&self, name: &str) -> Result<Vec<HistoryItem>> {
+        self.get(&format!("/images/{}/history", segment(name))).await
+    }
+
+    pub async fn image_tag(&self, name: &str, repo: &str, tag: &str) -> Result<()> {
+        let query = Query::default().set("repo", repo).set("tag", tag);
+        self.act(Method::POST, &query.on(&format!("/images/{}/tag", segment(name)))).await
+    }
+
+    pub async fn image_remove(
+        &self,
+        name: &str,
+        force: bool,
+        no_prune: bool,
+    ) -> Result<Vec<DeleteItem>> {
+        let query = Query::default().flag("force", force).flag("noprune", no_prune);
+        self.delete(&query.on(&format!("/images/{}", segment(name)))).await
+    }
+
+    pub async fn image_prune(&self, filters: &Filters) -> Result<PruneReport> {
+        let query = Query::default().set("filters", filters.encode());
+        self.post_query(&query.on("/images/prune")).await
+    }
+
+    /// Sends an image tar; the engine's progress comes back as JSON lines.
+    pub async fn image_load(&self, tar: Upload, quiet: bool) -> Result<Body> {
+        let query = Query::default().set("quiet", if quiet { "1" } else { "0" });
+        self.stream(Method::POST, &query.on("/images/load"), tar).await
+    }
+
+    pub async fn image_save(&self, names: &[String]) -> Result<Body> {
+        let query = Query::default().each("names", names);
+        self.stream(Method::GET, &query.on("/images/get"), Upload::empty()).await
+    }
+
+    pub async fn image_import(&self, import: &Import, tar: Upload) -> Result<JsonLines<Message>> {
+        let query = Query::default()
+            .set("fromSrc", &import.source)
+            .set("repo", &import.repo)
+            .set("tag", &import.tag)
+            .set("message", &import.message)
+            .set("platform", &import.platform)
+            .each("changes", &import.changes);
+        Ok(self.stream(Method::POST, &query.on("/images/create"), tar).await?.json_lines())
+    }
+
+    pub async fn image_pull(
+        &self,
+        name: &str,
+        tag: &str,
+        platform: &str,
+    ) -> Result<JsonLines<Message>> {
+        let query =
+            Query::default().set("fromImage", name).set("tag", tag).set("platform", platform);
+        let path = query.on("/images/create");
+        Ok(self.stream(Method::POST, &path, Upload::empty()).await?.json_lines())
+    }
+}

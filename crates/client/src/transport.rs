@@ -1,0 +1,279 @@
+//! Connecting, asking, and reading answers.
+
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use api::{ErrorResponse, Version};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, UPGRADE, USER_AGENT};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::body::{Body, Upload};
+use crate::error::{Error, Result};
+use crate::hijack::Hijacked;
+use crate::host::Host;
+use crate::stream::Stream;
+use crate::tls::TlsFiles;
+
+const AGENT: &str = concat!("Gantry-Client/", env!("CARGO_PKG_VERSION"), " (linux)");
+
+/// How to talk to an engine.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub tls: Option<TlsFiles>,
+    /// Fixes the API version, so that it is not asked for.
+    pub version: Option<Version>,
+    /// Sent with every request.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A client of one engine. Cheap until its first request.
+pub struct Client {
+    host: Host,
+    tls: Option<(tokio_rustls::TlsConnector, rustls::pki_types::ServerName<'static>)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    version: OnceLock<Version>,
+    idle: Mutex<Option<SendRequest<Upload>>>,
+}
+
+impl Client {
+    /// Connects, so that a missing engine is known before anything is asked of it.
+    pub async fn connect(host: &Host, options: Options) -> Result<Self> {
+        let version = OnceLock::new();
+        if let Some(fixed) = options.version {
+            version.get_or_init(|| fixed);
+        }
+        let tls = options.tls.as_ref().map(|files| connector(host, files)).transpose()?;
+        let headers = parse_headers(&options.headers)?;
+        let client = Self { host: host.clone(), tls, headers, version, idle: Mutex::default() };
+        let sender = client.open().await?;
+        client.keep(sender);
+        Ok(client)
+    }
+
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The version both sides speak: the engine's newest, or ours where that is older.
+    pub async fn version(&self) -> Result<Version> {
+        if let Some(version) = self.version.get() {
+            return Ok(*version);
+        }
+        let theirs = self.ping().await?.api_version;
+        // An engine that does not say is older than version negotiation itself.
+        let agreed = theirs.unwrap_or(Version::MIN).min(Version::MAX);
+        Ok(*self.version.get_or_init(|| agreed))
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.json(Method::GET, path, Upload::empty()).await
+    }
+
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.json(Method::DELETE, path, Upload::empty()).await
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        let body = Upload::Bytes(Some(serde_json::to_vec(body)?.into()));
+        self.json(Method::POST, path, body).await
+    }
+
+    /// A POST whose parameters are all in its query.
+    pub(crate) async fn post_query<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.json(Method::POST, path, Upload::empty()).await
+    }
+
+    /// A request without a body whose answer has none that matters.
+    pub(crate) async fn act(&self, method: Method, path: &str) -> Result<()> {
+        self.short(method, path, Upload::empty()).await.map(drop)
+    }
+
+    async fn json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Upload,
+    ) -> Result<T> {
+        Ok(serde_json::from_slice(&self.short(method, path, body).await?)?)
+    }
+
+    /// Asks on the idle connection and keeps it for the next question.
+    async fn short(&self, method: Method, path: &str, body: Upload) -> Result<Bytes> {
+        let path = format!("/v{}{path}", self.version().await?);
+        let mut sender = self.take().await?;
+        let response = sender.send_request(self.request(method, &path, body)?).await?;
+        let response = check(response).await?;
+        let bytes = response.into_body().collect().await?.to_bytes();
+        self.keep(sender);
+        Ok(bytes)
+    }
+
+    /// Asks an unversioned path and returns the head of the answer (for `/_ping`).
+    pub(crate) async fn head(&self, path: &str) -> Result<Response<Incoming>> {
+        let mut sender = self.take().await?;
+        let request = self.request(Method::HEAD, path, Upload::empty())?;
+        let response = check(sender.send_request(request).await?).await?;
+        self.keep(sender);
+        Ok(response)
+    }
+
+    /// Asks for an answer that is read piece by piece.
+    pub(crate) async fn stream(&self, method: Method, path: &str, body: Upload) -> Result<Body> {
+        let path = format!("/v{}{path}", self.version().await?);
+        let mut sender = self.take().await?;
+        let response =
+            check(sender.send_request(self.request(method, &path, body)?).await?).await?;
+        let content_type = header(&response, &CONTENT_TYPE);
+        Ok(Body { incoming: response.into_body(), content_type })
+    }
+
+    /// Asks for the connection itself. `multiplexed` is what the stream is before 1.42, when engines
+    /// did not say.
+    pub(crate) async fn hijack(
+        &self,
+        path: &str,
+        body: Upload,
+        multiplexed: bool,
+    ) -> Result<Hijacked> {
+        let path = format!("/v{}{path}", self.version().await?);
+        let mut request = self.request(Method::POST, &path, body)?;
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        request.headers_mut().insert(UPGRADE, HeaderValue::from_static("tcp"));
+        let mut sender = self.take().await?;
+        let response = check(sender.send_request(request).await?).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::NotUpgraded("a raw stream"));
+        }
+        let multiplexed = match header(&response, &CONTENT_TYPE).as_str() {
+            api::stream::MULTIPLEXED => true,
+            api::stream::RAW if *self.version.get().unwrap_or(&Version::MIN) >= Version::v1(42) => {
+                false
+            }
+            _ => multiplexed,
+        };
+        Hijacked::new(hyper::upgrade::on(response).await?, multiplexed)
+    }
+
+    fn request(&self, method: Method, path: &str, body: Upload) -> Result<Request<Upload>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "api.gantry.localhost")
+            .header(USER_AGENT, AGENT);
+        match &body {
+            Upload::Bytes(Some(_)) => request = request.header(CONTENT_TYPE, "application/json"),
+            Upload::Bytes(None) => {}
+            Upload::Reader(_) => request = request.header(CONTENT_TYPE, "application/x-tar"),
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        Ok(request.body(body)?)
+    }
+
+    async fn take(&self) -> Result<SendRequest<Upload>> {
+        let idle = self.idle.lock().expect("no code panics while it holds this lock").take();
+        if let Some(mut sender) = idle
+            && sender.ready().await.is_ok()
+        {
+            return Ok(sender);
+        }
+        self.open().await
+    }
+
+    fn keep(&self, sender: SendRequest<Upload>) {
+        *self.idle.lock().expect("no code panics while it holds this lock") = Some(sender);
+    }
+
+    async fn open(&self) -> Result<SendRequest<Upload>> {
+        let io = TokioIo::new(self.dial().await?);
+        let (sender, connection) = http1::handshake(io).await?;
+        tokio::spawn(connection.with_upgrades());
+        Ok(sender)
+    }
+
+    async fn dial(&self) -> Result<Stream> {
+        match &self.host {
+            Host::Unix(path) => {
+                UnixStream::connect(path).await.map(Stream::Unix).map_err(|e| self.refused(e))
+            }
+            Host::Tcp { name, port } => {
+                let address = crate::resolve::resolve(name, *port)?;
+                let tcp = TcpStream::connect(address).await.map_err(|e| self.refused(e))?;
+                tcp.set_nodelay(true)?;
+                let Some((connector, name)) = &self.tls else { return Ok(Stream::Tcp(tcp)) };
+                let tls =
+                    connector.connect(name.clone(), tcp).await.map_err(|e| self.tls_failed(&e))?;
+                Ok(Stream::Tls(Box::new(tls)))
+            }
+        }
+    }
+
+    fn refused(&self, source: io::Error) -> Error {
+        let host = self.host.to_string();
+        match (&self.host, source.kind()) {
+            (Host::Unix(path), io::ErrorKind::PermissionDenied) => {
+                Error::Permission { path: path.display().to_string(), host, source }
+            }
+            _ => Error::Connect { host, source },
+        }
+    }
+
+    fn tls_failed(&self, error: &io::Error) -> Error {
+        Error::Tls { host: self.host.to_string(), message: error.to_string() }
+    }
+}
+
+fn connector(
+    host: &Host,
+    files: &TlsFiles,
+) -> Result<(tokio_rustls::TlsConnector, rustls::pki_types::ServerName<'static>)> {
+    let failed = |message: String| Error::Tls { host: host.to_string(), message };
+    let Host::Tcp { name, .. } = host else {
+        return Err(failed("TLS is for tcp:// hosts".to_owned()));
+    };
+    let config = files.config().map_err(failed)?;
+    let name = name.clone().try_into().map_err(|_| failed(format!("invalid name {name}")))?;
+    Ok((Arc::new(config).into(), name))
+}
+
+fn parse_headers(headers: &[(String, String)]) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let parse = |(name, value): &(String, String)| -> Result<_> {
+        let name = name.parse::<HeaderName>().map_err(hyper::http::Error::from)?;
+        Ok((name, value.parse::<HeaderValue>().map_err(hyper::http::Error::from)?))
+    };
+    headers.iter().map(parse).collect()
+}
+
+pub(crate) fn header(response: &Response<Incoming>, name: &HeaderName) -> String {
+    response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+/// Errors have a JSON body with a message; what is not JSON (a proxy's page) is shown as it is.
+async fn check(response: Response<Incoming>) -> Result<Response<Incoming>> {
+    let status = response.status();
+    // 304 is "already so": success, as Docker's client takes it.
+    if status.is_success() || status.is_informational() || status == StatusCode::NOT_MODIFIED {
+        return Ok(response);
+    }
+    let body = response.into_body().collect().await?.to_bytes();
+    let message = match serde_json::from_slice::<ErrorResponse>(&body) {
+        Ok(error) if !error.message.is_empty() => error.message,
+        _ => String::from_utf8_lossy(&body).trim().to_owned(),
+    };
+    let message = if message.is_empty() { status.to_string() } else { message };
+    Err(Error::Status { status: status.as_u16(), message })
+}
