@@ -1,3 +1,4 @@
 //! Runs one container: the OCI runtime, and the monitor that stays with it.
 
+pub mod init;
 pub mod monitor;

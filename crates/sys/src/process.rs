@@ -103,19 +103,25 @@ pub fn try_wait(pidfd: impl AsFd) -> io::Result<Option<Exit>> {
     wait_with(pidfd.as_fd(), libc::WNOHANG)
 }
 
+/// Reaps any one child that has ended.
+pub fn reap_any() -> io::Result<Option<(i32, Exit)>> {
+    match waitid(libc::P_ALL, 0, libc::WNOHANG) {
+        Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Ok(None),
+        result => result,
+    }
+}
+
 fn wait_with(pidfd: BorrowedFd<'_>, options: i32) -> io::Result<Option<Exit>> {
+    let ended = waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, options)?;
+    Ok(ended.map(|(_, exit)| exit))
+}
+
+fn waitid(kind: libc::idtype_t, id: libc::id_t, options: i32) -> io::Result<Option<(i32, Exit)>> {
     loop {
         // SAFETY: siginfo_t is a plain C structure that waitid only writes to.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         // SAFETY: `info` outlives the call.
-        let result = unsafe {
-            libc::waitid(
-                libc::P_PIDFD,
-                pidfd.as_raw_fd() as libc::id_t,
-                &raw mut info,
-                libc::WEXITED | options,
-            )
-        };
+        let result = unsafe { libc::waitid(kind, id, &raw mut info, libc::WEXITED | options) };
         if result == -1 {
             let error = io::Error::last_os_error();
             if error.kind() == io::ErrorKind::Interrupted {
@@ -129,7 +135,7 @@ fn wait_with(pidfd: BorrowedFd<'_>, options: i32) -> io::Result<Option<Exit>> {
             return Ok(None);
         }
         let exited = info.si_code == libc::CLD_EXITED;
-        return Ok(Some(if exited { Exit::Code(status) } else { Exit::Signal(status) }));
+        return Ok(Some((pid, if exited { Exit::Code(status) } else { Exit::Signal(status) })));
     }
 }
 

@@ -56,6 +56,51 @@ pub fn send(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
         .map(drop)
 }
 
+pub const CHILD: i32 = libc::SIGCHLD;
+
+/// The terminal's answer to a process in the background that reads or writes: meant for that process alone.
+pub fn is_terminal_stop(signal: i32) -> bool {
+    matches!(signal, libc::SIGTTIN | libc::SIGTTOU)
+}
+
+/// Blocks every signal that can be blocked, less those that report a fault in this very program.
+pub fn block_all() -> io::Result<()> {
+    const FAULTS: [i32; 5] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT];
+    let mut set = full_set();
+    for signal in FAULTS {
+        // SAFETY: `set` is initialised, and the signal numbers are valid.
+        unsafe { libc::sigdelset(&raw mut set, signal) };
+    }
+    // SAFETY: `set` is initialised and outlives the call.
+    check(
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) }
+            .into(),
+    )
+    .map(drop)
+}
+
+/// Waits for a blocked signal and takes it.
+pub fn wait_any() -> io::Result<i32> {
+    let set = full_set();
+    loop {
+        // SAFETY: `set` is initialised and outlives the call; the details of the signal are not asked for.
+        match check(unsafe { libc::sigwaitinfo(&raw const set, std::ptr::null_mut()) }.into()) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map(|signal| signal as i32),
+        }
+    }
+}
+
+fn full_set() -> libc::sigset_t {
+    // SAFETY: sigset_t is a plain C structure, initialised by sigfillset before it is used.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut set);
+        set
+    }
+}
+
 /// Sets every signal to its default and unblocks all, as a new program expects.
 pub fn reset_all() {
     for signal in 1..=REALTIME_MAX {
