@@ -97,7 +97,7 @@ impl Filters {
             [] => Ok(None),
             ["1" | "true"] => Ok(Some(true)),
             ["0" | "false"] => Ok(Some(false)),
-            _ => Err(InvalidFilter(format!("invalid filter '{name}={values:?}'"))),
+            _ => Err(InvalidFilter(format!("invalid filter '{name}=[{}]'", values.join(" ")))),
         }
     }
 

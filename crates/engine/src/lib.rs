@@ -1,5 +1,21 @@
-//! gantryd: the engine.
-#![allow(unreachable_pub, reason = "only `main` leaves this crate; `pub` below it means crate-wide")]
+//! gantryd: the engine. One process that owns the state, the images and the networks, and answers the Docker
+//! Engine API. `http` translates requests; everything below it knows neither HTTP nor status codes.
+#![allow(
+    unreachable_pub,
+    reason = "only `main` leaves this crate; `pub` below it means crate-wide"
+)]
 
+mod config;
+mod containers;
+mod daemon;
+mod engine;
+mod error;
+mod events;
+mod group;
+mod http;
 pub mod logs;
 pub mod readiness;
+mod roots;
+mod runtime_binary;
+
+pub use daemon::main;

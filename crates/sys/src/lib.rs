@@ -2,7 +2,9 @@
 //! operation, typed file descriptors, and a SAFETY note that names the invariant. What rustix already
 //! offers safely is used from there directly.
 
+pub mod allocator;
 pub mod credentials;
+pub mod inherited;
 pub mod keyring;
 pub mod mount;
 pub mod namespace;

@@ -1,0 +1,116 @@
+//! Option values with a syntax of their own, as flags write them and as the file does.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct AddressPool {
+    /// `10.10.0.0/16`
+    pub base: String,
+    /// Prefix length of each network's subnet.
+    pub size: u8,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    pub path: String,
+    #[serde(default, rename = "runtimeArgs")]
+    pub args: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Ulimit {
+    pub name: String,
+    pub soft: i64,
+    pub hard: i64,
+}
+
+/// `base=10.0.0.0/8,size=24`
+pub fn address_pool(text: &str) -> Result<Value, String> {
+    let (mut base, mut size) = (None, None);
+    for field in text.split(',') {
+        match field.split_once('=') {
+            Some(("base", value)) => base = Some(value.to_owned()),
+            Some(("size", value)) => size = value.parse::<u8>().ok(),
+            Some((key, _)) => return Err(format!("unexpected key '{key}' in '{field}'")),
+            None => return Err(format!("invalid field '{field}' must be a key=value pair")),
+        }
+    }
+    match (base, size) {
+        (Some(base), Some(size)) => Ok(json!({ "base": base, "size": size })),
+        _ => Err("base and size are both required".to_owned()),
+    }
+}
+
+/// `name=path`
+pub fn runtime(text: &str) -> Result<(String, Value), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok((name.to_owned(), json!({ "path": path })))
+        }
+        _ => Err(format!("invalid runtime argument: {text}")),
+    }
+}
+
+/// `nofile=1024:2048`, or one number for both.
+pub fn ulimit(text: &str) -> Result<(String, Value), String> {
+    let invalid = || format!("invalid ulimit argument: {text}");
+    let (name, limits) = text.split_once('=').ok_or_else(invalid)?;
+    let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
+    let number = |text: &str| text.parse::<i64>().map_err(|_| invalid());
+    let (soft, hard) = (number(soft)?, number(hard)?);
+    Ok((name.to_owned(), json!({ "Name": name, "Soft": soft, "Hard": hard })))
+}
+
+/// A byte count: a number, or one with a binary unit (`64m`, `1g`).
+pub fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let bytes = match &value {
+        Value::String(text) => parse_size(text),
+        number => number.as_i64(),
+    };
+    bytes.ok_or_else(|| D::Error::custom(format!("invalid size: '{value}'")))
+}
+
+pub fn parse_size(text: &str) -> Option<i64> {
+    let text = text.trim().to_ascii_lowercase();
+    let text = text.strip_suffix("ib").or(text.strip_suffix('b')).unwrap_or(&text);
+    let (digits, unit) = match text.bytes().last()? {
+        b'k' => (&text[..text.len() - 1], 1_i64 << 10),
+        b'm' => (&text[..text.len() - 1], 1 << 20),
+        b'g' => (&text[..text.len() - 1], 1 << 30),
+        b't' => (&text[..text.len() - 1], 1 << 40),
+        _ => (text, 1),
+    };
+    let number: f64 = digits.trim().parse().ok()?;
+    let bytes = number * unit as f64;
+    (bytes.is_finite() && (0.0..9.2e18).contains(&bytes)).then_some(bytes as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_binary_units() {
+        assert_eq!(parse_size("64m"), Some(64 << 20));
+        assert_eq!(parse_size("1.5G"), Some(3 << 29));
+        assert_eq!(parse_size("2 KiB"), Some(2048));
+        assert_eq!(parse_size("1t"), Some(1 << 40));
+        assert_eq!(parse_size("7"), Some(7));
+        for wrong in ["", "x", "-1", "m", "1e400"] {
+            assert_eq!(parse_size(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        assert_eq!(ulimit("x").unwrap_err(), "invalid ulimit argument: x");
+        assert_eq!(runtime("x").unwrap_err(), "invalid runtime argument: x");
+        assert_eq!(address_pool("x").unwrap_err(), "invalid field 'x' must be a key=value pair");
+    }
+}

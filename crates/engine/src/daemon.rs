@@ -1,0 +1,149 @@
+//! The life of the process: options, folders, services, sockets, readiness, signals, the end.
+//!
+//! Its end is of no matter to containers: their monitors go on, and the next engine adopts them.
+
+use std::fs::File;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::Mode;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{self, Action, Config, Invocation};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::http::listen::Listeners;
+use crate::http::{self, Server};
+use crate::roots::{Pidfile, Roots};
+
+pub fn main() -> ExitCode {
+    let invocation = match config::parse(std::env::args().skip(1)) {
+        Ok(invocation) => invocation,
+        Err(error) => return failure(&error),
+    };
+    let run = match invocation.action {
+        Action::Help => {
+            print!("{}", config::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Action::Version => {
+            println!("gantryd version {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        Action::Validate => validate,
+        Action::Serve => run,
+    };
+    match Config::load(&invocation) {
+        Ok(config) => {
+            run(&invocation, config).map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
+        }
+        Err(error) => failure(&error),
+    }
+}
+
+fn failure(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("gantryd: {error}");
+    ExitCode::FAILURE
+}
+
+fn validate(_: &Invocation, _: Config) -> Result<()> {
+    println!("configuration OK");
+    Ok(())
+}
+
+fn run(invocation: &Invocation, config: Config) -> Result<()> {
+    // First, before anything is opened that could have got the same number.
+    let ready_fd = invocation.ready_fd.map(sys::inherited::adopt).transpose().map_err(|error| {
+        Error::invalid("the descriptor of --ready-fd is not open").because(error)
+    })?;
+    sys::allocator::keep_little();
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    log_to_stderr(&config);
+    let _roots = Roots::take(&config)?;
+    let pidfile = config.pidfile();
+    let _pidfile = Pidfile::write(&pidfile)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // Threads of blocking work that idle cost memory; new ones cost microseconds.
+        .max_blocking_threads(64)
+        .thread_keep_alive(Duration::from_secs(2))
+        .thread_name("gantryd")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::system("cannot start threads").because(error))?;
+    let result = runtime.block_on(serve(invocation, config, ready_fd.map(File::from)));
+    // Streams to clients that still read would otherwise be waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn serve(invocation: &Invocation, config: Config, ready: Option<File>) -> Result<()> {
+    let listeners = Listeners::bind(&config)?;
+    let patience = Duration::from_secs(u64::try_from(config.shutdown_timeout).unwrap_or(u64::MAX));
+    let engine = Arc::new(Engine::open(config)?);
+    let server = Arc::new(Server::new(Arc::clone(&engine), http::routes()));
+    listeners
+        .serve(&server)
+        .map_err(|error| Error::system("cannot serve the API").because(error))?;
+    announce(ready);
+    until_told_to_stop(invocation, &engine).await?;
+    tracing::info!("stopping; containers go on");
+    server.stop(patience).await;
+    Ok(())
+}
+
+/// Tells whoever started the engine that it answers now.
+fn announce(ready: Option<File>) {
+    tracing::info!("gantryd {} is ready", env!("CARGO_PKG_VERSION"));
+    if let Some(mut ready) = ready
+        && let Err(error) = ready.write_all(b"ready\n")
+    {
+        tracing::warn!("cannot tell the starter that the engine is ready: {error}");
+    }
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!("cannot tell the service manager that the engine is ready: {error}");
+    }
+}
+
+async fn until_told_to_stop(invocation: &Invocation, engine: &Engine) -> Result<()> {
+    let listen = |kind| {
+        signal(kind).map_err(|error| Error::system("cannot listen for signals").because(error))
+    };
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => reload(invocation, engine),
+        }
+    }
+}
+
+/// SIGHUP: what can change without a restart, from the file as it is now.
+fn reload(invocation: &Invocation, engine: &Engine) {
+    match Config::load(invocation) {
+        Ok(_config) => tracing::info!("configuration reloaded"),
+        Err(error) => tracing::error!("the configuration stays as it was: {error}"),
+    }
+    let _ = engine;
+}
+
+fn log_to_stderr(config: &Config) {
+    let level = match (config.debug, config.log_level.as_str()) {
+        (true, _) | (_, "debug") => LevelFilter::DEBUG,
+        (_, "warn") => LevelFilter::WARN,
+        (_, "error" | "fatal") => LevelFilter::ERROR,
+        _ => LevelFilter::INFO,
+    };
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(false)
+        .init();
+}

@@ -1,0 +1,44 @@
+//! The one place where an error becomes a status code.
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use super::{Body, Response};
+use crate::error::{Error, Kind};
+
+pub fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Invalid => StatusCode::BAD_REQUEST,
+        Kind::Unauthorized => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::NotModified => StatusCode::NOT_MODIFIED,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::System => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[derive(Serialize)]
+struct Message {
+    message: String,
+}
+
+pub fn response(error: &Error) -> Response {
+    let status = status(error.kind);
+    if status.is_server_error() {
+        tracing::error!(status = status.as_u16(), "{error}");
+    } else {
+        tracing::debug!(status = status.as_u16(), "{error}");
+    }
+    let mut response = match error.kind {
+        // 304 has no body.
+        Kind::NotModified => Response::new(Body::empty()),
+        _ => super::json::json(&Message { message: error.to_string() }),
+    };
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,118 @@
+//! Turning a request into a raw two-way stream, for attach and exec.
+//!
+//! The response head goes out first and the stream exists only after that, so a handler first tells its container
+//! that a client is about to come, spawns the hand-over with `stream`, and returns the response.
+//!
+//! A client on a plain unix socket gives its very socket, which can be handed to a monitor and outlives the engine.
+//! Any other (TLS, TCP, one that already sent bytes, one that did not ask for an upgrade) is pumped through a socket
+//! pair by the engine.
+
+use std::io;
+use std::os::unix::net::UnixStream as StdUnixStream;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use super::{Body, BodyWriter, Call, Response, call};
+
+pub struct Hijack(How);
+
+enum How {
+    /// The client asked for an upgrade and gets 101.
+    Upgrade(OnUpgrade),
+    /// It did not: output is a streamed body, input is what is left of the request's body.
+    Streams { input: Incoming, output: BodyWriter },
+}
+
+impl Hijack {
+    /// `content_type` is one of Docker's stream types.
+    pub fn begin(call: Call, content_type: &'static str) -> (Response, Self) {
+        let (mut response, how) = if call.head.headers.contains_key(UPGRADE) {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
+            (response, How::Upgrade(call.upgrade))
+        } else {
+            let (output, body) = Body::stream();
+            (Response::new(body), How::Streams { input: call.body, output })
+        };
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        (response, Self(how))
+    }
+
+    /// The client's stream, once the response's head has been sent.
+    pub async fn stream(self) -> io::Result<StdUnixStream> {
+        match self.0 {
+            How::Upgrade(upgrade) => raw(upgrade.await.map_err(io::Error::other)?),
+            How::Streams { input, output } => {
+                let (ours, theirs) = UnixStream::pair()?;
+                tokio::spawn(pump_streams(input, output, ours));
+                into_std(theirs)
+            }
+        }
+    }
+}
+
+fn raw(upgraded: Upgraded) -> io::Result<StdUnixStream> {
+    match upgraded.downcast::<TokioIo<UnixStream>>() {
+        Ok(parts) if parts.read_buf.is_empty() => into_std(parts.io.into_inner()),
+        Ok(parts) => pump(parts.io.into_inner(), parts.read_buf),
+        Err(upgraded) => pump(TokioIo::new(upgraded), Bytes::new()),
+    }
+}
+
+/// Monitors do blocking reads and writes; they set what they need, but start from the usual state.
+fn into_std(stream: UnixStream) -> io::Result<StdUnixStream> {
+    let stream = stream.into_std()?;
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+fn pump<S>(mut client: S, already_read: Bytes) -> io::Result<StdUnixStream>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut ours, theirs) = UnixStream::pair()?;
+    tokio::spawn(async move {
+        if ours.write_all(&already_read).await.is_ok() {
+            // Either end closing is how sessions end.
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut ours).await;
+        }
+    });
+    into_std(theirs)
+}
+
+async fn pump_streams(mut input: Incoming, output: BodyWriter, ours: UnixStream) {
+    let (mut reader, mut writer) = ours.into_split();
+    let stdin = async {
+        while let Ok(Some(chunk)) = call::chunk(&mut input).await {
+            if writer.write_all(&chunk).await.is_err() {
+                break;
+            }
+        }
+        // Dropping the half shuts it down: the container's stdin ends with the request's body.
+        drop(writer);
+    };
+    let stdout = async {
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(read @ 1..) = reader.read(&mut buffer).await {
+            if output.send(Bytes::copy_from_slice(&buffer[..read])).await.is_err() {
+                break;
+            }
+        }
+        drop(output);
+    };
+    // The session ends with its output; input that never ends must not keep it.
+    tokio::select! {
+        () = stdout => {}
+        () = async { stdin.await; std::future::pending::<()>().await } => {}
+    }
+}

@@ -1,0 +1,35 @@
+//! The Engine API over HTTP/1.1. Nothing here decides anything: a handler decodes a request, calls one service
+//! and encodes what it returned.
+//!
+//! A connection is one task (`server`). Its requests go through `router` (path, version, headers) to a handler
+//! `async fn(Call) -> Result<Response>`. Errors become status codes in `error`, and only there.
+
+mod body;
+mod call;
+mod error;
+mod hijack;
+mod json;
+pub mod listen;
+mod query;
+mod router;
+mod server;
+mod tls;
+mod version;
+
+mod ping;
+
+pub use body::{Body, BodyWriter};
+pub use call::Call;
+pub use hijack::Hijack;
+pub use query::Query;
+pub use router::{OnDisconnect, Router};
+pub use server::Server;
+
+pub type Response = hyper::Response<Body>;
+
+/// Every endpoint of the engine.
+pub fn routes() -> Router {
+    let mut router = Router::default();
+    ping::routes(&mut router);
+    router
+}

@@ -1,0 +1,28 @@
+//! GET and HEAD /_ping: is an engine there, and which one.
+
+use hyper::Method;
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA};
+
+use super::{Body, Call, OnDisconnect, Response, Router};
+use crate::error::Result;
+
+pub fn routes(router: &mut Router) {
+    router.add(Method::GET, "/_ping", OnDisconnect::Cancel, ping);
+    router.add(Method::HEAD, "/_ping", OnDisconnect::Cancel, ping);
+}
+
+async fn ping(call: Call) -> Result<Response> {
+    let mut response = Response::new(Body::from("OK"));
+    let headers = response.headers_mut();
+    if call.head.method == Method::HEAD {
+        // As Docker: a HEAD has nothing to measure.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(HeaderName::from_static("swarm"), HeaderValue::from_static("inactive"));
+    // The classic builder; 2 would make clients speak BuildKit's protocol.
+    headers.insert(HeaderName::from_static("builder-version"), HeaderValue::from_static("1"));
+    Ok(response)
+}

@@ -1,0 +1,120 @@
+//! Query strings as Docker reads them.
+
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// The decoded parameters, in the order they came.
+#[derive(Clone, Debug, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub fn parse(raw: &str) -> Self {
+        let pair = |pair: &str| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name, Plus::IsSpace), decode(value, Plus::IsSpace))
+        };
+        Self(raw.split('&').filter(|part| !part.is_empty()).map(pair).collect())
+    }
+
+    /// The first value of `name`; empty if it was not given.
+    pub fn get(&self, name: &str) -> &str {
+        self.all(name).next().unwrap_or("")
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Docker's rule: anything but an empty value, `0`, `no`, `false` and `none` is true.
+    pub fn flag(&self, name: &str) -> bool {
+        let value = self.get(name).trim().to_ascii_lowercase();
+        !matches!(value.as_str(), "" | "0" | "no" | "false" | "none")
+    }
+
+    /// As `flag`, with a default for a parameter that is absent.
+    pub fn flag_or(&self, name: &str, default: bool) -> bool {
+        if self.has(name) { self.flag(name) } else { default }
+    }
+
+    /// A number, `None` if the parameter is absent or empty.
+    pub fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>> {
+        match self.get(name) {
+            "" => Ok(None),
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|_| Error::invalid(format!("invalid value {text:?} for {name}"))),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Plus {
+    IsSpace,
+    IsPlus,
+}
+
+/// Percent-decoding. What is not valid stays as it is; bytes that are not UTF-8 become U+FFFD, which no name allows.
+pub fn decode(text: &str, plus: Plus) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        match first {
+            b'%' => match after.first_chunk::<2>().and_then(hex_byte) {
+                Some(byte) => {
+                    bytes.push(byte);
+                    rest = &after[2..];
+                }
+                None => bytes.push(b'%'),
+            },
+            b'+' if plus == Plus::IsSpace => bytes.push(b' '),
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex_byte(digits: &[u8; 2]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(digits[0])? * 16 + digit(digits[1])?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_decoded() {
+        let query = Query::parse("filters=%7B%22a%22%3A1%7D&names=a+b&names=c&&flag");
+        assert_eq!(query.get("filters"), r#"{"a":1}"#);
+        assert_eq!(query.all("names").collect::<Vec<_>>(), ["a b", "c"]);
+        assert!(query.has("flag") && !query.has("other"));
+        assert_eq!(decode("a%2Fb%zz%", Plus::IsPlus), "a/b%zz%");
+        assert_eq!(decode("a+b", Plus::IsPlus), "a+b");
+        assert_eq!(decode("%ff", Plus::IsPlus), "\u{fffd}");
+    }
+
+    #[test]
+    fn flags_are_dockers() {
+        for (value, expected) in
+            [("", false), ("0", false), ("No", false), ("none", false), ("1", true), ("x", true)]
+        {
+            assert_eq!(Query::parse(&format!("f={value}")).flag("f"), expected, "{value:?}");
+        }
+        assert!(Query::parse("").flag_or("f", true));
+        assert!(!Query::parse("f=0").flag_or("f", true));
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(Query::parse("t=-1").number::<i32>("t").unwrap(), Some(-1));
+        assert_eq!(Query::parse("t=").number::<i32>("t").unwrap(), None);
+        assert!(Query::parse("t=x").number::<i32>("t").is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! TLS for TCP listeners.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// What TCP listeners speak. Whoever reaches the API is root on this host, so anything but TLS with verified clients
+/// must have been asked for in so many words (CVE-2025-9074).
+pub fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>> {
+    let forced = config.tls == Some(false) || config.tlsverify == Some(false);
+    match (config.tls.unwrap_or(false), config.tlsverify.unwrap_or(false)) {
+        (_, true) => server(config, Clients::Verified).map(Some),
+        (true, false) if forced => server(config, Clients::Anyone).map(Some),
+        (false, false) if forced => Ok(None),
+        _ => Err(Error::invalid(
+            "refusing to serve TCP without verifying clients: whoever reaches the API controls this host. \
+             Use --tlsverify with --tlscacert, --tlscert and --tlskey, or state --tlsverify=false to serve it all the same",
+        )),
+    }
+}
+
+#[derive(PartialEq)]
+enum Clients {
+    Verified,
+    Anyone,
+}
+
+fn server(config: &Config, clients: Clients) -> Result<TlsAcceptor> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::system("cannot set up TLS").because(error))?;
+    let builder = if clients == Clients::Verified {
+        let path = required(config.tlscacert.as_ref(), "tlscacert")?;
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|error| unusable(path).because(error))?;
+        }
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| unusable(path).because(error))?;
+        builder.with_client_cert_verifier(verifier)
+    } else {
+        builder.with_no_client_auth()
+    };
+    let path = required(config.tlscert.as_ref(), "tlscert")?;
+    let chain = certificates(path)?;
+    let path = required(config.tlskey.as_ref(), "tlskey")?;
+    let key = rustls_pemfile::private_key(&mut open(path)?)
+        .map_err(|error| unusable(path).because(error))?
+        .ok_or_else(|| unusable(path).because("it holds no private key"))?;
+    let config =
+        builder.with_single_cert(chain, key).map_err(|error| unusable(path).because(error))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn required<'a>(path: Option<&'a PathBuf>, flag: &str) -> Result<&'a Path> {
+    path.map(PathBuf::as_path).ok_or_else(|| Error::invalid(format!("TLS needs --{flag}")))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let found: Result<Vec<_>, _> = rustls_pemfile::certs(&mut open(path)?).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(unusable(path).because("it holds no certificate")),
+        result => result.map_err(|error| unusable(path).because(error)),
+    }
+}
+
+fn open(path: &Path) -> Result<BufReader<std::fs::File>> {
+    let file = std::fs::File::open(path).map_err(|error| unusable(path).because(error))?;
+    Ok(BufReader::new(file))
+}
+
+fn unusable(path: &Path) -> Error {
+    Error::invalid(format!("cannot use {} for TLS", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cve_2025_9074_tcp_without_verified_clients_must_be_asked_for() {
+        let with = |tls, tlsverify| acceptor(&Config { tls, tlsverify, ..Config::default() });
+        for (tls, tlsverify) in [(None, None), (Some(true), None)] {
+            let error = with(tls, tlsverify).err().unwrap().to_string();
+            assert!(error.starts_with("refusing to serve TCP"), "{error}");
+        }
+        assert!(with(Some(false), None).unwrap().is_none());
+        assert!(with(None, Some(false)).unwrap().is_none());
+        let error = with(None, Some(true)).err().unwrap().to_string();
+        assert_eq!(error, "TLS needs --tlscacert");
+    }
+}
