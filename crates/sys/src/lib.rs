@@ -3,6 +3,7 @@
 //! offers safely is used from there directly.
 
 pub mod allocator;
+pub mod bpf;
 pub mod credentials;
 pub mod inherited;
 pub mod keyring;
