@@ -7,14 +7,30 @@
 //! Calls block for about a millisecond, from any thread. What is slow (deleting links, making the next spare
 //! namespace) is done behind the reply by one thread of the network's own; [`Network::settle`] waits for it.
 
+mod bridge;
+mod error;
 pub mod files;
+mod firewall;
+mod forwarding;
 mod identity;
+mod ipam;
 mod mac;
+mod network;
+mod nft;
 mod options;
+mod route;
+mod sandbox;
 mod subnet;
+#[cfg(test)]
+mod tests;
+mod watcher;
+mod worker;
 
+pub use bridge::Bridge;
+pub use error::{Error, Result};
 pub use identity::Identity;
 pub use mac::{InvalidMac, MacAddress};
+pub use network::Network;
 pub use options::{AddressPool, BridgeAddress, InvalidPool, Options};
 pub use subnet::{InvalidSubnet, Subnet};
 

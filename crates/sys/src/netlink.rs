@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 const NLMSG_ERROR: u16 = libc::NLMSG_ERROR as u16;
@@ -144,6 +145,8 @@ impl Socket {
 
     /// Receives the notifications of a multicast group, by [`Socket::notifications`]. Use a socket of its own.
     pub fn subscribe(&self, group: u32) -> Result<(), Error> {
+        // A socket without an address of its own (0) would be taken for the kernel, the sender, and left out.
+        net::bind(&self.fd, &SocketAddrNetlink::new(0, 0))?;
         Ok(set_option(self.fd.as_fd(), libc::NETLINK_ADD_MEMBERSHIP, group as libc::c_int)?)
     }
 

@@ -1,0 +1,265 @@
+//! The engine's networks: what containers join and leave.
+
+use std::collections::{HashMap, HashSet};
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+use sys::netlink::{Batch, Protocol, Socket};
+
+use crate::bridge::{self, Bridge};
+use crate::error::{Context, Error, Result};
+use crate::firewall::{BridgeRules, Contents, Firewall, recorded_uplinks};
+use crate::identity::{Identity, hex};
+use crate::ipam::{Addresses, Refused};
+use crate::mac::MacAddress;
+use crate::options::Options;
+use crate::route::{self, VethPair};
+use crate::sandbox::Sandbox;
+use crate::worker::{Doomed, Shared, Worker};
+use crate::{Attachment, Endpoint, Interface, Joined, forwarding};
+
+/// The networks of one engine. Dropping it leaves everything in place for the engine that comes next.
+pub struct Network {
+    identity: Identity,
+    options: Options,
+    bridge: Bridge,
+    /// A socket in the host's namespace.
+    host: Mutex<Socket>,
+    /// Who has joined, by container ID.
+    endpoints: Mutex<HashMap<String, Interface>>,
+    shared: Arc<Shared>,
+    worker: Worker,
+    firewall: Firewall,
+}
+
+impl Network {
+    /// Makes bridge and firewall table, or takes over what an earlier engine on the same data root left.
+    pub fn open(identity: Identity, options: Options) -> Result<Self> {
+        let mut host =
+            Socket::open(Protocol::Route).context(|| "open a netlink socket".to_owned())?;
+        let bridge = bridge::ensure(&mut host, &identity, &options)?;
+        let firewall = open_firewall(&mut host, &identity, &options, &bridge)?;
+        let shared = Arc::new(Shared {
+            addresses: Mutex::new(Addresses::new(bridge.subnet, bridge.gateway)),
+            spare: Mutex::new(None),
+        });
+        let worker = Worker::start(Arc::clone(&shared), identity.doomed_group())?;
+        worker.refill();
+        let (host, endpoints) = (Mutex::new(host), Mutex::default());
+        Ok(Self { identity, options, bridge, host, endpoints, shared, worker, firewall })
+    }
+
+    /// The default bridge.
+    pub fn bridge(&self) -> &Bridge {
+        &self.bridge
+    }
+
+    /// Makes a container's namespace and its interface.
+    pub fn join(&self, endpoint: &Endpoint<'_>) -> Result<Joined> {
+        let mut sandbox = self.take_sandbox()?;
+        let interface = match endpoint.attachment {
+            Attachment::None => None,
+            Attachment::Bridge { ip, mac } => {
+                Some(self.attach(endpoint.container, &mut sandbox, ip, mac)?)
+            }
+        };
+        Ok(Joined { netns: sandbox.netns, interface })
+    }
+
+    /// Forgets the container. Its link goes, and its address is free again, after this has returned.
+    pub fn leave(&self, container: &str) {
+        let Some(interface) = lock(&self.endpoints).remove(container) else { return };
+        lock(&self.shared.addresses).leave(interface.ip);
+        self.worker.delete(vec![Doomed { link: interface.host_link, ip: interface.ip }]);
+    }
+
+    /// After a restart of the engine: the containers that are alive keep what they have, and links that nobody has
+    /// are deleted. To be called once, before anybody joins. Returns what is not as it was, such as an address
+    /// outside of a bridge that has moved.
+    pub fn recover(
+        &self,
+        alive: impl IntoIterator<Item = (String, Interface)>,
+    ) -> Result<Vec<Error>> {
+        let mut failures = Vec::new();
+        let mut endpoints = lock(&self.endpoints);
+        for (container, interface) in alive {
+            if let Err(refused) = lock(&self.shared.addresses).take(interface.ip) {
+                failures.push(self.refusal(refused, Some(interface.ip)));
+            }
+            endpoints.insert(container, interface);
+        }
+        let known: HashSet<_> =
+            endpoints.values().map(|interface| interface.host_link.as_str()).collect();
+        self.delete_strays(&known)?;
+        Ok(failures)
+    }
+
+    /// Waits until links of containers that have left are gone, and a spare namespace is made.
+    pub fn settle(&self) {
+        self.worker.settle();
+    }
+
+    /// Removes all that this engine has in the kernel: links, bridge, table. Returns what failed.
+    pub fn destroy(self) -> Vec<Error> {
+        let Self { identity, host, worker, firewall, .. } = self;
+        drop(worker);
+        let mut failures = Vec::from_iter(firewall.remove().err());
+        let mut host = host.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for group in [identity.doomed_group(), identity.link_group()] {
+            let mut batch = Batch::default();
+            route::delete_group(&mut batch, group);
+            match host.transact(batch) {
+                Err(error) if error.errno == Errno::NODEV => {}
+                result => {
+                    failures.extend(result.context(|| "delete the engine's links".to_owned()).err())
+                }
+            }
+        }
+        failures
+    }
+
+    fn take_sandbox(&self) -> Result<Sandbox> {
+        let spare = lock(&self.shared.spare).take();
+        let sandbox = spare.map_or_else(Sandbox::new, Ok);
+        self.worker.refill();
+        sandbox
+    }
+
+    fn attach(
+        &self,
+        container: &str,
+        sandbox: &mut Sandbox,
+        ip: Option<Ipv4Addr>,
+        mac: Option<MacAddress>,
+    ) -> Result<Interface> {
+        let interface = self.reserve(container, ip, mac)?;
+        let linked = self.link(&interface, sandbox);
+        let Bridge { subnet, gateway, .. } = self.bridge;
+        linked
+            .and_then(|()| sandbox.configure(interface.ip, subnet, gateway))
+            .inspect_err(|_| self.leave(container))?;
+        Ok(interface)
+    }
+
+    /// Chooses the interface's names and addresses and enters it into the books.
+    fn reserve(
+        &self,
+        container: &str,
+        ip: Option<Ipv4Addr>,
+        mac: Option<MacAddress>,
+    ) -> Result<Interface> {
+        let endpoint_id = random_id()?;
+        let mut endpoints = lock(&self.endpoints);
+        if endpoints.contains_key(container) {
+            return Err(Error::AlreadyJoined(container.to_owned()));
+        }
+        let mut addresses = lock(&self.shared.addresses);
+        let taken = match ip {
+            Some(ip) => addresses.take(ip),
+            None => addresses.take_next(),
+        };
+        let ip = taken.map_err(|refused| self.refusal(refused, ip))?;
+        let interface = Interface {
+            network_id: self.bridge.network_id.clone(),
+            host_link: format!("veth{}", &endpoint_id[..11]),
+            endpoint_id,
+            ip,
+            prefix_len: self.bridge.subnet.prefix_len(),
+            gateway: self.bridge.gateway,
+            mac: mac.unwrap_or_else(|| MacAddress::from_ip(ip)),
+            mtu: self.bridge.mtu,
+        };
+        endpoints.insert(container.to_owned(), interface.clone());
+        Ok(interface)
+    }
+
+    /// Makes the pair of links between the bridge and the namespace.
+    fn link(&self, interface: &Interface, sandbox: &Sandbox) -> Result<()> {
+        let mut batch = Batch::default();
+        let pair = VethPair {
+            host_link: &interface.host_link,
+            bridge: self.bridge.index,
+            group: self.identity.link_group(),
+            netns: sandbox.netns.as_fd(),
+            container_link: sandbox.link_name(),
+            mac: interface.mac,
+            mtu: interface.mtu,
+        };
+        route::create_veth(&mut batch, &pair);
+        if !self.options.icc {
+            route::isolate_port(&mut batch, &interface.host_link);
+        }
+        let action = || format!("connect the container to the bridge {}", self.bridge.name);
+        lock(&self.host).transact(batch).map(drop).context(action)
+    }
+
+    fn refusal(&self, refused: Refused, ip: Option<Ipv4Addr>) -> Error {
+        let subnet = self.bridge.subnet;
+        match (refused, ip) {
+            (Refused::InUse, Some(ip)) => Error::AddressInUse(ip),
+            (Refused::Outside, Some(ip)) => Error::AddressOutside { ip, subnet },
+            _ => Error::NoAddressLeft { name: self.bridge.name.clone(), subnet },
+        }
+    }
+
+    /// Deletes our links that are neither the bridge nor known.
+    fn delete_strays(&self, known: &HashSet<&str>) -> Result<()> {
+        let links =
+            route::links(&mut lock(&self.host)).context(|| "list the host's links".to_owned())?;
+        let groups = [self.identity.link_group(), self.identity.doomed_group()];
+        let is_stray = |link: &route::Link| {
+            groups.contains(&link.group)
+                && link.index != self.bridge.index
+                && !known.contains(link.name.as_str())
+        };
+        // A stray link has no address that could become free.
+        let doomed = |link: route::Link| Doomed { link: link.name, ip: Ipv4Addr::UNSPECIFIED };
+        self.worker.delete(links.into_iter().filter(is_stray).map(doomed).collect());
+        Ok(())
+    }
+}
+
+/// Puts up the table and then turns on forwarding, in this order: never is the host a router without rules.
+fn open_firewall(
+    host: &mut Socket,
+    identity: &Identity,
+    options: &Options,
+    bridge: &Bridge,
+) -> Result<Firewall> {
+    let turn_on = options.ip_forward && !forwarding::is_enabled()?;
+    let uplinks =
+        if turn_on { host_links(host, identity)? } else { recorded_uplinks(&identity.table())? };
+    let rules = BridgeRules {
+        name: bridge.name.clone(),
+        subnet: bridge.subnet,
+        masquerade: options.ip_masq,
+    };
+    let firewall = Firewall::open(identity.table(), Contents { bridges: vec![rules], uplinks })?;
+    if turn_on {
+        forwarding::enable()?;
+    }
+    Ok(firewall)
+}
+
+/// The names of the links that are the host's own.
+fn host_links(host: &mut Socket, identity: &Identity) -> Result<Vec<String>> {
+    let links = route::links(host).context(|| "list the host's links".to_owned())?;
+    let is_own = |link: &route::Link| link.name != "lo" && link.group != identity.link_group();
+    Ok(links.into_iter().filter(is_own).map(|link| link.name).collect())
+}
+
+fn random_id() -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom(&mut bytes, GetRandomFlags::empty())
+        .map_err(std::io::Error::from)
+        .context(|| "read random bytes".to_owned())?;
+    Ok(hex(&bytes))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change under these locks is complete in itself: a panic elsewhere leaves nothing half-made.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

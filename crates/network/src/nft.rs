@@ -1,0 +1,11 @@
+//! The few nftables messages that our table needs, encoded for the kernel (linux/netfilter/nf_tables.h).
+
+mod attributes;
+mod expression;
+mod message;
+
+pub(crate) use attributes::find;
+pub(crate) use expression::{Direction, Rule, Side};
+pub(crate) use message::{
+    Chain, ChainKind, Element, KeyType, Set, Table, Transaction, set_elements,
+};

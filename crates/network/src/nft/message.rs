@@ -1,0 +1,250 @@
+//! Tables, chains, sets, elements and rules as messages of one transaction.
+
+use rustix::io::Errno;
+use sys::netlink::{Batch, Error, Socket};
+
+use super::attributes::{Attributes, find, items};
+use super::expression::Rule;
+
+const SUBSYSTEM: u16 = 10;
+const BATCH_BEGIN: u16 = 0x10;
+const BATCH_END: u16 = 0x11;
+const NEW_TABLE: u16 = 0;
+const DELETE_TABLE: u16 = 2;
+const NEW_CHAIN: u16 = 3;
+const NEW_RULE: u16 = 6;
+const NEW_SET: u16 = 9;
+const NEW_ELEMENTS: u16 = 12;
+const GET_ELEMENTS: u16 = 13;
+
+const NLM_F_EXCL: u16 = 0x200;
+const NLM_F_CREATE: u16 = 0x400;
+/// For rules: at the end of the chain.
+const NLM_F_APPEND: u16 = 0x800;
+
+const FAMILY_INET: u8 = 1;
+const LIST_ELEMENT: u16 = 1;
+const DATA_VALUE: u16 = 1;
+const ELEMENT_KEY: u16 = 1;
+const ELEMENT_FLAGS: u16 = 3;
+const ELEMENT_INTERVAL_END: u32 = 1;
+/// A remark for the nft command, which would print names backwards: the key's byte order (type 0, 4 bytes) is the
+/// host's (1).
+const NAMES_ARE_NO_NUMBERS: [u8; 6] = [0, 4, 1, 0, 0, 0];
+
+/// A table of family inet.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) flags: u32,
+}
+
+impl Table<'_> {
+    /// Only the socket that made the table may change it (Linux 5.12).
+    pub(crate) const OWNER: u32 = 2;
+    /// An owned table outlives its owner, who may come back for it (Linux 6.9).
+    pub(crate) const PERSIST: u32 = 4;
+}
+
+/// Where a chain hooks into the path of packets.
+#[derive(Clone, Copy)]
+pub(crate) enum ChainKind {
+    /// Before connection tracking.
+    RawPrerouting,
+    Forward,
+    /// Source address translation.
+    PostroutingNat,
+}
+
+pub(crate) struct Chain<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: ChainKind,
+}
+
+/// What a set's keys are. The numbers are for the nft command, which prints by them.
+#[derive(Clone, Copy)]
+pub(crate) enum KeyType {
+    InterfaceName,
+    InterfacePair,
+    Ipv4Interval,
+}
+
+pub(crate) struct Set<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) key: KeyType,
+}
+
+/// A key as the kernel has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    Key(Vec<u8>),
+    /// From the first address up to, and without, the second.
+    Interval([u8; 4], [u8; 4]),
+}
+
+impl Element {
+    pub(crate) fn interface(name: &str) -> Self {
+        Self::Key(interface_key(name))
+    }
+
+    pub(crate) fn interface_pair(input: &str, output: &str) -> Self {
+        Self::Key([interface_key(input), interface_key(output)].concat())
+    }
+
+    pub(crate) fn subnet(subnet: crate::Subnet) -> Self {
+        // 255.255.255.255 is never a container's: the end of the space needs no open interval.
+        let end = subnet.last().saturating_add(1);
+        Self::Interval(subnet.address().octets(), end.to_be_bytes())
+    }
+}
+
+fn interface_key(name: &str) -> Vec<u8> {
+    let mut key = name.as_bytes().to_vec();
+    key.resize(16, 0);
+    key
+}
+
+/// Changes that the kernel makes all together or not at all.
+pub(crate) struct Transaction {
+    batch: Batch,
+}
+
+impl Transaction {
+    pub(crate) fn new() -> Self {
+        let mut batch = Batch::default();
+        boundary(&mut batch, BATCH_BEGIN);
+        Self { batch }
+    }
+
+    pub(crate) fn commit(mut self, socket: &mut Socket) -> Result<(), Error> {
+        boundary(&mut self.batch, BATCH_END);
+        socket.transact(self.batch).map(drop)
+    }
+
+    /// Makes the table unless it is there; an orphaned one is claimed with [`Table::OWNER`].
+    pub(crate) fn ensure_table(&mut self, table: Table<'_>) {
+        self.table(NEW_TABLE, NLM_F_CREATE, table);
+    }
+
+    /// Makes the table; fails with EEXIST if it is there.
+    pub(crate) fn create_table(&mut self, table: Table<'_>) {
+        self.table(NEW_TABLE, NLM_F_CREATE | NLM_F_EXCL, table);
+    }
+
+    pub(crate) fn delete_table(&mut self, table: &str) {
+        self.push(DELETE_TABLE, 0, |message| {
+            message.string(1, table);
+        });
+    }
+
+    pub(crate) fn create_chain(&mut self, table: &str, chain: &Chain<'_>) {
+        let (kind, hook, priority) = match chain.kind {
+            ChainKind::RawPrerouting => ("filter", 0, -300),
+            ChainKind::Forward => ("filter", 2, 0),
+            ChainKind::PostroutingNat => ("nat", 4, 100),
+        };
+        self.push(NEW_CHAIN, NLM_F_CREATE, |message| {
+            message.string(1, table).string(3, chain.name).string(7, kind).nest(4, |place| {
+                place.number(1, hook).number(2, i32::cast_unsigned(priority));
+            });
+        });
+    }
+
+    /// `id` tells the sets of one transaction apart.
+    pub(crate) fn create_set(&mut self, table: &str, set: &Set<'_>, id: u32) {
+        const IPV4_ADDRESS: u32 = 7;
+        const INTERFACE_NAME: u32 = 41;
+        const INTERVAL: u32 = 4;
+        let (kind, len, flags) = match set.key {
+            KeyType::InterfaceName => (INTERFACE_NAME, 16, 0),
+            // A concatenation's parts take six bits each.
+            KeyType::InterfacePair => (INTERFACE_NAME << 6 | INTERFACE_NAME, 32, 0),
+            KeyType::Ipv4Interval => (IPV4_ADDRESS, 4, INTERVAL),
+        };
+        self.push(NEW_SET, NLM_F_CREATE, |message| {
+            message.string(1, table).string(2, set.name).number(3, flags).number(4, kind);
+            message.number(5, len).number(10, id);
+            if matches!(set.key, KeyType::InterfaceName) {
+                message.bytes(13, &NAMES_ARE_NO_NUMBERS);
+            }
+        });
+    }
+
+    pub(crate) fn add_elements(&mut self, table: &str, set: &str, elements: &[Element]) {
+        if elements.is_empty() {
+            return;
+        }
+        self.push(NEW_ELEMENTS, NLM_F_CREATE, |message| {
+            message.string(1, table).string(2, set).nest(3, |list| {
+                elements.iter().for_each(|element| write_element(list, element));
+            });
+        });
+    }
+
+    pub(crate) fn append_rule(&mut self, table: &str, chain: &str, rule: &Rule) {
+        self.push(NEW_RULE, NLM_F_CREATE | NLM_F_APPEND, |message| {
+            message
+                .string(1, table)
+                .string(2, chain)
+                .nest(4, |list| list.0.extend_from_slice(rule.bytes()));
+        });
+    }
+
+    fn table(&mut self, kind: u16, flags: u16, table: Table<'_>) {
+        self.push(kind, flags, |message| {
+            message.string(1, table.name).number(2, table.flags);
+        });
+    }
+
+    fn push(&mut self, kind: u16, flags: u16, attributes: impl FnOnce(&mut Attributes<'_>)) {
+        self.batch.push(SUBSYSTEM << 8 | kind, flags, |bytes| {
+            bytes.extend_from_slice(&header(FAMILY_INET, 0));
+            attributes(&mut Attributes(bytes));
+        });
+    }
+}
+
+/// The keys in a set; none if there is no such table or set.
+pub(crate) fn set_elements(
+    socket: &mut Socket,
+    table: &str,
+    set: &str,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let mut request = header(FAMILY_INET, 0).to_vec();
+    Attributes(&mut request).string(1, table).string(2, set);
+    let messages = match socket.dump(SUBSYSTEM << 8 | GET_ELEMENTS, &request) {
+        Err(error) if error.errno == Errno::NOENT => return Ok(Vec::new()),
+        result => result?,
+    };
+    let lists = messages.iter().filter_map(|message| find(message.payload.get(4..)?, 3));
+    let key = |element| find(find(element, ELEMENT_KEY)?, DATA_VALUE).map(<[u8]>::to_vec);
+    Ok(lists.flat_map(items).filter_map(|(_, element)| key(element)).collect())
+}
+
+fn write_element(list: &mut Attributes<'_>, element: &Element) {
+    let mut write = |key: &[u8], flags: u32| {
+        list.nest(LIST_ELEMENT, |element| {
+            element.nest(ELEMENT_KEY, |data| {
+                data.bytes(DATA_VALUE, key);
+            });
+            element.number(ELEMENT_FLAGS, flags);
+        });
+    };
+    match element {
+        Element::Key(key) => write(key, 0),
+        Element::Interval(first, end) => {
+            write(first, 0);
+            write(end, ELEMENT_INTERVAL_END);
+        }
+    }
+}
+
+/// struct nfgenmsg: family, version 0, resource.
+fn header(family: u8, resource: u16) -> [u8; 4] {
+    let [high, low] = resource.to_be_bytes();
+    [family, 0, high, low]
+}
+
+fn boundary(batch: &mut Batch, kind: u16) {
+    batch.push(kind, 0, |bytes| bytes.extend_from_slice(&header(0, SUBSYSTEM)));
+}

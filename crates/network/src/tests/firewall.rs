@@ -1,0 +1,101 @@
+//! The table under other people's hands.
+
+use std::thread;
+use std::time::Duration;
+
+use super::host::nft;
+use super::{isolated, open};
+use crate::firewall::{BridgeRules, Contents, Firewall, Protection};
+use crate::{Identity, Subnet};
+
+const TABLE: &str = "gantry-test";
+
+fn contents() -> Contents {
+    let subnet = Subnet::around([10, 9, 0, 0].into(), 24);
+    let bridge = BridgeRules { name: "gantry0".into(), subnet, masquerade: true };
+    Contents { bridges: vec![bridge], uplinks: vec!["eth0".into()] }
+}
+
+/// What nft reads out of our messages.
+#[test]
+fn the_table_reads_as_documented() {
+    isolated(|| {
+        let _firewall =
+            Firewall::open_as(Protection::Watched, TABLE.into(), contents()).expect("open");
+        let Some(text) = nft(&["list", "table", "inet", TABLE]) else { return };
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            r#"elements = { "gantry0" }"#,
+            r#"elements = { "gantry0" . "gantry0" }"#,
+            "elements = { 10.9.0.0/24 }",
+            r#"elements = { "eth0" }"#,
+            "type filter hook prerouting priority raw; policy accept; iifname != @bridges ip daddr @masqueraded drop }",
+            "type filter hook forward priority filter; policy accept; iifname . oifname @same_bridge accept \
+             oifname @bridges ct state established,related accept oifname @bridges drop \
+             iifname @uplinks oifname @uplinks drop }",
+            "type nat hook postrouting priority srcnat; policy accept; ip saddr @masqueraded oifname != @bridges masquerade }",
+        ] {
+            assert!(text.contains(part), "{part}\nis not in\n{text}");
+        }
+    });
+}
+
+#[test]
+fn the_table_survives_a_flush_of_the_ruleset() {
+    isolated(|| {
+        let _network = open("one");
+        let table = Identity::new("one").table();
+        let Some(before) = nft(&["list", "table", "inet", &table]) else { return };
+        nft(&["flush", "ruleset"]);
+        if !before.contains("persist") {
+            thread::sleep(Duration::from_millis(300));
+        }
+        assert_eq!(nft(&["list", "table", "inet", &table]), Some(before));
+    });
+}
+
+#[test]
+fn a_table_that_the_kernel_cannot_protect_is_put_back() {
+    isolated(|| {
+        let _firewall =
+            Firewall::open_as(Protection::Watched, TABLE.into(), contents()).expect("open");
+        let Some(before) = nft(&["list", "ruleset"]) else { return };
+        for _ in 0..3 {
+            nft(&["flush", "ruleset"]);
+            let restored = (0..50).any(|_| {
+                thread::sleep(Duration::from_millis(20));
+                nft(&["list", "ruleset"]).as_ref() == Some(&before)
+            });
+            assert!(restored, "after a flush the table is back");
+        }
+    });
+}
+
+#[test]
+fn a_table_of_an_earlier_version_is_replaced() {
+    isolated(|| {
+        let set = format!("add set inet {TABLE} bridges {{ type inet_service ; }}");
+        if nft(&["add", "table", "inet", TABLE]).is_none() {
+            return;
+        }
+        nft(&[&set]);
+        let firewall =
+            Firewall::open_as(Protection::Watched, TABLE.into(), contents()).expect("open");
+        let text = nft(&["list", "table", "inet", TABLE]).expect("nft is there");
+        assert!(text.contains("type ifname") && !text.contains("inet_service"), "{text}");
+        firewall.remove().expect("remove");
+        assert_eq!(nft(&["list", "ruleset"]).as_deref(), Some(""));
+    });
+}
+
+#[test]
+fn an_orphaned_table_is_claimed_again() {
+    isolated(|| {
+        drop(open("one"));
+        let again = open("one");
+        assert!(again.destroy().is_empty());
+        if let Some(ruleset) = nft(&["list", "ruleset"]) {
+            assert_eq!(ruleset, "");
+        }
+    });
+}
