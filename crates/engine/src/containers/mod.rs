@@ -1,5 +1,16 @@
 //! Containers.
 
+mod merge;
+mod mounts;
+mod name;
+mod restart_policy;
+mod signal;
+mod spec;
+mod state;
+mod timestamp;
+mod validate;
+mod words;
+
 use std::sync::Arc;
 
 use crate::config::Config;

@@ -92,7 +92,8 @@ fn asked_for(host: &HostConfig) -> Result<Vec<MountPoint>, Error> {
 
 /// `[source:]destination[:options]`, as in `-v`.
 pub fn parse_bind(text: &str) -> Result<MountPoint, Error> {
-    let invalid = |why: &str| Error::invalid(format!("invalid volume specification: '{text}'{why}"));
+    let invalid =
+        |why: &str| Error::invalid(format!("invalid volume specification: '{text}'{why}"));
     let parts: Vec<&str> = text.split(':').collect();
     let (source, destination, mode) = match parts[..] {
         [destination] => ("", destination, ""),
@@ -199,7 +200,9 @@ fn volume_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, Stri
     let options = mount.volume_options.clone().unwrap_or_default();
     let driver = options.driver_config.map(|driver| driver.name).unwrap_or_default();
     if !matches!(driver.as_str(), "" | "local") {
-        return Err(format!("error looking up volume plugin {driver}: plugin \"{driver}\" not found"));
+        return Err(format!(
+            "error looking up volume plugin {driver}: plugin \"{driver}\" not found"
+        ));
     }
     if options.subpath.split('/').any(|part| part == "..") || options.subpath.starts_with('/') {
         return Err("field Subpath must be a relative path within the volume".into());
@@ -294,7 +297,9 @@ pub fn clean(path: &str) -> String {
 
 fn source_path(path: &str) -> Result<&str, Error> {
     if !path.starts_with('/') {
-        return Err(Error::invalid(format!("invalid mount path: '{path}' mount path must be absolute")));
+        return Err(Error::invalid(format!(
+            "invalid mount path: '{path}' mount path must be absolute"
+        )));
     }
     if path.contains('\0') {
         return Err(Error::invalid("invalid mount path: it contains a zero byte"));
@@ -333,11 +338,20 @@ mod tests {
     #[test]
     fn binds_volumes_and_anonymous_volumes() {
         let host = bind("/src:/dst:ro,rslave");
-        assert_eq!((host.kind, host.read_only, host.propagation.as_str()), (Kind::Bind, true, "rslave"));
+        assert_eq!(
+            (host.kind, host.read_only, host.propagation.as_str()),
+            (Kind::Bind, true, "rslave")
+        );
         let named = bind("data:/var/lib/x");
-        assert_eq!((named.kind, named.name.as_str(), named.anonymous), (Kind::Volume, "data", false));
+        assert_eq!(
+            (named.kind, named.name.as_str(), named.anonymous),
+            (Kind::Volume, "data", false)
+        );
         let anonymous = bind("/cache");
-        assert_eq!((anonymous.kind, anonymous.anonymous, anonymous.copy), (Kind::Volume, true, true));
+        assert_eq!(
+            (anonymous.kind, anonymous.anonymous, anonymous.copy),
+            (Kind::Volume, true, true)
+        );
         assert!(!bind("data:/x:nocopy").copy);
         assert_eq!(bind("/a//b/../c:/x/./y/").destination, "/x/y");
     }
@@ -364,24 +378,23 @@ mod tests {
     }
 
     fn mount(kind: &str, source: &str) -> Mount {
-        Mount {
-            kind: kind.into(),
-            source: source.into(),
-            target: "/x".into(),
-            ..Mount::default()
-        }
+        Mount { kind: kind.into(), source: source.into(), target: "/x".into(), ..Mount::default() }
     }
 
     #[test]
     fn mounts_are_checked_as_docker_checks_them() {
         let said = |mount: &Mount| parse_mount(mount).unwrap_err().to_string();
-        assert_eq!(said(&mount("foo", "")), "invalid mount config for type \"foo\": mount type unknown");
+        assert_eq!(
+            said(&mount("foo", "")),
+            "invalid mount config for type \"foo\": mount type unknown"
+        );
         assert_eq!(
             said(&mount("bind", "")),
             "invalid mount config for type \"bind\": field Source must not be empty"
         );
         let mut odd = mount("bind", "/tmp");
-        odd.bind_options = Some(BindOptions { propagation: "foo".into(), ..BindOptions::default() });
+        odd.bind_options =
+            Some(BindOptions { propagation: "foo".into(), ..BindOptions::default() });
         assert_eq!(
             said(&odd),
             "invalid mount config for type \"bind\": invalid propagation mode: foo"

@@ -26,7 +26,11 @@ pub fn random(attempt: u32) -> String {
     let [a, b, c] = [random_number(), random_number(), random_number()];
     let quality = QUALITIES[a as usize % QUALITIES.len()];
     let water = WATERS[b as usize % WATERS.len()];
-    if attempt > 3 { format!("{quality}_{water}{}", c % 1000) } else { format!("{quality}_{water}") }
+    if attempt > 3 {
+        format!("{quality}_{water}{}", c % 1000)
+    } else {
+        format!("{quality}_{water}")
+    }
 }
 
 fn random_number() -> u32 {

@@ -16,7 +16,9 @@ pub enum Policy {
     Always,
     UnlessStopped,
     /// `None` sets no bound to the number of restarts.
-    OnFailure { at_most: Option<u32> },
+    OnFailure {
+        at_most: Option<u32>,
+    },
 }
 
 impl Policy {
@@ -27,7 +29,9 @@ impl Policy {
             "" | "no" => Self::No,
             "always" => Self::Always,
             "unless-stopped" => Self::UnlessStopped,
-            "on-failure" => Self::OnFailure { at_most: u32::try_from(count).ok().filter(|n| *n > 0) },
+            "on-failure" => {
+                Self::OnFailure { at_most: u32::try_from(count).ok().filter(|n| *n > 0) }
+            }
             other => {
                 return Err(Error::invalid(format!(
                     "invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
@@ -146,7 +150,10 @@ mod tests {
         let twice = Policy::OnFailure { at_most: Some(2) };
         assert_eq!(delays(twice, &[SHORT, SHORT, SHORT]), [Some(100), Some(200), None]);
         assert_eq!(delays(twice, &[success]), [None]);
-        assert_eq!(delays(Policy::OnFailure { at_most: None }, &[SHORT; 3]).iter().flatten().count(), 3);
+        assert_eq!(
+            delays(Policy::OnFailure { at_most: None }, &[SHORT; 3]).iter().flatten().count(),
+            3
+        );
     }
 
     #[test]
@@ -172,8 +179,11 @@ mod tests {
     #[test]
     fn the_apis_form_is_checked_as_docker_checks_it() {
         let parse = |name: &str, maximum_retry_count| {
-            Policy::parse(&api::containers::RestartPolicy { name: name.into(), maximum_retry_count })
-                .map_err(|error| error.to_string())
+            Policy::parse(&api::containers::RestartPolicy {
+                name: name.into(),
+                maximum_retry_count,
+            })
+            .map_err(|error| error.to_string())
         };
         assert_eq!(parse("", 0), Ok(Policy::No));
         assert_eq!(parse("on-failure", 3), Ok(Policy::OnFailure { at_most: Some(3) }));

@@ -5,8 +5,8 @@ use crate::error::Error;
 /// Linux' signals by number, as on x86-64 and arm64.
 const NAMES: [&str; 31] = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU",
-    "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 const ALIASES: [(&str, i32); 3] = [("CLD", 17), ("POLL", 29), ("IOT", 6)];
 /// The first real-time signal that the C libraries leave to programs.
@@ -58,9 +58,15 @@ mod tests {
 
     #[test]
     fn names_and_numbers() {
-        for (text, number) in
-            [("KILL", 9), ("sigterm", 15), ("SIGUSR1", 10), ("9", 9), ("SYS", 31), ("POLL", 29), ("CLD", 17)]
-        {
+        for (text, number) in [
+            ("KILL", 9),
+            ("sigterm", 15),
+            ("SIGUSR1", 10),
+            ("9", 9),
+            ("SYS", 31),
+            ("POLL", 29),
+            ("CLD", 17),
+        ] {
             assert_eq!(parse(text).unwrap(), number, "{text}");
         }
         for (text, number) in [("RTMIN", 34), ("SIGRTMIN+3", 37), ("RTMAX-1", 63), ("RTMAX", 64)] {

@@ -91,7 +91,10 @@ fn kill(subject: Subject<'_>) -> Result<Verdict, Error> {
         return Ok(Verdict::Proceed);
     }
     let refusal = not_running(subject);
-    Err(Error::new(refusal.kind, format!("cannot kill container: {}: {}", subject.name, refusal.what)))
+    Err(Error::new(
+        refusal.kind,
+        format!("cannot kill container: {}: {}", subject.name, refusal.what),
+    ))
 }
 
 fn pause(subject: Subject<'_>) -> Result<Verdict, Error> {
@@ -167,7 +170,9 @@ fn remove(subject: Subject<'_>) -> Result<Verdict, Error> {
     let (doing, remedy) = match subject.status {
         Status::Running => ("running", "stop the container before removing or force remove"),
         Status::Restarting => ("restarting", "stop the container before removing or force remove"),
-        Status::Paused => ("paused", "unpause and then stop the container before removing or force remove"),
+        Status::Paused => {
+            ("paused", "unpause and then stop the container before removing or force remove")
+        }
         _ => return force_remove(subject),
     };
     Err(Error::conflict(format!(
@@ -244,7 +249,10 @@ mod tests {
     #[test]
     fn refusals_are_worded_as_dockers() {
         let said = |action, status| ask(action, status).unwrap_err();
-        assert_eq!(said(Start, Status::Paused), "cannot start a paused container, try unpause instead");
+        assert_eq!(
+            said(Start, Status::Paused),
+            "cannot start a paused container, try unpause instead"
+        );
         assert_eq!(
             said(Start, Status::Dead),
             "container is marked for removal and cannot be started"
@@ -282,6 +290,9 @@ mod tests {
     fn unpausing_what_is_not_paused_is_dockers_internal_error() {
         let subject = Subject { id: "a", name: "a", status: Status::Running };
         assert_eq!(may(Unpause, subject).unwrap_err().kind, Kind::System);
-        assert_eq!(may(Pause, Subject { status: Status::Exited, ..subject }).unwrap_err().kind, Kind::Conflict);
+        assert_eq!(
+            may(Pause, Subject { status: Status::Exited, ..subject }).unwrap_err().kind,
+            Kind::Conflict
+        );
     }
 }

@@ -142,7 +142,8 @@ mod tests {
     const HELD: u64 = u64::MAX;
 
     fn set(add: &[&str], drop: &[&str]) -> Vec<String> {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let owned =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         Wishes::parse(&owned(add), &owned(drop)).unwrap().set(false, HELD)
     }
 

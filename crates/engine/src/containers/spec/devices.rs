@@ -10,8 +10,7 @@ use oci::runtime::{Device, DeviceRule};
 use crate::error::Error;
 
 /// Directories of /dev that hold no devices of the host, or a container's own.
-const NOT_COPIED: [&str; 7] =
-    ["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"];
+const NOT_COPIED: [&str; 7] = ["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"];
 /// Deeper than any device directory.
 const MAX_DEPTH: usize = 8;
 
@@ -65,7 +64,8 @@ pub fn mapped(mapping: &DeviceMapping) -> Result<Devices, Error> {
     } else {
         nodes.push(node(target, &metadata).ok_or_else(|| failed(&"not a device node"))?);
     }
-    let access = if mapping.cgroup_permissions.is_empty() { "rwm" } else { &mapping.cgroup_permissions };
+    let access =
+        if mapping.cgroup_permissions.is_empty() { "rwm" } else { &mapping.cgroup_permissions };
     let rules = nodes.iter().map(|node| rule(node, access)).collect();
     Ok(Devices { nodes, rules })
 }
@@ -82,7 +82,9 @@ pub fn cgroup_rule(text: &str) -> Result<DeviceRule, Error> {
     let (major, minor) = numbers.split_once(':').ok_or_else(invalid)?;
     let number = |text: &str| match text {
         "*" => Ok(Some(-1)),
-        digits => digits.parse::<u32>().map(|number| Some(i64::from(number))).map_err(|_| invalid()),
+        digits => {
+            digits.parse::<u32>().map(|number| Some(i64::from(number))).map_err(|_| invalid())
+        }
     };
     let known = matches!(kind, "a" | "b" | "c")
         && (1..=3).contains(&access.len())
@@ -180,7 +182,8 @@ mod tests {
     fn rules_by_number() {
         let rule = cgroup_rule("c 1:* rw").unwrap();
         assert_eq!((rule.major, rule.minor, rule.access.as_str()), (Some(1), Some(-1), "rw"));
-        for bad in ["", "foo", "x 1:1 r", "c 1 r", "c 1:1 q", "c 1:1 rwmr", "c 1:1 r x", "c -1:1 r"] {
+        for bad in ["", "foo", "x 1:1 r", "c 1 r", "c 1:1 q", "c 1:1 rwmr", "c 1:1 r x", "c -1:1 r"]
+        {
             assert!(cgroup_rule(bad).is_err(), "{bad}");
         }
     }

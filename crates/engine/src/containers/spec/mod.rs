@@ -159,9 +159,8 @@ fn all_mounts(input: &Input<'_>) -> Vec<oci::runtime::Mount> {
         own_network: input.namespaces.network == Space::Own,
     };
     let user = mounts::asked_for(input.mounts);
-    let replaced = |mount: &oci::runtime::Mount| {
-        user.iter().any(|wish| wish.destination == mount.destination)
-    };
+    let replaced =
+        |mount: &oci::runtime::Mount| user.iter().any(|wish| wish.destination == mount.destination);
     let mut all: Vec<_> =
         mounts::system(&system).into_iter().filter(|mount| !replaced(mount)).collect();
     all.extend(input.init.map(mounts::init));
@@ -212,9 +211,10 @@ fn sysctls(input: &Input<'_>) -> Result<std::collections::BTreeMap<String, Strin
         return Err(Error::invalid(format!("sysctl {odd:?} is not allowed")));
     }
     if input.namespaces.network == Space::Own {
-        for (key, value) in
-            [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")]
-        {
+        for (key, value) in [
+            ("net.ipv4.ip_unprivileged_port_start", "0"),
+            ("net.ipv4.ping_group_range", "0 2147483647"),
+        ] {
             all.entry(key.into()).or_insert_with(|| value.into());
         }
     }
@@ -289,12 +289,16 @@ mod tests {
         let host = HostConfig { init: Some(true), ..HostConfig::default() };
         let spec = spec_of(&Config::default(), &host).unwrap();
         assert_eq!(spec.process.unwrap().args, ["/sbin/docker-init", "--", "sh"]);
-        assert!(spec.mounts.iter().any(|mount| mount.destination == Path::new("/sbin/docker-init")));
+        assert!(
+            spec.mounts.iter().any(|mount| mount.destination == Path::new("/sbin/docker-init"))
+        );
     }
 
     #[test]
     fn cve_2022_0811_a_sysctl_is_one_key() {
-        for key in ["kernel.shm_rmid_forced=1+kernel.core_pattern", "kernel/../../x", "a b", "", "a\nb"] {
+        for key in
+            ["kernel.shm_rmid_forced=1+kernel.core_pattern", "kernel/../../x", "a b", "", "a\nb"]
+        {
             let sysctls = Some([(key.to_owned(), "1".to_owned())].into());
             let host = HostConfig { sysctls, ..HostConfig::default() };
             assert!(spec_of(&Config::default(), &host).is_err(), "{key}");

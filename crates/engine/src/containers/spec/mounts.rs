@@ -63,7 +63,8 @@ pub fn asked_for(points: &[MountPoint]) -> Vec<Mount> {
 
 /// The engine's files of a container: /etc/resolv.conf, hostname and hosts. `read_only` follows the root.
 pub fn files(directory: &Path, taken: &[MountPoint], read_only: bool) -> Vec<Mount> {
-    let options: &[&str] = if read_only { &["rbind", "ro", "rprivate"] } else { &["rbind", "rprivate"] };
+    let options: &[&str] =
+        if read_only { &["rbind", "ro", "rprivate"] } else { &["rbind", "rprivate"] };
     ["resolv.conf", "hostname", "hosts"]
         .into_iter()
         .map(|name| (name, format!("/etc/{name}")))
@@ -74,7 +75,8 @@ pub fn files(directory: &Path, taken: &[MountPoint], read_only: bool) -> Vec<Mou
 
 /// How the container's root must propagate so that the asked-for propagations can work.
 pub fn root_propagation(points: &[MountPoint]) -> &'static str {
-    let any = |words: [&str; 2]| points.iter().any(|point| words.contains(&point.propagation.as_str()));
+    let any =
+        |words: [&str; 2]| points.iter().any(|point| words.contains(&point.propagation.as_str()));
     if any(["shared", "rshared"]) {
         "shared"
     } else if any(["slave", "rslave"]) {
@@ -105,7 +107,8 @@ fn user_mount(point: &MountPoint) -> Mount {
                 options.push(&point.propagation);
             }
             let source = Path::new(&point.source).join(&point.subpath);
-            let source = if point.subpath.is_empty() { PathBuf::from(&point.source) } else { source };
+            let source =
+                if point.subpath.is_empty() { PathBuf::from(&point.source) } else { source };
             bind(&source, &point.destination, &options)
         }
     }
@@ -115,9 +118,9 @@ fn user_mount(point: &MountPoint) -> Mount {
 fn tmpfs_options(wishes: &str) -> Vec<String> {
     let wishes: Vec<&str> = wishes.split(',').filter(|wish| !wish.is_empty()).collect();
     let defaults = [("noexec", "exec"), ("nosuid", "suid"), ("nodev", "dev"), ("rprivate", "")];
-    let kept = defaults.iter().filter(|(default, opposite)| {
-        !wishes.contains(opposite) && !wishes.contains(default)
-    });
+    let kept = defaults
+        .iter()
+        .filter(|(default, opposite)| !wishes.contains(opposite) && !wishes.contains(default));
     kept.map(|(default, _)| *default).chain(wishes.iter().copied()).map(str::to_owned).collect()
 }
 
@@ -142,7 +145,10 @@ mod tests {
 
     #[test]
     fn tmpfs_wishes_replace_defaults() {
-        assert_eq!(tmpfs_options("size=1m,exec"), ["nosuid", "nodev", "rprivate", "size=1m", "exec"]);
+        assert_eq!(
+            tmpfs_options("size=1m,exec"),
+            ["nosuid", "nodev", "rprivate", "size=1m", "exec"]
+        );
         assert_eq!(tmpfs_options(""), ["noexec", "nosuid", "nodev", "rprivate"]);
     }
 

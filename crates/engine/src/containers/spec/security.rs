@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn what_leaks_the_host_is_masked() {
-        for path in ["/proc/kcore", "/proc/interrupts", "/sys/firmware", "/sys/devices/virtual/powercap"] {
+        for path in
+            ["/proc/kcore", "/proc/interrupts", "/sys/firmware", "/sys/devices/virtual/powercap"]
+        {
             assert!(MASKED_PATHS.contains(&path));
         }
     }

@@ -6,8 +6,22 @@ use oci::runtime::Rlimit;
 use crate::error::Error;
 
 const NAMES: [&str; 16] = [
-    "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
-    "rss", "rtprio", "rttime", "sigpending", "stack",
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
 ];
 
 pub fn rlimits<'a>(wishes: impl Iterator<Item = &'a Ulimit>) -> Result<Vec<Rlimit>, Error> {

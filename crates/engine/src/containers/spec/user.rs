@@ -54,7 +54,8 @@ fn open_in_root(root: BorrowedFd<'_>, path: &str) -> rustix::io::Result<OwnedFd>
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     // Opened as a path first: opening a device, unlike looking at it, can have effects.
-    let place = rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)?;
+    let place =
+        rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)?;
     if FileType::from_raw_mode(rustix::fs::fstat(&place)?.st_mode) != FileType::RegularFile {
         return Err(rustix::io::Errno::INVAL);
     }
@@ -221,10 +222,18 @@ mod tests {
 
     #[test]
     fn cve_2024_40635_ids_out_of_range_are_refused() {
-        for wish in ["4294967296", "2147483648", "-1", "+1x:4294967296", "0:4294967296", "99999999999999999999"] {
+        for wish in [
+            "4294967296",
+            "2147483648",
+            "-1",
+            "+1x:4294967296",
+            "0:4294967296",
+            "99999999999999999999",
+        ] {
             let said = user(wish).unwrap_err();
             assert!(
-                said == "uids and gids must be in range 0-2147483647" || said.contains("unable to find"),
+                said == "uids and gids must be in range 0-2147483647"
+                    || said.contains("unable to find"),
                 "{wish}: {said}"
             );
         }
