@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{containers, events, images};
+use crate::{containers, events, images, system};
 
 /// `1.45`. Ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +126,21 @@ impl ForVersion for images::Inspect {
         if version >= Version::v1(52) {
             self.docker_version = None;
             self.parent = self.parent.take().filter(|parent| !parent.is_empty());
+        }
+    }
+}
+
+impl ForVersion for system::Info {
+    fn for_version(&mut self, version: Version) {
+        if version < Version::v1(42) {
+            self.kernel_memory = self.memory_limit;
+        }
+        if version < Version::v1(25) {
+            // `name=seccomp,profile=builtin` was just `seccomp`.
+            for option in self.security_options.iter_mut().flatten() {
+                let name = option.split(',').next().and_then(|part| part.strip_prefix("name="));
+                *option = name.unwrap_or(option).to_owned();
+            }
         }
     }
 }

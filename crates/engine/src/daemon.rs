@@ -127,10 +127,12 @@ async fn until_told_to_stop(invocation: &Invocation, engine: &Engine) -> Result<
 /// SIGHUP: what can change without a restart, from the file as it is now.
 fn reload(invocation: &Invocation, engine: &Engine) {
     match Config::load(invocation) {
-        Ok(_config) => tracing::info!("configuration reloaded"),
+        Ok(config) => {
+            engine.system.reload(&config);
+            tracing::info!("configuration reloaded");
+        }
         Err(error) => tracing::error!("the configuration stays as it was: {error}"),
     }
-    let _ = engine;
 }
 
 fn log_to_stderr(config: &Config) {

@@ -7,11 +7,13 @@ use crate::containers::Containers;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::runtime_binary::RuntimeBinary;
+use crate::system::System;
 
 pub struct Engine {
     pub config: Arc<Config>,
     pub events: Events,
-    pub containers: Containers,
+    pub containers: Arc<Containers>,
+    pub system: System,
 }
 
 impl Engine {
@@ -22,6 +24,8 @@ impl Engine {
             .map_err(|error| Error::system("cannot keep events").because(error))?;
         let runtime = Arc::new(RuntimeBinary::find()?);
         let containers = Containers::open(Arc::clone(&config), events.clone(), runtime)?;
-        Ok(Self { config, events, containers })
+        let containers = Arc::new(containers);
+        let system = System::open(Arc::clone(&config), events.clone(), Arc::clone(&containers))?;
+        Ok(Self { config, events, containers, system })
     }
 }

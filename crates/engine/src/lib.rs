@@ -17,5 +17,6 @@ pub mod logs;
 pub mod readiness;
 mod roots;
 mod runtime_binary;
+mod system;
 
 pub use daemon::main;

@@ -16,7 +16,9 @@ mod server;
 mod tls;
 mod version;
 
+mod events;
 mod ping;
+mod system;
 
 pub use body::{Body, BodyWriter};
 pub use call::Call;
@@ -31,5 +33,7 @@ pub type Response = hyper::Response<Body>;
 pub fn routes() -> Router {
     let mut router = Router::default();
     ping::routes(&mut router);
+    system::routes(&mut router);
+    events::routes(&mut router);
     router
 }

@@ -1,0 +1,165 @@
+//! GET /events: what was kept since a time, then what happens until another.
+
+use std::time::Duration;
+
+use api::version::ForVersion;
+use api::{Version, events as wire};
+use bytes::Bytes;
+use hyper::header::CONTENT_TYPE;
+use jiff::Timestamp;
+
+use super::json::APPLICATION_JSON;
+use super::{Body, BodyWriter, Call, Response, Router};
+use crate::error::{Error, Result};
+use crate::events::{Event, Filter, Kind, Listener};
+
+pub fn routes(router: &mut Router) {
+    router.get("/events", events);
+}
+
+async fn events(call: Call) -> Result<Response> {
+    let since = time(call.query.get("since"))?;
+    let until = time(call.query.get("until"))?;
+    if let (Some(since), Some(until)) = (since, until)
+        && until < since
+    {
+        return Err(Error::invalid(format!(
+            "`since` time ({}) cannot be after `until` time ({})",
+            call.query.get("since"),
+            call.query.get("until")
+        )));
+    }
+    let filter = Filter::new(api::Filters::parse(call.query.get("filters"))?);
+    let events = &call.engine.events;
+    // Docker replays only if asked to: `until` alone waits.
+    let listener = if since.is_some() { events.listen_to_all() } else { events.listen() };
+    let (writer, body) = Body::stream();
+    let wanted = Wanted { since, until, filter, version: call.version };
+    tokio::spawn(write(wanted, listener, writer));
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
+    Ok(response)
+}
+
+struct Wanted {
+    /// Unix time in nanoseconds.
+    since: Option<i64>,
+    until: Option<i64>,
+    filter: Filter,
+    version: Version,
+}
+
+async fn write(wanted: Wanted, mut listener: Listener, writer: BodyWriter) {
+    let mut end = std::pin::pin!(wait_until(wanted.until));
+    let mut ready = listener.ready();
+    loop {
+        for event in ready.iter().filter(|event| wanted.includes(event)) {
+            if writer.send(line(event, wanted.version)).await.is_err() {
+                return;
+            }
+        }
+        ready = tokio::select! {
+            biased;
+            () = &mut end => return,
+            () = writer.closed() => return,
+            events = listener.next() => events,
+        };
+    }
+}
+
+impl Wanted {
+    fn includes(&self, event: &Event) -> bool {
+        self.since.is_none_or(|since| event.time >= since)
+            && self.until.is_none_or(|until| event.time <= until)
+            && self.filter.matches(event)
+    }
+}
+
+async fn wait_until(until: Option<i64>) {
+    let Some(until) = until else { return std::future::pending().await };
+    let left = i128::from(until) - Timestamp::now().as_nanosecond();
+    tokio::time::sleep(Duration::from_nanos(u64::try_from(left).unwrap_or(0))).await;
+}
+
+/// Unix seconds with an optional fraction; `None` for an empty text.
+fn time(text: &str) -> Result<Option<i64>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let invalid = || Error::system(format!("parsing {text:?}: invalid syntax"));
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let seconds: i64 = seconds.parse().map_err(|_| invalid())?;
+    if fraction.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(invalid());
+    }
+    let nanos: i64 = format!("{fraction:0<9}").parse().map_err(|_| invalid())?;
+    Ok(Some(seconds.saturating_mul(1_000_000_000).saturating_add(nanos)))
+}
+
+fn line(event: &Event, version: Version) -> Bytes {
+    let mut message = message(event);
+    message.for_version(version);
+    let mut line = serde_json::to_vec(&message).expect("wire types serialise");
+    line.push(b'\n');
+    line.into()
+}
+
+fn message(event: &Event) -> wire::Message {
+    let legacy = matches!(event.kind, Kind::Container | Kind::Image).then(|| wire::Legacy {
+        status: event.action.clone(),
+        id: event.id.clone(),
+        from: match event.kind {
+            Kind::Container => event.attributes.get("image").cloned().unwrap_or_default(),
+            _ => String::new(),
+        },
+    });
+    wire::Message {
+        legacy,
+        kind: event.kind.as_str().into(),
+        action: event.action.clone(),
+        actor: wire::Actor { id: event.id.clone(), attributes: Some(event.attributes.clone()) },
+        scope: "local".into(),
+        time: event.time.div_euclid(1_000_000_000),
+        time_nano: event.time,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn times_have_fractions_of_up_to_nine_digits() {
+        assert_eq!(time("").unwrap(), None);
+        assert_eq!(time("5").unwrap(), Some(5_000_000_000));
+        assert_eq!(time("5.25").unwrap(), Some(5_250_000_000));
+        assert_eq!(time("5.000000001").unwrap(), Some(5_000_000_001));
+        for wrong in ["foo", "5.", "5.0000000001", "5.x", ".5"] {
+            assert!(time(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_as_each_version_has_it() {
+        let attributes = [("image", "busybox"), ("name", "web")];
+        let event = Event {
+            sequence: 1,
+            time: 1_700_000_000_000_000_001,
+            kind: Kind::Container,
+            action: "start".into(),
+            id: "0123".into(),
+            attributes: attributes.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        };
+        let text = |minor| String::from_utf8(line(&event, Version::v1(minor)).into()).unwrap();
+        expect![[r#"
+            {"status":"start","id":"0123","from":"busybox","Type":"container","Action":"start","Actor":{"ID":"0123","Attributes":{"image":"busybox","name":"web"}},"scope":"local","time":1700000000,"timeNano":1700000000000000001}
+        "#]]
+        .assert_eq(&text(51));
+        expect![[r#"
+            {"Type":"container","Action":"start","Actor":{"ID":"0123","Attributes":{"image":"busybox","name":"web"}},"scope":"local","time":1700000000,"timeNano":1700000000000000001}
+        "#]]
+        .assert_eq(&text(52));
+    }
+}

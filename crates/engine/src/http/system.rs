@@ -1,0 +1,32 @@
+//! The engine about itself.
+
+use api::version::ForVersion;
+
+use super::json::json;
+use super::{Call, Response, Router};
+use crate::error::{Error, Kind, Result, blocking};
+
+pub fn routes(router: &mut Router) {
+    router.get("/version", version);
+    router.get("/info", info);
+    router.post("/auth", auth);
+}
+
+async fn version(call: Call) -> Result<Response> {
+    Ok(json(&call.engine.system.version()))
+}
+
+async fn info(call: Call) -> Result<Response> {
+    let engine = call.engine;
+    let mut info = blocking(move || engine.system.info()).await?;
+    info.for_version(call.version);
+    Ok(json(&info))
+}
+
+/// `login`. Taking credentials that nothing checks would be worse than saying so.
+async fn auth(_: Call) -> Result<Response> {
+    Err(Error::new(
+        Kind::NotImplemented,
+        "this engine does not talk to registries yet: there is nothing to log in to",
+    ))
+}
