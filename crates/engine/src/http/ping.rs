@@ -1,7 +1,7 @@
 //! GET and HEAD /_ping: is an engine there, and which one.
 
 use hyper::Method;
-use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA};
 
 use super::{Body, Call, OnDisconnect, Response, Router};
 use crate::error::Result;
@@ -12,12 +12,10 @@ pub fn routes(router: &mut Router) {
 }
 
 async fn ping(call: Call) -> Result<Response> {
-    let mut response = Response::new(Body::from("OK"));
+    // As Docker: the length of a HEAD's answer is that of no body.
+    let body = if call.head.method == Method::HEAD { Body::empty() } else { Body::from("OK") };
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
-    if call.head.method == Method::HEAD {
-        // As Docker: a HEAD has nothing to measure.
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
