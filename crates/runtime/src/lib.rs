@@ -1,5 +1,21 @@
 //! Runs one container: the OCI runtime, and the monitor that stays with it.
 
+mod capability;
 pub mod cgroup;
+mod console;
+pub mod container;
+mod devices;
+pub mod error;
+mod hooks;
 pub mod init;
+mod launch;
 pub mod monitor;
+mod mounts;
+mod passwd;
+pub mod process;
+mod rootfs;
+mod scheduling;
+mod spawn;
+mod sync;
+mod sysctl;
+mod user;

@@ -7,6 +7,7 @@ pub mod bpf;
 pub mod credentials;
 pub mod inherited;
 pub mod keyring;
+pub mod loopback;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;

@@ -1,0 +1,302 @@
+//! Making a container: its first process, set up to the point where only `execve` is left.
+//!
+//! ```text
+//! create() -> Created (everything is in place, the program is found) -> start() -> Init (the program runs)
+//!         \-> Error, and nothing is left of it                      \-> Error, likewise
+//! ```
+//!
+//! The caller must have one thread: the first process begins as a copy of it.
+
+mod init;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use oci::runtime::{Linux, NamespaceKind, Process, Spec, State, Status, VERSION};
+use sys::namespace;
+use sys::overlay::Overlay;
+
+use crate::cgroup::Cgroup;
+use crate::devices::Nodes;
+use crate::error::{Context, Error, Result};
+use crate::launch::Launch;
+use crate::mounts;
+use crate::rootfs::{self, Propagation};
+use crate::spawn::{self, Namespaces, Spawned};
+use crate::sync::Message;
+use crate::user::id_maps;
+use crate::{hooks, sysctl};
+
+/// What a container is made of.
+pub struct CreateOptions<'a> {
+    pub id: &'a str,
+    /// Relative paths of the specification start here.
+    pub bundle: &'a Path,
+    pub spec: &'a Spec,
+    pub rootfs: Rootfs,
+    pub stdio: Stdio,
+    /// Joined in place of what the specification says about the network namespace.
+    pub netns: Option<OwnedFd>,
+    /// Made already, with its limits.
+    pub cgroup: Option<&'a mut Cgroup>,
+    /// Descriptors from 3 on that the program inherits.
+    pub preserve_fds: u32,
+    /// Moves the root over `/` where pivot_root is impossible (an initramfs).
+    pub no_pivot: bool,
+    /// Where `start` will come from.
+    pub gate: Gate,
+}
+
+pub enum Rootfs {
+    /// `root.path` of the specification.
+    Path(PathBuf),
+    /// Mounted where nobody else sees it; `root.path` is an empty directory to attach it at.
+    Overlay(Overlay),
+}
+
+/// What the program has as stdin, stdout and stderr.
+pub enum Stdio {
+    Inherit,
+    Fds([OwnedFd; 3]),
+    /// A terminal, whose master is handed back.
+    Pty,
+}
+
+/// Who lets the created container go on.
+pub enum Gate {
+    /// [`Created::start`].
+    Creator,
+    /// Another process, that connects to this listening SEQPACKET socket.
+    Socket(OwnedFd),
+}
+
+/// A container that waits to be started. Dropping it kills it.
+#[derive(Debug)]
+pub struct Created {
+    pub pid: i32,
+    pub pty_master: Option<OwnedFd>,
+    process: Spawned,
+}
+
+/// A running container's first process, a child of the caller.
+#[derive(Debug)]
+pub struct Init {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
+    pub pty_master: Option<OwnedFd>,
+}
+
+/// Makes the container. Nothing is left of one that fails.
+pub fn create(options: CreateOptions<'_>) -> Result<Created> {
+    let spec = options.spec;
+    let process =
+        spec.process.as_ref().ok_or_else(|| Error::invalid("config.json has no process"))?;
+    let empty = Linux::default();
+    let linux = spec.linux.as_ref().unwrap_or(&empty);
+    let state = State {
+        version: VERSION.to_owned(),
+        id: options.id.to_owned(),
+        status: Status::Creating,
+        pid: 0,
+        bundle: options.bundle.to_owned(),
+        annotations: spec.annotations.clone(),
+    };
+    let namespaces = namespaces(linux, options.netns)?;
+    let plan = Plan {
+        id: options.id,
+        spec,
+        linux,
+        launch: Launch::new(process, options.preserve_fds)?,
+        process,
+        mounts: prepare_mounts(options.bundle, spec, linux)?,
+        place: options
+            .bundle
+            .join(spec.root.as_ref().map_or(Path::new("rootfs"), |root| &root.path)),
+        root: open_root(&options.rootfs, options.bundle)?,
+        null: rootfs::host_null()?,
+        propagation: Propagation::parse(&linux.rootfs_propagation)?,
+        nodes: if namespaces.new & namespace::USER != 0 { Nodes::Bind } else { Nodes::Make },
+        new_cgroup: is_new(linux, NamespaceKind::Cgroup),
+        stdio: options.stdio,
+        no_pivot: options.no_pivot,
+        gate: options.gate,
+        new: namespaces.new,
+        state,
+    };
+    sysctl::check(&linux.sysctl, own_namespaces(&namespaces, linux))?;
+    let score = process.oom_score_adj;
+    let spawned =
+        spawn::spawn(&namespaces, options.cgroup, score, |channel| init::run(&plan, channel))?;
+    await_ready(spawned, &plan)
+}
+
+/// What the container's process needs; everything that can fail outside has been done.
+struct Plan<'a> {
+    id: &'a str,
+    spec: &'a Spec,
+    linux: &'a Linux,
+    process: &'a Process,
+    launch: Launch<'a>,
+    mounts: Vec<mounts::Prepared>,
+    /// Where the root is attached.
+    place: PathBuf,
+    root: OwnedFd,
+    null: OwnedFd,
+    propagation: Propagation,
+    nodes: Nodes,
+    new_cgroup: bool,
+    stdio: Stdio,
+    no_pivot: bool,
+    gate: Gate,
+    new: u64,
+    state: State,
+}
+
+fn open_root(root: &Rootfs, bundle: &Path) -> Result<OwnedFd> {
+    match root {
+        Rootfs::Path(path) => rootfs::open_path(&bundle.join(path)),
+        Rootfs::Overlay(overlay) => overlay.mount().context(|| "mount the container's overlay"),
+    }
+}
+
+fn prepare_mounts(bundle: &Path, spec: &Spec, linux: &Linux) -> Result<Vec<mounts::Prepared>> {
+    let mut prepared = mounts::prepare(bundle, &spec.mounts, linux)?;
+    let propagation = Propagation::parse(&linux.rootfs_propagation)?;
+    for mount in &mut prepared {
+        mount.default_propagation(propagation.flag);
+    }
+    Ok(prepared)
+}
+
+/// The namespaces to make and to join.
+fn namespaces(linux: &Linux, netns: Option<OwnedFd>) -> Result<Namespaces> {
+    let mut namespaces = Namespaces {
+        uid_maps: id_maps(&linux.uid_mappings),
+        gid_maps: id_maps(&linux.gid_mappings),
+        ..Namespaces::default()
+    };
+    for wanted in &linux.namespaces {
+        let flag = flag(wanted.kind);
+        match &wanted.path {
+            _ if wanted.kind == NamespaceKind::Network && netns.is_some() => {}
+            Some(path) if !path.as_os_str().is_empty() => {
+                let file = std::fs::File::open(path)
+                    .context(|| format!("namespace path: lstat {}", path.display()))?;
+                namespaces.join.push((file.into(), flag));
+            }
+            _ => match wanted.kind {
+                NamespaceKind::Time => {
+                    let offsets = linux.time_offsets.iter();
+                    namespaces.time = Some(offsets.map(|(k, v)| (k.clone(), *v)).collect());
+                }
+                // Its root is where the process is when it is made: init makes it, once in its cgroup.
+                NamespaceKind::Cgroup => {}
+                _ => namespaces.new |= flag,
+            },
+        }
+    }
+    if let Some(netns) = netns {
+        namespaces.join.push((netns, namespace::NETWORK));
+    }
+    // Rights over the others may come from the user namespace.
+    namespaces.join.sort_by_key(|(_, kind)| *kind != namespace::USER);
+    check_namespaces(&namespaces, linux)?;
+    Ok(namespaces)
+}
+
+fn check_namespaces(namespaces: &Namespaces, linux: &Linux) -> Result<()> {
+    let joined = namespaces.join.iter().fold(0, |all, (_, kind)| all | kind);
+    if (namespaces.new | joined) & namespace::MOUNT == 0 {
+        return Err(Error::invalid("a container needs a mount namespace of its own"));
+    }
+    let new_user = namespaces.new & namespace::USER != 0;
+    if new_user && (linux.uid_mappings.is_empty() || linux.gid_mappings.is_empty()) {
+        return Err(Error::invalid("user namespaces enabled, but no id mappings found"));
+    }
+    if !linux.time_offsets.is_empty() && namespaces.time.is_none() {
+        return Err(Error::invalid("time namespace offsets given without a new time namespace"));
+    }
+    Ok(())
+}
+
+fn flag(kind: NamespaceKind) -> u64 {
+    match kind {
+        NamespaceKind::Pid => namespace::PID,
+        NamespaceKind::Network => namespace::NETWORK,
+        NamespaceKind::Mount => namespace::MOUNT,
+        NamespaceKind::Ipc => namespace::IPC,
+        NamespaceKind::Uts => namespace::UTS,
+        NamespaceKind::User => namespace::USER,
+        NamespaceKind::Cgroup => namespace::CGROUP,
+        NamespaceKind::Time => namespace::TIME,
+    }
+}
+
+fn is_new(linux: &Linux, kind: NamespaceKind) -> bool {
+    let empty = |path: &PathBuf| path.as_os_str().is_empty();
+    linux.namespaces.iter().any(|ns| ns.kind == kind && ns.path.as_ref().is_none_or(empty))
+}
+
+/// Those that are not the caller's own: made, or joined and another.
+fn own_namespaces(namespaces: &Namespaces, linux: &Linux) -> u64 {
+    let others = namespaces.join.iter().filter(|(fd, kind)| !is_callers(fd.as_fd(), *kind));
+    let joined = others.fold(0, |all, (_, kind)| all | kind);
+    let cgroup = if is_new(linux, NamespaceKind::Cgroup) { namespace::CGROUP } else { 0 };
+    namespaces.new | joined | cgroup
+}
+
+fn is_callers(fd: BorrowedFd<'_>, kind: u64) -> bool {
+    let name = match kind {
+        namespace::NETWORK => "net",
+        namespace::IPC => "ipc",
+        namespace::UTS => "uts",
+        _ => return false,
+    };
+    let ours = rustix::fs::stat(format!("/proc/self/ns/{name}"));
+    let theirs = rustix::fs::fstat(fd);
+    matches!((ours, theirs), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
+/// Serves the container's process until it is ready.
+fn await_ready(mut process: Spawned, plan: &Plan<'_>) -> Result<Created> {
+    let mut pty_master = None;
+    loop {
+        match process.channel.receive()? {
+            Message::Ready => break,
+            Message::Console(master) => pty_master = Some(master),
+            Message::RunHooks => {
+                run_runtime_hooks(plan, process.pid())?;
+                process.channel.send(&Message::Go)?;
+            }
+            Message::Failed(error) => return Err(error),
+            _ => return Err(process.died()),
+        }
+    }
+    Ok(Created { pid: process.pid(), pty_master, process })
+}
+
+fn run_runtime_hooks(plan: &Plan<'_>, pid: i32) -> Result<()> {
+    let Some(all) = &plan.spec.hooks else { return Ok(()) };
+    let state = State { pid, ..plan.state.clone() };
+    hooks::run("prestart", &all.prestart, &state)?;
+    hooks::run("createRuntime", &all.create_runtime, &state)
+}
+
+impl Created {
+    /// Lets the program run: returns once it does, or says why it cannot.
+    pub fn start(mut self) -> Result<Init> {
+        self.process.channel.send(&Message::Start)?;
+        match self.process.channel.receive()? {
+            Message::End => {}
+            Message::Failed(error) => return Err(error),
+            _ => return Err(self.process.died()),
+        }
+        Ok(self.leave())
+    }
+
+    /// Leaves the container to whoever comes through its gate.
+    pub fn leave(self) -> Init {
+        let child = self.process.release();
+        Init { pid: child.pid, pidfd: child.pidfd, pty_master: self.pty_master }
+    }
+}

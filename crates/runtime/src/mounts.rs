@@ -1,0 +1,208 @@
+//! The mounts of the configuration.
+//!
+//! Sources are opened where the runtime runs, before the container's process exists ([`prepare`]);
+//! targets are resolved inside the root by descriptor and mounted on by descriptor ([`Prepared::mount`]), so that
+//! nothing a container can rename, link or race changes what is mounted where.
+
+mod cgroup;
+mod copy_up;
+pub(crate) mod options;
+pub(crate) mod proc;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use oci::runtime::{Linux, Mount};
+use rustix::fs::{FileType, Mode, OFlags};
+use sys::mount::{self, Attributes, Depth, FileSystem};
+use sys::namespace;
+
+use crate::error::{Context, Error, Result};
+use crate::user::id_maps;
+use options::Options;
+
+const DIRECTORY: Mode = Mode::from_raw_mode(0o755);
+const FILE: Mode = Mode::from_raw_mode(0o644);
+
+/// A mount whose source is open.
+pub(crate) struct Prepared {
+    destination: PathBuf,
+    kind: String,
+    source: String,
+    options: Options,
+    /// The detached tree of a bind mount.
+    tree: Option<OwnedFd>,
+}
+
+/// What all mounts of a container have in common.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) root: BorrowedFd<'a>,
+    pub(crate) mount_label: &'a str,
+    pub(crate) own_cgroup_namespace: bool,
+}
+
+/// Opens the sources.
+pub(crate) fn prepare(bundle: &Path, mounts: &[Mount], linux: &Linux) -> Result<Vec<Prepared>> {
+    mounts.iter().map(|mount| prepare_one(bundle, mount, linux)).collect()
+}
+
+fn prepare_one(bundle: &Path, mount: &Mount, linux: &Linux) -> Result<Prepared> {
+    if sys::path::has_nul(&mount.destination) || mount.source.contains('\0') {
+        return Err(Error::invalid(format!("mount {:?}: NUL in a path", mount.destination)));
+    }
+    let mut options = Options::parse(&mount.options);
+    if mount.kind == "bind" && options.bind.is_none() {
+        options.bind = Some(Depth::Recursive);
+    }
+    let tree = match options.bind {
+        Some(depth) => Some(open_source(bundle, mount, &options, depth, linux)?),
+        None => None,
+    };
+    let destination = Path::new("/").join(&mount.destination);
+    Ok(Prepared {
+        destination,
+        kind: mount.kind.clone(),
+        source: mount.source.clone(),
+        options,
+        tree,
+    })
+}
+
+fn open_source(
+    bundle: &Path,
+    mount: &Mount,
+    options: &Options,
+    depth: Depth,
+    linux: &Linux,
+) -> Result<OwnedFd> {
+    let source = bundle.join(&mount.source);
+    let tree = mount::clone_tree(&source, depth).context(|| {
+        format!(
+            "error mounting {:?} to rootfs at {:?}: stat {}",
+            source.display().to_string(),
+            mount.destination.display().to_string(),
+            source.display()
+        )
+    })?;
+    let mapped = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
+    if let Some(depth) = options.idmap.or(mapped.then_some(Depth::Single)) {
+        map_ids(&tree, mount, depth, linux)?;
+    }
+    Ok(tree)
+}
+
+fn map_ids(tree: &OwnedFd, mount: &Mount, depth: Depth, linux: &Linux) -> Result<()> {
+    let or_container =
+        |own: &[_], container: &[_]| id_maps(if own.is_empty() { container } else { own });
+    let uids = or_container(&mount.uid_mappings, &linux.uid_mappings);
+    let gids = or_container(&mount.gid_mappings, &linux.gid_mappings);
+    let what = || format!("idmapped mount {:?}", mount.destination.display().to_string());
+    if uids.is_empty() || gids.is_empty() {
+        return Err(Error::invalid(format!("{}: no id mappings given", what())));
+    }
+    let userns = namespace::user_namespace(&uids, &gids).context(what)?;
+    mount::set_id_map(tree.as_fd(), userns.as_fd(), depth).context(what)
+}
+
+impl Prepared {
+    /// Makes the mount inside the root.
+    pub(crate) fn mount(&self, around: &Surroundings<'_>) -> Result<()> {
+        self.mount_unnamed(around).map_err(|error| {
+            let destination = self.destination.display();
+            error
+                .within(format!("error mounting {:?} to rootfs at \"{destination}\"", self.label()))
+        })
+    }
+
+    /// The source, or the kind where a file system has none.
+    fn label(&self) -> &str {
+        if self.source.is_empty() { &self.kind } else { &self.source }
+    }
+
+    fn mount_unnamed(&self, around: &Surroundings<'_>) -> Result<()> {
+        if self.kind == "cgroup" && self.tree.is_none() {
+            return cgroup::mount(self, around);
+        }
+        let mounted = match &self.tree {
+            Some(tree) => self.shape_tree(tree)?,
+            None => self.new_file_system(around)?,
+        };
+        let target = self.target(around.root, mounted.as_fd())?;
+        if self.options.copy_up {
+            copy_up::copy(target.as_fd(), mounted.as_fd())
+                .context(|| "copy what the mount point holds")?;
+        }
+        mount::attach(mounted.as_fd(), target.as_fd()).context(|| "move_mount")?;
+        self.set_propagation(mounted.as_fd())
+    }
+
+    /// Applies the options to the detached tree of a bind mount.
+    fn shape_tree(&self, tree: &OwnedFd) -> Result<OwnedFd> {
+        let changes =
+            [(self.options.attributes, Depth::Single), (self.options.recursive, Depth::Recursive)];
+        for (change, depth) in changes.into_iter().filter(|(change, _)| !change.is_empty()) {
+            mount::set_attributes(tree.as_fd(), change, depth).context(|| "mount_setattr")?;
+        }
+        tree.try_clone().context(|| "dup")
+    }
+
+    fn new_file_system(&self, around: &Surroundings<'_>) -> Result<OwnedFd> {
+        let what = || self.kind.clone();
+        let system = FileSystem::open(&self.kind).context(what)?;
+        system.set("source", self.label()).context(what)?;
+        for word in &self.options.data {
+            match word.split_once('=') {
+                Some((key, value)) => system.set(key, value),
+                None => system.set_flag(word),
+            }
+            .context(|| format!("option {word:?}"))?;
+        }
+        if self.kind == "tmpfs" && !around.mount_label.is_empty() {
+            system.set("context", around.mount_label).context(|| "label of the mount")?;
+        }
+        let mounted = system.mount(self.options.attributes.set).context(what)?;
+        if !self.options.recursive.is_empty() {
+            mount::set_attributes(mounted.as_fd(), self.options.recursive, Depth::Single)
+                .context(|| "mount_setattr")?;
+        }
+        Ok(mounted)
+    }
+
+    /// The place to mount on, made where it is missing, of the same type as what goes there.
+    fn target(&self, root: BorrowedFd<'_>, mounted: BorrowedFd<'_>) -> Result<OwnedFd> {
+        if matches!(self.kind.as_str(), "proc" | "sysfs") && self.tree.is_none() {
+            return proc::ordinary_directory(root, &self.destination);
+        }
+        let stat = rustix::fs::fstat(mounted).context(|| "stat")?;
+        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        let target = if is_directory {
+            sys::path::create_dir_all_in_root(root, &self.destination, DIRECTORY)
+        } else {
+            sys::path::create_file_in_root(root, &self.destination, FILE)
+        }
+        .context(|| "create mount point")?;
+        proc::refuse_inside_proc(&self.destination, target.as_fd(), mounted)?;
+        Ok(target)
+    }
+
+    fn set_propagation(&self, mounted: BorrowedFd<'_>) -> Result<()> {
+        for (propagation, depth) in &self.options.propagation {
+            let change = Attributes { propagation: *propagation, ..Attributes::default() };
+            mount::set_attributes(mounted, change, *depth).context(|| "propagation")?;
+        }
+        Ok(())
+    }
+
+    /// Without a word about propagation, a bind mount follows that of the whole root.
+    pub(crate) fn default_propagation(&mut self, propagation: u64) {
+        if self.tree.is_some() && self.options.propagation.is_empty() {
+            self.options.propagation.push((propagation, Depth::Recursive));
+        }
+    }
+}
+
+/// Opens a directory to read its entries.
+fn open_directory(directory: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    rustix::fs::openat(directory, c".", flags, Mode::empty())
+}

@@ -1,0 +1,117 @@
+//! Another process in a running container.
+//!
+//! The caller must have one thread: the process begins as a copy of it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use oci::runtime::Process;
+use rustix::fs::{Mode, OFlags};
+use sys::namespace;
+
+use crate::cgroup::Cgroup;
+use crate::console;
+use crate::container::Stdio;
+use crate::error::{Context, Error, Result};
+use crate::launch::{Launch, set_stdio};
+use crate::spawn::{self, Namespaces};
+use crate::sync::{Channel, Message};
+
+pub struct ExecOptions<'a> {
+    /// The container's first process.
+    pub init_pid: i32,
+    pub init_pidfd: BorrowedFd<'a>,
+    pub process: &'a Process,
+    pub stdio: Stdio,
+    pub cgroup: Option<&'a mut Cgroup>,
+    pub preserve_fds: u32,
+}
+
+/// A process that was started in a container, a child of the caller.
+#[derive(Debug)]
+pub struct Exec {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
+    pub pty_master: Option<OwnedFd>,
+}
+
+/// Starts a process in a container: returns once its program runs, or says why it cannot.
+pub fn exec(options: ExecOptions<'_>) -> Result<Exec> {
+    let joined = kinds_to_join(options.init_pid)?;
+    let pidfd = options.init_pidfd.try_clone_to_owned().context(|| "dup")?;
+    let namespaces = Namespaces { join: vec![(pidfd, joined)], ..Namespaces::default() };
+    let plan = Plan {
+        launch: Launch::new(options.process, options.preserve_fds)?,
+        process: options.process,
+        stdio: options.stdio,
+        new_user: joined & namespace::USER != 0,
+    };
+    let score = options.process.oom_score_adj;
+    let mut spawned = spawn::spawn(&namespaces, options.cgroup, score, |channel| {
+        run(&plan, channel).unwrap_or_else(|error| error)
+    })?;
+    let mut pty_master = None;
+    loop {
+        match spawned.channel.receive()? {
+            Message::Console(master) => pty_master = Some(master),
+            Message::End => break,
+            Message::Failed(error) => return Err(error),
+            _ => return Err(spawned.died()),
+        }
+    }
+    let child = spawned.release();
+    Ok(Exec { pid: child.pid, pidfd: child.pidfd, pty_master })
+}
+
+struct Plan<'a> {
+    launch: Launch<'a>,
+    process: &'a Process,
+    stdio: Stdio,
+    new_user: bool,
+}
+
+/// All of the container's namespaces, but for the user namespace where it is the caller's: that cannot be joined.
+fn kinds_to_join(pid: i32) -> Result<u64> {
+    let inode = |of: &str| {
+        let path = format!("/proc/{of}/ns/user");
+        rustix::fs::stat(&path).map(|stat| stat.st_ino)
+    };
+    let theirs = inode(&pid.to_string()).context(|| format!("namespaces of process {pid}"))?;
+    let ours = inode("self").context(|| "own namespaces")?;
+    let user = if ours == theirs { 0 } else { namespace::USER };
+    let time = if Path::new("/proc/self/ns/time").exists() { namespace::TIME } else { 0 };
+    let always = namespace::CGROUP
+        | namespace::IPC
+        | namespace::MOUNT
+        | namespace::NETWORK
+        | namespace::PID
+        | namespace::UTS;
+    Ok(always | user | time)
+}
+
+/// The process itself, in the container's namespaces. Returns only what went wrong.
+fn run(plan: &Plan<'_>, channel: &Channel) -> Result<Error> {
+    rustix::process::setsid().context(|| "setsid")?;
+    if plan.new_user {
+        sys::credentials::set_gid(0).context(|| "setgid 0 in the user namespace")?;
+        sys::credentials::set_uid(0).context(|| "setuid 0 in the user namespace")?;
+    }
+    match (&plan.stdio, plan.process.terminal) {
+        (Stdio::Pty, _) | (_, true) => open_terminal(plan, channel)?,
+        (Stdio::Fds([stdin, stdout, stderr]), false) => {
+            set_stdio([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
+        }
+        (Stdio::Inherit, false) => {}
+    }
+    let loaded = plan.launch.load()?;
+    Ok(loaded.exec())
+}
+
+fn open_terminal(plan: &Plan<'_>, channel: &Channel) -> Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(c"/", flags, Mode::empty()).context(|| "open /")?;
+    let pty = console::open(root.as_fd(), plan.process.console_size)?;
+    sys::pty::make_controlling(&pty.slave).context(|| "make the terminal the controlling one")?;
+    set_stdio([pty.slave.as_fd(); 3])?;
+    channel.send(&Message::Console(pty.master))
+}

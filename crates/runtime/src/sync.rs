@@ -1,0 +1,138 @@
+//! What a process being made and its maker tell each other, one packet per message.
+//!
+//! ```text
+//! maker   Go ------------>                           (mapped, in its cgroup)
+//!         <------ Process [pidfd]                    a sherpa has made the process proper; then Go again
+//!         <------ Console [master]                   where a terminal was asked for
+//!         <------ RunHooks; Go ->                    where the maker has hooks to run
+//!         <------ Ready
+//!         Start -------------->                      unless the container waits for `start`
+//!         <------ Failed, or the end of the stream: the program runs
+//! ```
+//!
+//! `Failed` may come instead of any other message, and is the last one.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use sys::socket;
+
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// Longer messages of errors are cut.
+const MESSAGE_MAX: usize = 16 * 1024;
+
+#[derive(Debug)]
+pub(crate) enum Message {
+    Go,
+    Process(OwnedFd),
+    Console(OwnedFd),
+    RunHooks,
+    Ready,
+    Start,
+    Failed(Error),
+    /// The other end is gone: the program was executed, or the process died.
+    End,
+}
+
+/// One end.
+#[derive(Debug)]
+pub(crate) struct Channel(OwnedFd);
+
+impl Channel {
+    pub(crate) fn pair() -> Result<(Channel, Channel)> {
+        let (one, other) = socket::pair().context(|| "socketpair")?;
+        Ok((Channel(one), Channel(other)))
+    }
+
+    pub(crate) fn new(socket: OwnedFd) -> Self {
+        Channel(socket)
+    }
+
+    pub(crate) fn send(&self, message: &Message) -> Result<()> {
+        let (bytes, fd): (Vec<u8>, Option<BorrowedFd<'_>>) = match message {
+            Message::Go => (b"g".into(), None),
+            Message::Process(pidfd) => (b"p".into(), Some(pidfd.as_fd())),
+            Message::Console(master) => (b"c".into(), Some(master.as_fd())),
+            Message::RunHooks => (b"h".into(), None),
+            Message::Ready => (b"r".into(), None),
+            Message::Start => (b"s".into(), None),
+            Message::Failed(error) => (encode(error), None),
+            Message::End => return Ok(()),
+        };
+        socket::send(&self.0, &bytes, fd.as_slice())
+            .context(|| "message to the container's process")
+    }
+
+    pub(crate) fn receive(&self) -> Result<Message> {
+        let mut buffer = vec![0; MESSAGE_MAX];
+        let (length, mut fds) = match socket::receive(&self.0, &mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return Ok(Message::End);
+            }
+            result => result.context(|| "message from the container's process")?,
+        };
+        Ok(match (buffer[..length].first(), fds.pop()) {
+            (None, _) => Message::End,
+            (Some(b'g'), None) => Message::Go,
+            (Some(b'p'), Some(pidfd)) => Message::Process(pidfd),
+            (Some(b'c'), Some(master)) => Message::Console(master),
+            (Some(b'h'), None) => Message::RunHooks,
+            (Some(b'r'), None) => Message::Ready,
+            (Some(b's'), None) => Message::Start,
+            (Some(b'f'), None) => Message::Failed(decode(&buffer[1..length])),
+            _ => return Err(Error::other("unknown message from the container's process")),
+        })
+    }
+
+    /// Waits for the one message that may come now.
+    pub(crate) fn expect_go(&self) -> Result<()> {
+        match self.receive()? {
+            Message::Go | Message::Start => Ok(()),
+            Message::Failed(error) => Err(error),
+            _ => Err(Error::other("whoever was creating the container is gone")),
+        }
+    }
+}
+
+fn encode(error: &Error) -> Vec<u8> {
+    let kind = match error.kind {
+        ErrorKind::NotFound => b'n',
+        ErrorKind::Permission => b'p',
+        ErrorKind::Invalid => b'i',
+        ErrorKind::Other => b'o',
+    };
+    let length = error.message.len().min(MESSAGE_MAX - 2);
+    [&[b'f', kind], &error.message.as_bytes()[..length]].concat()
+}
+
+fn decode(bytes: &[u8]) -> Error {
+    let kind = match bytes.first() {
+        Some(b'n') => ErrorKind::NotFound,
+        Some(b'p') => ErrorKind::Permission,
+        Some(b'i') => ErrorKind::Invalid,
+        _ => ErrorKind::Other,
+    };
+    Error::new(kind, String::from_utf8_lossy(bytes.get(1..).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_arrives_with_its_kind() {
+        let (here, there) = Channel::pair().unwrap();
+        let sent = Error::new(ErrorKind::NotFound, "exec: \"x\": not found");
+        here.send(&Message::Failed(sent.clone())).unwrap();
+        let Message::Failed(received) = there.receive().unwrap() else { panic!("another message") };
+        assert_eq!(received, sent);
+    }
+
+    #[test]
+    fn the_end_of_the_peer_is_a_message() {
+        let (here, there) = Channel::pair().unwrap();
+        drop(here);
+        assert!(matches!(there.receive().unwrap(), Message::End));
+    }
+}
