@@ -125,7 +125,10 @@ pub(super) fn connect(ip: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
 pub(super) fn nft(arguments: &[&str]) -> Option<String> {
     match Command::new("nft").args(arguments).output() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            eprintln!("skipped: there is no nft command on this machine");
+            testkit::skip(
+                "network: tests that read the table",
+                "there is no nft command on this machine",
+            );
             None
         }
         output => {
