@@ -221,7 +221,7 @@ fn chains() -> [(Chain<'static>, Vec<Rule>); 3] {
             forward,
             vec![
                 Rule::new().interfaces_in("same_bridge").accept(),
-                Rule::new().interface_in(Out, "bridges").is_reply().accept(),
+                Rule::new().interface_in(Out, "bridges").reply().accept(),
                 Rule::new().interface_in(Out, "bridges").drop(),
                 Rule::new().interface_in(In, "uplinks").interface_in(Out, "uplinks").drop(),
             ],

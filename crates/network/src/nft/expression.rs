@@ -65,7 +65,7 @@ impl Rule {
             Side::Source => 12,
             Side::Destination => 16,
         };
-        self.is_ipv4()
+        self.ipv4()
             .expression("payload", |data| {
                 data.number(1, FIRST).number(2, NETWORK_HEADER).number(3, offset).number(4, 4);
             })
@@ -73,7 +73,7 @@ impl Rule {
     }
 
     /// `ct state established,related`
-    pub(crate) fn is_reply(self) -> Self {
+    pub(crate) fn reply(self) -> Self {
         const NOT_EQUAL: u32 = 1;
         self.expression("ct", |data| {
             data.number(1, FIRST).number(2, CT_STATE);
@@ -110,7 +110,7 @@ impl Rule {
         &self.0
     }
 
-    fn is_ipv4(self) -> Self {
+    fn ipv4(self) -> Self {
         const EQUAL: u32 = 0;
         const NFPROTO_IPV4: u8 = 2;
         self.load_meta(META_NFPROTO, FIRST).compare(EQUAL, &[NFPROTO_IPV4])
