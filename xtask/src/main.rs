@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask <command>`.
 
+mod bench;
 mod build;
 mod demo;
 mod images;
@@ -27,7 +28,8 @@ Usage: cargo xtask <command>
   build    static release binaries into target/bin
   install  build, then install under /usr/local (PREFIX moves it)
   images   make the base images from Debian packages [NAME...]
-  demo     a guided run on private folders";
+  demo     a guided run on private folders
+  bench    this engine and others in turn [--against docker,podman] [--only NAME,...]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -55,6 +57,8 @@ fn run(command: &str, args: &[String]) -> Result {
         "install" => install::run(),
         "images" => images::run(args),
         "demo" => demo::run(),
+        "bench" => bench::run(args),
+        "bench-agent" => bench::agent(args),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

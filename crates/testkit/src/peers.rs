@@ -68,7 +68,8 @@ impl Peers {
         finish(self.inside().args(["docker", "load", "-q"]).stdin(archive)).ok();
     }
 
-    fn copy(&mut self, from: &Path, place: &str) {
+    /// Copies a file in, to be taken out again in the end.
+    pub fn copy(&mut self, from: &Path, place: &str) {
         let to = self.outside(place);
         fs::copy(from, &to).unwrap_or_else(|e| panic!("{}: {e}", to.display()));
         self.brought.push(to);

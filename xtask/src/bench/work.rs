@@ -1,0 +1,160 @@
+//! The work, with the numbers of docs/benchmarks.md as budgets.
+
+use std::thread;
+use std::time::Duration;
+
+use super::contestant::{Contestant, IDLE, Kind};
+use super::image::NAME as IMAGE;
+use crate::Result;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Milliseconds,
+    Megabytes,
+}
+
+/// One line of the table.
+pub(super) struct Metric {
+    pub(super) title: &'static str,
+    pub(super) unit: Unit,
+    /// At most this much, in the unit.
+    pub(super) budget: Option<f64>,
+}
+
+pub(super) struct Work {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) rounds: u32,
+    pub(super) metrics: &'static [Metric],
+    /// Does the work once and returns a value for each metric.
+    pub(super) run: fn(&mut Contestant) -> Result<Vec<f64>>,
+}
+
+const fn milliseconds(title: &'static str, budget: f64) -> Metric {
+    Metric { title, unit: Unit::Milliseconds, budget: Some(budget) }
+}
+
+const fn megabytes(title: &'static str, budget: f64) -> Metric {
+    Metric { title, unit: Unit::Megabytes, budget: Some(budget) }
+}
+
+pub(super) const WORK: &[Work] = &[
+    Work {
+        name: "run-bridge",
+        kind: Kind::Engine,
+        rounds: 15,
+        metrics: &[milliseconds("run --rm true, bridge", 15.0)],
+        run: |contestant| one(contestant, &["run", "--rm", IMAGE, "true"]),
+    },
+    Work {
+        name: "run-none",
+        kind: Kind::Engine,
+        rounds: 15,
+        metrics: &[milliseconds("run --rm true, none", 10.0)],
+        run: |contestant| one(contestant, &["run", "--rm", "--network", "none", IMAGE, "true"]),
+    },
+    Work {
+        name: "run-host",
+        kind: Kind::Engine,
+        rounds: 15,
+        metrics: &[milliseconds("run --rm true, host", 10.0)],
+        run: |contestant| one(contestant, &["run", "--rm", "--network", "host", IMAGE, "true"]),
+    },
+    Work {
+        name: "exec",
+        kind: Kind::Engine,
+        rounds: 15,
+        metrics: &[milliseconds("exec true", 6.0)],
+        run: |contestant| one(contestant, &["exec", IDLE, "true"]),
+    },
+    Work {
+        name: "ps",
+        kind: Kind::Engine,
+        rounds: 15,
+        metrics: &[milliseconds("ps", 4.0)],
+        run: |contestant| one(contestant, &["ps"]),
+    },
+    Work {
+        name: "starts",
+        kind: Kind::Engine,
+        rounds: 3,
+        metrics: &[
+            milliseconds("50 starts, 8 at a time", 600.0),
+            milliseconds("remove all 50", 300.0),
+        ],
+        run: starts,
+    },
+    Work {
+        name: "idle",
+        kind: Kind::Engine,
+        rounds: 1,
+        metrics: &[
+            megabytes("engine with 20 containers, PSS", 12.0),
+            megabytes("per container, PSS", 0.3),
+        ],
+        run: idle,
+    },
+    Work {
+        name: "logs",
+        kind: Kind::Engine,
+        rounds: 3,
+        metrics: &[
+            milliseconds("41 MB of lines, attached", 250.0),
+            milliseconds("read them back with logs", 300.0),
+        ],
+        run: logs,
+    },
+    Work {
+        name: "runtime",
+        kind: Kind::Runtime,
+        rounds: 25,
+        metrics: &[milliseconds("OCI runtime alone, run", 4.0)],
+        run: |contestant| one(contestant, &[]),
+    },
+];
+
+fn one(contestant: &mut Contestant, words: &[&str]) -> Result<Vec<f64>> {
+    Ok(vec![contestant.run(words)? * 1000.0])
+}
+
+fn starts(contestant: &mut Contestant) -> Result<Vec<f64>> {
+    let names: Vec<String> = (0..50).map(|number| format!("gantry-bench-{number}")).collect();
+    let start = |name| vec!["run", "-d", "--name", name, IMAGE, "sleep", "1000000"];
+    let started =
+        contestant.run_all(&names.iter().map(|name| start(name.as_str())).collect::<Vec<_>>())?;
+    let removed = remove(contestant, &names)?;
+    Ok(vec![started * 1000.0, removed * 1000.0])
+}
+
+fn idle(contestant: &mut Contestant) -> Result<Vec<f64>> {
+    const COUNT: usize = 20;
+    let before = contestant.processes.helpers();
+    let names: Vec<String> =
+        (0..COUNT).map(|number| format!("gantry-bench-idle-{number}")).collect();
+    for name in &names {
+        contestant.run(&["run", "-d", "--name", name, IMAGE, "sleep", "1000000"])?;
+    }
+    // What an engine still does after its reply is done by then.
+    thread::sleep(Duration::from_secs(2));
+    let values = vec![
+        contestant.processes.engine(),
+        (contestant.processes.helpers() - before) / COUNT as f64,
+    ];
+    remove(contestant, &names)?;
+    Ok(values)
+}
+
+fn logs(contestant: &mut Contestant) -> Result<Vec<f64>> {
+    const NAME: &str = "gantry-bench-lines";
+    let written = contestant.run(&["run", "--name", NAME, IMAGE, "cat", "/lines"])?;
+    let read = contestant.run(&["logs", NAME])?;
+    contestant.run(&["rm", NAME])?;
+    Ok(vec![written * 1000.0, read * 1000.0])
+}
+
+/// With one command, as people do it.
+fn remove(contestant: &mut Contestant, names: &[String]) -> Result<f64> {
+    let mut words = vec!["rm", "-f"];
+    words.extend(names.iter().map(String::as_str));
+    contestant.run(&words)
+}
