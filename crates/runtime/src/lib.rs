@@ -15,6 +15,7 @@ mod passwd;
 pub mod process;
 mod rootfs;
 mod scheduling;
+pub mod seccomp;
 mod spawn;
 mod sync;
 mod sysctl;

@@ -17,6 +17,7 @@ pub mod path;
 pub mod process;
 pub mod protect;
 pub mod pty;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
 
