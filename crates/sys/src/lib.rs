@@ -5,6 +5,7 @@
 pub mod allocator;
 pub mod bpf;
 pub mod credentials;
+pub mod heap;
 pub mod inherited;
 pub mod keyring;
 pub mod loopback;
@@ -19,6 +20,7 @@ pub mod protect;
 pub mod pty;
 pub mod seccomp;
 pub mod signal;
+pub mod signalfd;
 pub mod socket;
 
 use std::io;

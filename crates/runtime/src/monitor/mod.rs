@@ -5,4 +5,6 @@
 //! [`protocol`]; when the engine dies, the next one connects to `monitor.sock` and goes on.
 
 pub mod config;
+pub mod log;
 pub mod protocol;
+pub mod time;
