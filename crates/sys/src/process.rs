@@ -184,6 +184,14 @@ pub fn cloexec_from(first: u32) -> io::Result<()> {
     .map(drop)
 }
 
+/// Closes every descriptor from `first` on: for a program that was started with more than it should
+/// have, before it has opened anything itself.
+pub fn close_from(first: u32) -> io::Result<()> {
+    // SAFETY: at the start of a program nobody owns a descriptor yet; that it is called then is this
+    // function's contract.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) }).map(drop)
+}
+
 /// Makes `target` a copy of `source`, inherited by exec.
 ///
 /// For a process about to exec: what was at `target` is closed, whoever owned it.

@@ -1,7 +1,7 @@
 //! Signals as data: blocked, and read from a descriptor instead.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::check;
 
@@ -23,7 +23,7 @@ pub fn open(signals: &[i32]) -> io::Result<OwnedFd> {
 }
 
 /// Takes the next signal's number; None when there is none.
-pub fn next(signals: &OwnedFd) -> io::Result<Option<i32>> {
+pub fn next(signals: BorrowedFd<'_>) -> io::Result<Option<i32>> {
     const SIZE: usize = std::mem::size_of::<libc::signalfd_siginfo>();
     let mut info = [0_u8; SIZE];
     // SAFETY: the buffer has the size of the one structure that is read into it.

@@ -48,6 +48,18 @@ pub struct Overlay {
     pub volatile: bool,
 }
 
+impl Overlay {
+    /// What can be mounted.
+    pub fn description(&self) -> sys::overlay::Overlay {
+        sys::overlay::Overlay {
+            lower: self.lower.clone(),
+            upper: Some(self.upper.clone()),
+            work: Some(self.work.clone()),
+            volatile: self.volatile,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CgroupDriver {

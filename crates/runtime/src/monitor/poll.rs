@@ -12,7 +12,6 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 pub(super) enum Token {
     Signals,
     Listener,
-    Oom,
     Engine(u32),
     Stdin(u32),
     Stdout(u32),
@@ -28,7 +27,7 @@ impl Token {
         let (kind, session, client) = match self {
             Token::Signals => (0, 0, 0),
             Token::Listener => (1, 0, 0),
-            Token::Oom => (2, 0, 0),
+
             Token::Engine(engine) => (3, 0, engine),
             Token::Stdin(session) => (4, session, 0),
             Token::Stdout(session) => (5, session, 0),
@@ -44,7 +43,7 @@ impl Token {
         match high >> SESSION_BITS {
             0 => Token::Signals,
             1 => Token::Listener,
-            2 => Token::Oom,
+
             3 => Token::Engine(client),
             4 => Token::Stdin(session),
             5 => Token::Stdout(session),
@@ -133,7 +132,6 @@ mod tests {
         let all = [
             Token::Signals,
             Token::Listener,
-            Token::Oom,
             Token::Engine(u32::MAX),
             Token::Stdin(0),
             Token::Stdout(7),

@@ -6,15 +6,11 @@
 //! message is an event, sent to all connections. Unknown fields are ignored by both sides, so that
 //! fields may be added without a new version.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
-};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 
 /// Spoken by this crate. An engine speaks every released version.
@@ -22,7 +18,7 @@ pub const VERSION: u32 = 1;
 /// No packet is longer.
 pub const MAX_PACKET: usize = 64 * 1024;
 /// No packet carries more file descriptors.
-pub const MAX_FDS: usize = 8;
+pub const MAX_FDS: usize = sys::socket::FDS_MAX;
 
 /// What an engine sends: a command and the number its reply will bear.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,26 +223,21 @@ impl Connection {
 
     /// Two connected ends: one for the engine, one to become the monitor's fd 0.
     pub fn pair() -> io::Result<(Connection, OwnedFd)> {
-        let (ours, theirs) = rustix::net::socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (ours, theirs) = sys::socket::pair()?;
         Ok((Connection { socket: ours }, theirs))
     }
 
     /// Sends a request with the descriptors it needs; the caller keeps its own.
     pub fn send(&self, request: &Request, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-        send_packet(self.socket.as_fd(), &encode(request)?, fds)
+        sys::socket::send(&self.socket, &encode(request)?, fds)
     }
 
     /// The next message, or None when the monitor is gone.
     pub fn recv(&self) -> io::Result<Option<(Message, Vec<OwnedFd>)>> {
         let mut packet = vec![0; MAX_PACKET];
-        match recv_packet(self.socket.as_fd(), &mut packet)? {
-            Some((length, fds)) => Ok(Some((decode(&packet[..length])?, fds))),
-            None => Ok(None),
+        match sys::socket::receive(&self.socket, &mut packet)? {
+            (0, _) => Ok(None),
+            (length, fds) => Ok(Some((decode(&packet[..length])?, fds))),
         }
     }
 }
@@ -284,48 +275,6 @@ pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
 /// Reads a packet as what it should be.
 pub fn decode<'a, T: Deserialize<'a>>(packet: &'a [u8]) -> io::Result<T> {
     serde_json::from_slice(packet).map_err(io::Error::from)
-}
-
-pub(crate) fn send_packet(
-    socket: BorrowedFd<'_>,
-    packet: &[u8],
-    fds: &[BorrowedFd<'_>],
-) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many file descriptors"));
-    }
-    let body = [IoSlice::new(packet)];
-    rustix::io::retry_on_intr(|| {
-        rustix::net::sendmsg(socket, &body, &mut control, SendFlags::NOSIGNAL)
-    })?;
-    Ok(())
-}
-
-/// Fills `buffer`; None at the end of the stream. A packet that does not fit is an error.
-pub(crate) fn recv_packet(
-    socket: BorrowedFd<'_>,
-    buffer: &mut [u8],
-) -> io::Result<Option<(usize, Vec<OwnedFd>)>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut body = [IoSliceMut::new(buffer)];
-    let received = rustix::io::retry_on_intr(|| {
-        rustix::net::recvmsg(socket, &mut body, &mut control, RecvFlags::CMSG_CLOEXEC)
-    })?;
-    let fds = control
-        .drain()
-        .filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
-            _ => None,
-        })
-        .flatten()
-        .collect();
-    if received.flags.contains(rustix::net::ReturnFlags::TRUNC) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the packet is too long"));
-    }
-    Ok((received.bytes != 0).then_some((received.bytes, fds)))
 }
 
 /// Socket addresses hold 107 bytes: a long path is named through its opened directory, which the

@@ -159,7 +159,7 @@ fn a_packet_carries_its_descriptors() {
     drop(writer);
 
     let mut packet = [0; 256];
-    let (length, fds) = recv_packet(monitor.as_fd(), &mut packet).unwrap().unwrap();
+    let (length, fds) = sys::socket::receive(&monitor, &mut packet).unwrap();
     decode::<Request>(&packet[..length]).unwrap();
     assert_eq!(fds.len(), 1);
     rustix::io::write(&fds[0], b"through").unwrap();
@@ -173,8 +173,8 @@ fn an_oversized_packet_is_refused_on_both_sides() {
     let huge = Command::Signal { exec_id: Some("x".repeat(MAX_PACKET)), signal: 9 };
     assert!(engine.send(&request(1, huge), &[]).is_err());
 
-    send_packet(engine.as_fd(), &[b' '; 100], &[]).unwrap();
-    assert!(recv_packet(monitor.as_fd(), &mut [0; 50]).is_err());
+    sys::socket::send(&engine, &[b' '; 100], &[]).unwrap();
+    assert!(sys::socket::receive(&monitor, &mut [0; 50]).is_err());
 }
 
 #[test]

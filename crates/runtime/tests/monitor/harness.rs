@@ -1,0 +1,251 @@
+//! A monitor in a directory of its own, and an engine's side of the talk.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use runtime::monitor::adopt;
+use runtime::monitor::config::{
+    CgroupDriver, Config, ExternalRuntime, LogConfig, LogDriver, Rootfs,
+};
+use runtime::monitor::log::json_file;
+use runtime::monitor::protocol::{
+    Command, Connection, Done, ErrorKind, ExitRecord, Failure, Message, Outcome, Request, State,
+    Streams,
+};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use tempfile::TempDir;
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Harness {
+    directory: TempDir,
+    pub(crate) config: Config,
+}
+
+pub(crate) struct Monitor {
+    directory: TempDir,
+    config: Config,
+    process: Child,
+    pub(crate) connection: Connection,
+    events: Vec<Message>,
+    seq: u64,
+}
+
+impl Harness {
+    /// A container whose init is this shell script.
+    pub(crate) fn new(script: &str) -> Harness {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        std::fs::create_dir(at("exec")).unwrap();
+        std::fs::create_dir(at("rootfs")).unwrap();
+        std::fs::create_dir(at("root")).unwrap();
+        std::fs::write(at("init.sh"), script).unwrap();
+        std::fs::write(at("config.json"), r#"{"ociVersion":"1.2.0"}"#).unwrap();
+        std::fs::write(at("runtime.sh"), include_str!("fake-runtime.sh")).unwrap();
+        std::fs::set_permissions(at("runtime.sh"), PermissionsExt::from_mode(0o755)).unwrap();
+        let log = LogConfig {
+            driver: LogDriver::JsonFile,
+            path: at("c-json.log"),
+            max_size: None,
+            max_file: 1,
+            attrs: BTreeMap::new(),
+        };
+        let config = Config {
+            id: "c".into(),
+            rootfs: Rootfs::Path(at("root")),
+            open_stdin: false,
+            stdin_once: false,
+            cgroup_driver: CgroupDriver::Cgroupfs,
+            log,
+            runtime: Some(ExternalRuntime { path: at("runtime.sh"), args: vec![] }),
+        };
+        Harness { directory, config }
+    }
+
+    /// Gives it an open stdin.
+    pub(crate) fn stdin(mut self, once: bool) -> Harness {
+        (self.config.open_stdin, self.config.stdin_once) = (true, once);
+        self
+    }
+
+    pub(crate) fn spawn(self) -> Monitor {
+        let path = self.directory.path();
+        std::fs::write(path.join("monitor.json"), serde_json::to_vec(&self.config).unwrap())
+            .unwrap();
+        let (connection, theirs) = Connection::pair().unwrap();
+        be_patient(&connection);
+        let process = std::process::Command::new(env!("CARGO_BIN_EXE_gantry-runtime"))
+            .arg("monitor")
+            .arg(path)
+            .stdin(Stdio::from(theirs))
+            .spawn()
+            .unwrap();
+        let (directory, config) = (self.directory, self.config);
+        Monitor { directory, config, process, connection, events: Vec::new(), seq: 0 }
+    }
+}
+
+fn be_patient(connection: &Connection) {
+    set_socket_timeout(connection, Timeout::Recv, Some(PATIENCE)).unwrap();
+}
+
+impl Monitor {
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.config.log.path.clone()
+    }
+
+    fn receive(&mut self) -> Message {
+        let errors = || std::fs::read_to_string(self.directory().join("monitor.log"));
+        match self.connection.recv() {
+            Ok(Some((message, _))) => message,
+            other => panic!("no message but {other:?}; monitor.log: {:?}", errors()),
+        }
+    }
+
+    pub(crate) fn hello(&mut self) -> State {
+        match self.receive() {
+            Message::Hello(hello) => hello.state,
+            other => panic!("the monitor began with {other:?}"),
+        }
+    }
+
+    pub(crate) fn request(
+        &mut self,
+        command: Command,
+        fds: &[UnixStream],
+    ) -> Result<Done, Failure> {
+        self.seq += 1;
+        let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        let sent = self.connection.send(&Request { seq: self.seq, command }, &fds);
+        let gone = |message: String| Failure { kind: ErrorKind::Gone, message };
+        sent.map_err(|error| gone(error.to_string()))?;
+        loop {
+            let message = self.connection.recv().map_err(|error| gone(error.to_string()))?;
+            match message.ok_or_else(|| gone("the monitor has ended".into()))?.0 {
+                Message::Reply { seq, outcome } => {
+                    assert_eq!(seq, self.seq);
+                    return match outcome {
+                        Outcome::Ok(done) => Ok(done),
+                        Outcome::Error(failure) => Err(failure),
+                    };
+                }
+                event => self.events.push(event),
+            }
+        }
+    }
+
+    pub(crate) fn start(&mut self) -> Result<i32, Failure> {
+        Ok(self.request(Command::Start { console_size: None }, &[])?.pid.unwrap())
+    }
+
+    pub(crate) fn attach(&mut self, streams: Streams) -> UnixStream {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        self.request(Command::Attach(streams), &[theirs]).unwrap();
+        ours.set_read_timeout(Some(PATIENCE)).unwrap();
+        ours
+    }
+
+    pub(crate) fn next_event(&mut self) -> Message {
+        if self.events.is_empty() { self.receive() } else { self.events.remove(0) }
+    }
+
+    pub(crate) fn wait_for_exit(&mut self) -> ExitRecord {
+        loop {
+            if let Message::Exited { record } = self.next_event() {
+                return record;
+            }
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.request(Command::Signal { exec_id: None, signal: 9 }, &[]).unwrap();
+        self.wait_for_exit();
+    }
+
+    /// What the death of the engine looks like from the monitor.
+    pub(crate) fn lose_engine(&mut self) {
+        let (nobody, _) = Connection::pair().unwrap();
+        self.connection = nobody;
+    }
+
+    pub(crate) fn adopt(&mut self) {
+        let (identity, connection) = adopt::verify(self.directory()).unwrap();
+        assert_eq!(identity.pid, self.process.id() as i32);
+        be_patient(&connection);
+        self.connection = connection;
+    }
+
+    pub(crate) fn wait_for_end(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < until, "the monitor does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn exit_record(&self) -> ExitRecord {
+        serde_json::from_slice(&std::fs::read(self.directory().join("exit.json")).unwrap()).unwrap()
+    }
+
+    pub(crate) fn log_entries(&self) -> Vec<(String, String)> {
+        let file = std::fs::read(self.log_path()).unwrap();
+        let lines = file.split_inclusive(|&byte| byte == b'\n');
+        lines
+            .map(|line| json_file::decode(line).unwrap())
+            .map(|entry| (entry.stream.into_owned(), entry.log.into_owned()))
+            .collect()
+    }
+
+    pub(crate) fn wait_until_log_stops_growing(&self) {
+        let size = || std::fs::metadata(self.log_path()).unwrap().len();
+        let until = Instant::now() + PATIENCE;
+        let mut last = size();
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = size();
+            if now == last && now > 0 {
+                return;
+            }
+            assert!(Instant::now() < until, "the log grows without end");
+            last = now;
+        }
+    }
+}
+
+impl Drop for Monitor {
+    /// A test that failed leaves no process behind.
+    fn drop(&mut self) {
+        let identity = adopt::Identity::read(self.directory.path());
+        if let Some(init) = identity.ok().and_then(|identity| identity.init) {
+            let pid = rustix::process::Pid::from_raw(init.pid).unwrap();
+            if adopt::Init::of(init.pid).is_ok_and(|now| now == init) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Output, and input where asked for.
+pub(crate) fn streams(stdin: bool) -> Streams {
+    Streams { stdin, stdout: true, stderr: true, ..Streams::default() }
+}
+
+pub(crate) fn error_kind(outcome: &Result<Done, Failure>) -> Option<ErrorKind> {
+    outcome.as_ref().err().map(|failure| failure.kind)
+}
+
+pub(crate) fn owned((stream, text): (&str, &str)) -> (String, String) {
+    (stream.into(), text.into())
+}
