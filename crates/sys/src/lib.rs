@@ -5,7 +5,6 @@
 pub mod allocator;
 pub mod bpf;
 pub mod credentials;
-pub mod heap;
 pub mod inherited;
 pub mod keyring;
 pub mod loopback;

@@ -25,6 +25,15 @@ pub(super) fn write_atomically(path: &Path, content: &impl Serialize) -> io::Res
     std::fs::rename(&temporary, path)
 }
 
+/// Reads a file of the engine's.
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<T> {
+    let with_path = |error: &dyn std::fmt::Display| {
+        io::Error::other(format!("reading {}: {error}", path.display()))
+    };
+    let bytes = std::fs::read(path).map_err(|error| with_path(&error))?;
+    serde_json::from_slice(&bytes).map_err(|error| with_path(&error))
+}
+
 /// The record of a process that ended just now.
 pub(super) fn record(exit: Exit, oom_killed: bool, log_end: u64) -> ExitRecord {
     let signal = match exit {

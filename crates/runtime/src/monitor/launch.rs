@@ -7,8 +7,10 @@ use std::os::fd::OwnedFd;
 use rustix::pipe::PipeFlags;
 
 use super::external::External;
+use super::own::Own;
 use super::protocol::Failure;
 use super::session::Process;
+use crate::cgroup::OomEvents;
 
 /// Our ends.
 #[derive(Default)]
@@ -74,6 +76,7 @@ pub(super) struct Launched {
 
 /// Who makes the container and the processes in it.
 pub(super) enum Launcher {
+    Own(Own),
     External(External),
 }
 
@@ -85,6 +88,7 @@ impl Launcher {
         netns: Option<OwnedFd>,
     ) -> Result<Launched, Failure> {
         match self {
+            Launcher::Own(own) => own.start(stdio, netns),
             Launcher::External(external) => external.start(stdio, netns),
         }
     }
@@ -92,21 +96,40 @@ impl Launcher {
     /// Starts another process in the container, described by `exec/<exec_id>.json`.
     pub(super) fn exec(&mut self, exec_id: &str, stdio: ChildStdio) -> Result<Launched, Failure> {
         match self {
+            Launcher::Own(own) => own.exec(exec_id, stdio),
             Launcher::External(external) => external.exec(exec_id, stdio),
         }
     }
 
-    /// Whether the kernel killed a process of the container for want of memory.
-    pub(super) fn oom_killed(&self) -> bool {
+    /// What to watch for a lack of memory. An external runtime's cgroup is its own affair.
+    pub(super) fn oom_events(&self) -> Option<OomEvents> {
         match self {
-            // Its cgroup is its own affair.
-            Launcher::External(_) => false,
+            Launcher::Own(own) => own.oom_events(),
+            Launcher::External(_) => None,
         }
     }
 
-    /// After init's end.
+    /// How many processes of the container the kernel has killed for want of memory.
+    pub(super) fn oom_kills(&self) -> u64 {
+        match self {
+            Launcher::Own(own) => own.oom_kills(),
+            Launcher::External(_) => 0,
+        }
+    }
+
+    /// At init's end: ends what may outlive it.
+    pub(super) fn end_others(&self) -> Result<(), Failure> {
+        match self {
+            Launcher::Own(own) => own.end_others(),
+            // Its `delete --force` does.
+            Launcher::External(_) => Ok(()),
+        }
+    }
+
+    /// After everything has ended.
     pub(super) fn clean_up(&mut self) -> Result<(), Failure> {
         match self {
+            Launcher::Own(own) => own.clean_up(),
             Launcher::External(external) => external.delete(),
         }
     }

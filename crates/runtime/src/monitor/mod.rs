@@ -21,6 +21,7 @@ mod external;
 mod files;
 mod launch;
 pub mod log;
+mod own;
 mod poll;
 pub mod protocol;
 mod queue;

@@ -12,6 +12,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 pub(super) enum Token {
     Signals,
     Listener,
+    Oom,
     Engine(u32),
     Stdin(u32),
     Stdout(u32),
@@ -27,6 +28,7 @@ impl Token {
         let (kind, session, client) = match self {
             Token::Signals => (0, 0, 0),
             Token::Listener => (1, 0, 0),
+            Token::Oom => (2, 0, 0),
 
             Token::Engine(engine) => (3, 0, engine),
             Token::Stdin(session) => (4, session, 0),
@@ -43,6 +45,7 @@ impl Token {
         match high >> SESSION_BITS {
             0 => Token::Signals,
             1 => Token::Listener,
+            2 => Token::Oom,
 
             3 => Token::Engine(client),
             4 => Token::Stdin(session),
@@ -132,6 +135,7 @@ mod tests {
         let all = [
             Token::Signals,
             Token::Listener,
+            Token::Oom,
             Token::Engine(u32::MAX),
             Token::Stdin(0),
             Token::Stdout(7),

@@ -73,9 +73,10 @@ impl Monitor {
                 self.state = State::Running { pid };
                 let written =
                     Init::of(pid).and_then(|init| setup::identify(&self.directory, Some(init)));
+                let written = written.and_then(|()| self.watch_memory());
                 // The process may have ended already; its record is what counts then.
                 if let Err(error) = written {
-                    self.note(&format!("writing monitor.pid: {error}"));
+                    self.note(&format!("after the start: {error}"));
                 }
                 Ok(Done { pid: Some(pid) })
             }

@@ -1,6 +1,7 @@
 //! The monitor's loop.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,14 +13,16 @@ use sys::process::Exit;
 use super::config::Config;
 use super::engines::Engines;
 use super::external::External;
-use super::files::{Errors, record, write_atomically};
+use super::files::{Errors, read_json, record, write_atomically};
 use super::launch::Launcher;
 use super::log::{LogWriter, Stream};
+use super::own::Own;
 use super::poll::{Poller, Source, Token};
 use super::protocol::{ExitRecord, Hello, Message, State, VERSION};
 use super::session::{AtEndOfInput, Session};
 use super::setup;
 use super::time::Timestamp;
+use crate::cgroup::OomEvents;
 
 /// Read at once from a pipe or a client.
 const SCRATCH: usize = 256 * 1024;
@@ -52,6 +55,8 @@ pub(super) struct Monitor {
     pub(super) next_session: u32,
     pub(super) launcher: Launcher,
     pub(super) state: State,
+    /// Tells of a lack of memory, and how many kills were told of.
+    oom: Option<(Source, OomEvents, u64)>,
     errors: Errors,
     signals: Source,
     listener: Source,
@@ -77,7 +82,7 @@ impl Monitor {
         let mut init = Session::new(&poller, 0, tty, end);
         init.log = LogWriter::open(&config.log)?;
         let mut monitor = Monitor {
-            launcher: launcher(&config, &directory)?,
+            launcher: launcher(&config, &directory),
             signals: setup::signals(&poller)?,
             listener: setup::listen(&poller, &directory)?,
             engines: Engines::new(&poller),
@@ -86,6 +91,7 @@ impl Monitor {
             next_session: 1,
             state: State::Created,
             scratch: Vec::new(),
+            oom: None,
             lingering: Vec::new(),
             end: None,
             directory,
@@ -136,6 +142,7 @@ impl Monitor {
                 let hello = self.hello();
                 self.engines.accept(&self.listener, &hello)?;
             }
+            Token::Oom => self.on_oom()?,
             Token::Engine(number) => self.on_engine(number, flags)?,
             Token::Stdin(session) => self.on_session(session, |s, _| {
                 s.on_stdin(flags);
@@ -176,6 +183,27 @@ impl Monitor {
         self.finish_drained()
     }
 
+    /// From now on, a lack of memory is told of.
+    pub(super) fn watch_memory(&mut self) -> io::Result<()> {
+        let Some(events) = self.launcher.oom_events() else { return Ok(()) };
+        let fd = events.as_fd().try_clone_to_owned()?;
+        let mut source = Source::new(&self.poller, fd, Token::Oom);
+        source.watch(Some(EventFlags::IN))?;
+        self.oom = Some((source, events, 0));
+        Ok(())
+    }
+
+    /// Something happened to the cgroup's memory; a kill is told of.
+    fn on_oom(&mut self) -> io::Result<()> {
+        let Some((_, events, told)) = &mut self.oom else { return Ok(()) };
+        events.drain();
+        let kills = self.launcher.oom_kills();
+        if std::mem::replace(told, kills) < kills {
+            self.engines.broadcast(&Message::Oom)?;
+        }
+        Ok(())
+    }
+
     fn report_log_failure(&mut self) -> io::Result<()> {
         let log = self.sessions[0].log.as_mut();
         let Some(message) = log.and_then(LogWriter::take_failure) else { return Ok(()) };
@@ -200,6 +228,11 @@ impl Monitor {
             let of_it = |s: &&mut Session| s.process.as_ref().is_some_and(|p| p.pid == pid);
             if let Some(session) = self.sessions.iter_mut().find(of_it) {
                 session.exit = Some(exit);
+                if session.exec_id.is_none()
+                    && let Err(failure) = self.launcher.end_others()
+                {
+                    self.errors.note(&failure.message);
+                }
                 session.drain(&mut self.scratch);
                 session.update(&mut self.scratch)?;
                 self.lingering.push((session.number, Instant::now() + LINGER));
@@ -245,7 +278,8 @@ impl Monitor {
     }
 
     fn finish_init(&mut self, exit: Exit) -> io::Result<()> {
-        let oom_killed = self.launcher.oom_killed();
+        let oom_killed = self.launcher.oom_kills() > 0;
+        self.oom = None;
         if let Err(failure) = self.launcher.clean_up() {
             self.errors.note(&format!("cleaning up: {failure}"));
         }
@@ -309,7 +343,7 @@ impl Monitor {
         if !self.scratch.is_empty() && self.end.is_none() {
             self.scratch = Vec::new();
             self.sessions.iter_mut().for_each(Session::release_buffers);
-            sys::heap::release_free();
+            sys::allocator::trim();
         }
         Ok(())
     }
@@ -323,17 +357,9 @@ impl Monitor {
     }
 }
 
-fn launcher(config: &Config, directory: &Path) -> io::Result<Launcher> {
+fn launcher(config: &Config, directory: &Path) -> Launcher {
     match &config.runtime {
-        Some(runtime) => Ok(Launcher::External(External::new(config, runtime.clone(), directory))),
-        None => Err(io::Error::other("no runtime")),
+        Some(runtime) => Launcher::External(External::new(config, runtime.clone(), directory)),
+        None => Launcher::Own(Own::new(config, directory)),
     }
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<T> {
-    let with_path = |error: &dyn std::fmt::Display| {
-        io::Error::other(format!("reading {}: {error}", path.display()))
-    };
-    let bytes = std::fs::read(path).map_err(|error| with_path(&error))?;
-    serde_json::from_slice(&bytes).map_err(|error| with_path(&error))
 }

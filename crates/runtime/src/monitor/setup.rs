@@ -18,6 +18,7 @@ const TAKEN: [i32; 5] = [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHU
 
 /// Leaves where we came from. Returns the connection to the engine that was fd 0.
 pub(super) fn detach(errors: &Errors) -> io::Result<OwnedFd> {
+    sys::allocator::keep_little();
     // It fails where we lead a session already.
     let _ = setsid();
     chdir("/")?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use runtime::monitor::adopt;
 use runtime::monitor::config::{
-    CgroupDriver, Config, ExternalRuntime, LogConfig, LogDriver, Rootfs,
+    CgroupDriver, Config, ExternalRuntime, LogConfig, LogDriver, Overlay, Rootfs,
 };
 use runtime::monitor::log::json_file;
 use runtime::monitor::protocol::{
@@ -18,8 +18,11 @@ use runtime::monitor::protocol::{
     Streams,
 };
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// Static, from Debian's package.
+const BUSYBOX: &str = "/usr/bin/busybox";
 /// No test waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -68,6 +71,42 @@ impl Harness {
         Harness { directory, config }
     }
 
+    /// A real container on an overlay with busybox in it, that runs this shell script; None where
+    /// that cannot be.
+    pub(crate) fn container(script: &str, terminal: bool) -> Option<Harness> {
+        if !rustix::process::geteuid().is_root() || !Path::new(BUSYBOX).exists() {
+            testkit::skip("monitor with a real container", "needs root and a static busybox");
+            return None;
+        }
+        let mut harness = Harness::new("");
+        let at = |name: &str| harness.directory.path().join(name);
+        for directory in ["root/bin", "root/proc", "root/dev", "upper", "work"] {
+            std::fs::create_dir_all(at(directory)).unwrap();
+        }
+        std::fs::copy(BUSYBOX, at("root/bin/busybox")).unwrap();
+        for applet in ["sh", "cat", "sleep", "stty", "yes", "tty", "wc", "echo"] {
+            std::os::unix::fs::symlink("busybox", at("root/bin").join(applet)).unwrap();
+        }
+        std::fs::write(at("config.json"), spec(script, terminal).to_string()).unwrap();
+        harness.config.id = format!("monitor-test-{}", std::process::id());
+        harness.config.rootfs = Rootfs::Overlay(Overlay {
+            lower: vec![at("root")],
+            upper: at("upper"),
+            work: at("work"),
+            volatile: true,
+        });
+        harness.config.runtime = None;
+        Some(harness)
+    }
+
+    /// Changes the container's description.
+    pub(crate) fn edit_spec(&self, edit: impl FnOnce(&mut Value)) {
+        let path = self.directory.path().join("config.json");
+        let mut spec = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        edit(&mut spec);
+        std::fs::write(path, spec.to_string()).unwrap();
+    }
+
     /// Gives it an open stdin.
     pub(crate) fn stdin(mut self, once: bool) -> Harness {
         (self.config.open_stdin, self.config.stdin_once) = (true, once);
@@ -89,6 +128,39 @@ impl Harness {
         let (directory, config) = (self.directory, self.config);
         Monitor { directory, config, process, connection, events: Vec::new(), seq: 0 }
     }
+}
+
+/// A process description.
+pub(crate) fn process(script: &str, terminal: bool) -> Value {
+    json!({
+        "terminal": terminal,
+        "user": {"uid": 0, "gid": 0},
+        "args": ["/bin/sh", "-c", script],
+        "env": ["PATH=/bin", "TERM=xterm"],
+        "cwd": "/",
+    })
+}
+
+fn spec(script: &str, terminal: bool) -> Value {
+    let unique = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    json!({
+        "ociVersion": "1.2.0",
+        "process": process(script, terminal),
+        "root": {"path": "rootfs"},
+        "hostname": "c",
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+            {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+             "options": ["newinstance", "ptmxmode=0666", "mode=0620"]},
+        ],
+        "linux": {
+            "cgroupsPath": format!("/gantry-monitor-test/{}-{unique}", std::process::id()),
+            "namespaces": [
+                {"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}, {"type": "network"},
+            ],
+        },
+    })
 }
 
 fn be_patient(connection: &Connection) {

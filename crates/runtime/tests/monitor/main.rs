@@ -1,8 +1,9 @@
 //! The real monitor, driven by its protocol.
 //!
 //! Containers are made by `fake-runtime.sh`, a runtime of a few lines that contains nothing: what is
-//! tested here is everything around a process, not its isolation.
+//! tested here is everything around a process, not its isolation. `container` has real ones.
 
+mod container;
 mod harness;
 
 use std::io::{Read, Write};

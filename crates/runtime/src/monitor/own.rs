@@ -1,0 +1,191 @@
+//! Gantry's own runtime, in this process.
+
+use std::fmt::Display;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use oci::runtime::{ConsoleSize, NamespaceKind, Process as Description, Spec};
+
+use super::config::{CgroupDriver, Config, Rootfs};
+use super::files::read_json;
+use super::launch::{ChildStdio, Launched};
+use super::protocol::{ErrorKind, Failure};
+use super::session::Process;
+use crate::cgroup::{Cgroup, Driver, OomEvents};
+use crate::container::{self, CreateOptions, Gate, Stdio};
+use crate::error::{self, Error};
+use crate::process::{self, ExecOptions};
+
+pub(super) struct Own {
+    id: String,
+    bundle: PathBuf,
+    rootfs: Rootfs,
+    driver: Driver,
+    container: Option<Container>,
+}
+
+/// What is needed once it runs. The description is not: it is large, and the monitor small.
+struct Container {
+    cgroup: Cgroup,
+    init_pid: i32,
+    init_pidfd: OwnedFd,
+    /// Others may outlive init in it.
+    shares_pids: bool,
+}
+
+impl Own {
+    pub(super) fn new(config: &Config, bundle: &Path) -> Own {
+        Own {
+            id: config.id.clone(),
+            bundle: bundle.to_owned(),
+            rootfs: config.rootfs.clone(),
+            driver: match config.cgroup_driver {
+                CgroupDriver::Cgroupfs => Driver::Cgroupfs,
+                CgroupDriver::Systemd => Driver::Systemd,
+            },
+            container: None,
+        }
+    }
+
+    pub(super) fn start(
+        &mut self,
+        stdio: ChildStdio,
+        netns: Option<OwnedFd>,
+    ) -> Result<Launched, Failure> {
+        let mut spec: Spec = read_json(&self.bundle.join("config.json"))
+            .map_err(|error| failed("the container's description", &error))?;
+        if let (ChildStdio::Pty(size), Some(process)) = (&stdio, &mut spec.process) {
+            set_size(process, *size);
+        }
+        let linux = spec.linux.clone().unwrap_or_default();
+        let mut cgroup = Cgroup::open(self.driver, &linux.cgroups_path, &self.id)
+            .map_err(|error| failed("the container's cgroup", &error))?;
+        let resources = linux.resources.unwrap_or_default();
+        let made =
+            cgroup.create(&resources).map_err(|error| failed("the container's cgroup", &error));
+        let started = made.and_then(|()| self.create(&spec, stdio, netns, &mut cgroup));
+        let init = match started {
+            Ok(init) => init,
+            Err(failure) => {
+                // What made it fail is worth more than that this fails too.
+                let _ = cgroup.delete();
+                return Err(failure);
+            }
+        };
+        let init_pidfd = init.pidfd.try_clone().map_err(|error| failed("pidfd", &error))?;
+        let own_pids = |kind: &oci::runtime::Namespace| {
+            kind.kind == NamespaceKind::Pid
+                && kind.path.as_ref().is_none_or(|p| p.as_os_str().is_empty())
+        };
+        let shares_pids = !linux.namespaces.iter().any(own_pids);
+        self.container = Some(Container { cgroup, init_pid: init.pid, init_pidfd, shares_pids });
+        let process = Process { pid: init.pid, pidfd: init.pidfd };
+        Ok(Launched { process, pty_master: init.pty_master })
+    }
+
+    fn create(
+        &self,
+        spec: &Spec,
+        stdio: ChildStdio,
+        netns: Option<OwnedFd>,
+        cgroup: &mut Cgroup,
+    ) -> Result<container::Init, Failure> {
+        let options = CreateOptions {
+            id: &self.id,
+            bundle: &self.bundle,
+            spec,
+            rootfs: match &self.rootfs {
+                Rootfs::Path(path) => container::Rootfs::Path(path.clone()),
+                Rootfs::Overlay(overlay) => container::Rootfs::Overlay(overlay.description()),
+            },
+            stdio: into_stdio(stdio),
+            netns,
+            cgroup: Some(cgroup),
+            preserve_fds: 0,
+            no_pivot: false,
+            gate: Gate::Creator,
+        };
+        container::create(options).and_then(container::Created::start).map_err(Failure::from)
+    }
+
+    pub(super) fn exec(&mut self, exec_id: &str, stdio: ChildStdio) -> Result<Launched, Failure> {
+        let container = self.container.as_mut().ok_or_else(|| Failure {
+            kind: ErrorKind::Gone,
+            message: "the container is not running".into(),
+        })?;
+        let path = self.bundle.join("exec").join(format!("{exec_id}.json"));
+        let mut description: Description =
+            read_json(&path).map_err(|error| failed("the exec's description", &error))?;
+        description.terminal = matches!(stdio, ChildStdio::Pty(_));
+        if let ChildStdio::Pty(size) = stdio {
+            set_size(&mut description, size);
+        }
+        let exec = process::exec(ExecOptions {
+            init_pid: container.init_pid,
+            init_pidfd: container.init_pidfd.as_fd(),
+            process: &description,
+            stdio: into_stdio(stdio),
+            cgroup: Some(&mut container.cgroup),
+            preserve_fds: 0,
+        })?;
+        let process = Process { pid: exec.pid, pidfd: exec.pidfd };
+        Ok(Launched { process, pty_master: exec.pty_master })
+    }
+
+    /// Becomes readable when the container may have run out of memory.
+    pub(super) fn oom_events(&self) -> Option<OomEvents> {
+        self.container.as_ref().and_then(|container| container.cgroup.oom_events().ok())
+    }
+
+    pub(super) fn oom_kills(&self) -> u64 {
+        self.container.as_ref().and_then(|container| container.cgroup.oom_kills().ok()).unwrap_or(0)
+    }
+
+    /// Where processes are not bound to init's life by a namespace, they are ended here.
+    pub(super) fn end_others(&self) -> Result<(), Failure> {
+        match &self.container {
+            Some(container) if container.shares_pids => {
+                container.cgroup.kill().map_err(|error| failed("ending its processes", &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn clean_up(&mut self) -> Result<(), Failure> {
+        match self.container.take() {
+            Some(container) => {
+                container.cgroup.delete().map_err(|error| failed("its cgroup", &error))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn set_size(process: &mut Description, size: Option<[u16; 2]>) {
+    if let Some([height, width]) = size {
+        process.console_size = Some(ConsoleSize { height, width });
+    }
+}
+
+fn into_stdio(stdio: ChildStdio) -> Stdio {
+    match stdio {
+        ChildStdio::Fds(fds) => Stdio::Fds(fds),
+        ChildStdio::Pty(_) => Stdio::Pty,
+    }
+}
+
+fn failed(what: &str, error: &dyn Display) -> Failure {
+    Failure { kind: ErrorKind::Other, message: format!("{what}: {error}") }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let kind = match error.kind {
+            error::ErrorKind::NotFound => ErrorKind::NotFound,
+            error::ErrorKind::Permission => ErrorKind::Permission,
+            error::ErrorKind::Invalid => ErrorKind::Invalid,
+            error::ErrorKind::Other => ErrorKind::Other,
+        };
+        Failure { kind, message: error.message }
+    }
+}
