@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::http::listen::Listeners;
 use crate::http::{self, Server};
 use crate::roots::{Pidfile, Roots};
+use crate::runtime_binary::RuntimeBinary;
 
 pub fn main() -> ExitCode {
     let invocation = match config::parse(std::env::args().skip(1)) {
@@ -83,7 +84,7 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
 async fn serve(invocation: &Invocation, config: Config, ready: Option<File>) -> Result<()> {
     let listeners = Listeners::bind(&config)?;
     let patience = Duration::from_secs(u64::try_from(config.shutdown_timeout).unwrap_or(u64::MAX));
-    let engine = Arc::new(Engine::open(config)?);
+    let engine = Arc::new(Engine::open(config, RuntimeBinary::find()?)?);
     let server = Arc::new(Server::new(Arc::clone(&engine), http::routes()));
     listeners
         .serve(&server)

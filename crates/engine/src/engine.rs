@@ -18,12 +18,11 @@ pub struct Engine {
 
 impl Engine {
     /// Opens what lies in the roots, which the caller holds.
-    pub fn open(config: Config) -> Result<Self> {
+    pub fn open(config: Config, runtime: RuntimeBinary) -> Result<Self> {
         let config = Arc::new(config);
         let events = Events::open(&config.exec_root)
             .map_err(|error| Error::system("cannot keep events").because(error))?;
-        let runtime = Arc::new(RuntimeBinary::find()?);
-        let containers = Containers::open(Arc::clone(&config), events.clone(), runtime)?;
+        let containers = Containers::open(Arc::clone(&config), events.clone(), Arc::new(runtime))?;
         let containers = Arc::new(containers);
         let system = System::open(Arc::clone(&config), events.clone(), Arc::clone(&containers))?;
         Ok(Self { config, events, containers, system })

@@ -22,7 +22,7 @@ impl RuntimeBinary {
         Self::open(&this.with_file_name("gantry-runtime"))
     }
 
-    fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path) -> Result<Self> {
         read_only(path).map(Self).map_err(|error| {
             Error::system(format!("cannot open the runtime {}", path.display())).because(error)
         })

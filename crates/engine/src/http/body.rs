@@ -1,12 +1,15 @@
-//! Response bodies: a whole one, or one that is written while the client reads.
+//! Bodies: a response's, whole or written while the client reads; a request's, read on a blocking thread.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::sync::mpsc;
+
+use super::call;
+use crate::error::Result;
 
 /// Chunks that may wait for a slow client before its writer has to.
 const QUEUE: usize = 16;
@@ -73,6 +76,41 @@ impl io::Write for BodyWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A request's body for a blocking thread. It ends with an error if the client goes away before its end.
+pub struct BodyReader {
+    chunks: mpsc::Receiver<Result<Bytes>>,
+    current: Bytes,
+}
+
+impl BodyReader {
+    pub fn new(mut body: Incoming) -> Self {
+        let (sender, chunks) = mpsc::channel(QUEUE);
+        tokio::spawn(async move {
+            while let Some(chunk) = call::chunk(&mut body).await.transpose() {
+                let failed = chunk.is_err();
+                if sender.send(chunk).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Self { chunks, current: Bytes::new() }
+    }
+}
+
+impl io::Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.chunks.blocking_recv() {
+                Some(chunk) => self.current = chunk.map_err(io::Error::other)?,
+                None => return Ok(0),
+            }
+        }
+        let length = buffer.len().min(self.current.len());
+        buffer[..length].copy_from_slice(&self.current.split_to(length));
+        Ok(length)
     }
 }
 

@@ -171,3 +171,191 @@ fn add(headers: &mut HeaderMap, name: &'static str, value: &str) {
     let value = HeaderValue::from_str(value).expect("our own header values are plain ASCII");
     headers.insert(HeaderName::from_static(name), value);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::http::json::json;
+    use crate::http::{Hijack, routes};
+    use crate::runtime_binary::RuntimeBinary;
+
+    /// An engine on roots of its own, and a client's end of a connection to it.
+    struct Api {
+        server: Arc<Server>,
+        _roots: tempfile::TempDir,
+    }
+
+    impl Api {
+        fn new(router: Router) -> Self {
+            let roots = tempfile::tempdir().unwrap();
+            let config = Config {
+                data_root: roots.path().join("data"),
+                exec_root: roots.path().join("exec"),
+                ..Config::default()
+            };
+            std::fs::create_dir(&config.data_root).unwrap();
+            std::fs::create_dir(&config.exec_root).unwrap();
+            let runtime = RuntimeBinary::open(Path::new("/bin/true")).unwrap();
+            let engine = Arc::new(Engine::open(config, runtime).unwrap());
+            Self { server: Arc::new(Server::new(engine, router)), _roots: roots }
+        }
+
+        fn connect(&self) -> UnixStream {
+            let (client, server) = UnixStream::pair().unwrap();
+            tokio::spawn(Arc::clone(&self.server).connection(server));
+            client
+        }
+
+        /// The whole answer to one request.
+        async fn ask(&self, request: impl AsRef<[u8]>) -> String {
+            let mut client = self.connect();
+            // The engine may answer and close before it has read everything.
+            let _ = client.write_all(request.as_ref()).await;
+            let mut answer = Vec::new();
+            let _ = client.read_to_end(&mut answer).await;
+            String::from_utf8(answer).unwrap()
+        }
+    }
+
+    const CLOSE: &str = "Host: x\r\nConnection: close\r\n\r\n";
+
+    fn echo() -> Router {
+        let mut router = Router::default();
+        router.post("/echo", |mut call: Call| async move {
+            let value: serde_json::Value = call.json().await?;
+            Ok(json(&value))
+        });
+        router
+    }
+
+    #[tokio::test]
+    async fn every_answer_says_what_engine_gave_it() {
+        let api = Api::new(routes());
+        let answer = api.ask(format!("GET /v1.40/_ping HTTP/1.1\r\n{CLOSE}")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        for header in ["Api-Version: 1.54", "Ostype: linux", "Docker-Experimental: false"] {
+            assert!(answer.contains(&format!("\r\n{header}\r\n")), "{answer}");
+        }
+        let answer = api.ask(format!("GET /v1.23/_ping HTTP/1.1\r\n{CLOSE}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+        assert!(answer.contains("client version 1.23 is too old"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn unknown_paths_and_methods_are_not_found() {
+        let api = Api::new(routes());
+        for request in ["GET /nope", "POST /version", "GET //version", "GET /v1.40"] {
+            let answer = api.ask(format!("{request} HTTP/1.1\r\n{CLOSE}")).await;
+            assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{request}: {answer}");
+            assert!(answer.ends_with("{\"message\":\"page not found\"}\n"), "{request}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_million_headers_are_refused_without_being_kept() {
+        let api = Api::new(routes());
+        let headers = "a: b\r\n".repeat(1_000_000);
+        let answer = api.ask(format!("GET /_ping HTTP/1.1\r\n{headers}{CLOSE}")).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_json_body_of_2_gib_is_refused_after_its_first_megabytes() {
+        let api = Api::new(echo());
+        let mut client = api.connect();
+        let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                    Content-Length: 2147483648\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        let megabyte = vec![b' '; 1 << 20];
+        let mut sent = 0;
+        while sent < 64 && client.write_all(&megabyte).await.is_ok() {
+            sent += 1;
+        }
+        assert!(sent < 64, "the engine went on reading");
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer).await;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn cve_2024_41110_a_body_is_what_the_handler_sees() {
+        let api = Api::new(echo());
+        let post =
+            |rest: &str| format!("POST /echo HTTP/1.1\r\nConnection: close\r\nHost: x\r\n{rest}");
+        let answer = api.ask(post("Content-Length: 0\r\n\r\n")).await;
+        assert!(answer.contains("invalid JSON: got EOF while reading request body"), "{answer}");
+        let answer = api.ask(post("Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}")).await;
+        assert!(
+            answer.contains(
+                "unsupported Content-Type header (text/plain): must be 'application/json'"
+            ),
+            "{answer}"
+        );
+        let both = "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\
+                    Content-Type: application/json\r\n\r\n2\r\n[]\r\n0\r\n\r\n";
+        let answer = api.ask(post(both)).await;
+        // Smuggling by two lengths: refused, or read by the one that wins by the standard.
+        assert!(answer.starts_with("HTTP/1.1 400 ") || answer.ends_with("[]\n"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn what_must_be_carried_out_is_when_its_client_goes_away() {
+        let (started, finished) = (watch::Sender::new(false), watch::Sender::new(false));
+        let mut router = Router::default();
+        let (begin, end) = (started.clone(), finished.clone());
+        router.post("/work", move |_| {
+            let (begin, end) = (begin.clone(), end.clone());
+            async move {
+                begin.send_replace(true);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                end.send_replace(true);
+                Ok(json(&()))
+            }
+        });
+        let api = Api::new(router);
+        let mut client = api.connect();
+        client.write_all(b"POST /work HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        started.subscribe().wait_for(|started| *started).await.unwrap();
+        drop(client);
+        api.server.stop(Duration::from_secs(5)).await;
+        assert!(*finished.borrow());
+    }
+
+    #[tokio::test]
+    async fn a_hijacked_stream_carries_what_was_sent_early() {
+        let mut router = Router::default();
+        router.post("/raw", |call| async {
+            let (response, hijack) = Hijack::begin(call, "application/vnd.docker.raw-stream");
+            tokio::spawn(async move {
+                let stream = hijack.stream().await.unwrap();
+                // As a monitor does: blocking, on a thread of its own.
+                std::thread::spawn(move || {
+                    use std::io::{Read, Write};
+                    let (mut reader, mut writer) = (stream.try_clone().unwrap(), stream);
+                    let mut word = [0; 5];
+                    reader.read_exact(&mut word).unwrap();
+                    writer.write_all(&word).unwrap();
+                });
+            });
+            Ok(response)
+        });
+        let api = Api::new(router);
+        let upgraded =
+            "POST /raw HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nhello";
+        let answer = api.ask(upgraded).await;
+        assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
+        let plain =
+            "POST /raw HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+        let answer = api.ask(plain).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("hello"), "{answer}");
+    }
+}
