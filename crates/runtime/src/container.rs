@@ -113,7 +113,6 @@ pub fn create(options: CreateOptions<'_>) -> Result<Created> {
             .bundle
             .join(spec.root.as_ref().map_or(Path::new("rootfs"), |root| &root.path)),
         root: open_root(&options.rootfs, options.bundle)?,
-        null: rootfs::host_null()?,
         propagation: Propagation::parse(&linux.rootfs_propagation)?,
         nodes: if namespaces.new & namespace::USER != 0 { Nodes::Bind } else { Nodes::Make },
         new_cgroup: is_new(linux, NamespaceKind::Cgroup),
@@ -141,7 +140,6 @@ struct Plan<'a> {
     /// Where the root is attached.
     place: PathBuf,
     root: OwnedFd,
-    null: OwnedFd,
     propagation: Propagation,
     nodes: Nodes,
     new_cgroup: bool,

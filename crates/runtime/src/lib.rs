@@ -2,10 +2,12 @@
 
 mod capability;
 pub mod cgroup;
+pub mod commands;
 mod console;
 pub mod container;
 mod devices;
 pub mod error;
+mod flags;
 mod hooks;
 pub mod init;
 mod launch;
@@ -17,6 +19,7 @@ mod rootfs;
 mod scheduling;
 pub mod seccomp;
 mod spawn;
+mod state;
 mod sync;
 mod sysctl;
 mod user;

@@ -95,7 +95,7 @@ pub(crate) fn protect(root: BorrowedFd<'_>, paths: &[PathBuf]) -> Result<()> {
 
 /// Hides paths, where they exist: a directory under an empty one, anything else under `/dev/null`.
 ///
-/// CVE-2025-31133: the null device is the host's, opened by the caller before the container's root was touched.
+/// CVE-2025-31133: the null device is the host's, and verified to be it.
 pub(crate) fn mask(root: BorrowedFd<'_>, paths: &[PathBuf], null: BorrowedFd<'_>) -> Result<()> {
     let mut empty: Option<OwnedFd> = None;
     for path in paths {

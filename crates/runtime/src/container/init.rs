@@ -135,7 +135,9 @@ fn own_state(plan: &Plan<'_>, status: Status) -> State {
 
 fn protect(plan: &Plan<'_>, root: BorrowedFd<'_>) -> Result<()> {
     rootfs::protect(root, &plan.linux.readonly_paths)?;
-    rootfs::mask(root, &plan.linux.masked_paths, plan.null.as_fd())?;
+    // Of the host's `/dev`, in this process's own copy of the host's mounts.
+    let null = rootfs::host_null()?;
+    rootfs::mask(root, &plan.linux.masked_paths, null.as_fd())?;
     if plan.spec.root.as_ref().is_some_and(|root| root.readonly) {
         rootfs::make_read_only(root)?;
     }
