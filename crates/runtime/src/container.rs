@@ -19,9 +19,10 @@ use sys::overlay::Overlay;
 use crate::cgroup::Cgroup;
 use crate::devices::Nodes;
 use crate::error::{Context, Error, Result};
-use crate::launch::Launch;
+use crate::launch::{Launch, compile_filter};
 use crate::mounts;
 use crate::rootfs::{self, Propagation};
+use crate::seccomp::Program;
 use crate::spawn::{self, Namespaces, Spawned};
 use crate::sync::Message;
 use crate::user::id_maps;
@@ -75,6 +76,7 @@ pub enum Gate {
 pub struct Created {
     pub pid: i32,
     pub pty_master: Option<OwnedFd>,
+    filter: Option<Program>,
     process: Spawned,
 }
 
@@ -84,6 +86,8 @@ pub struct Init {
     pub pid: i32,
     pub pidfd: OwnedFd,
     pub pty_master: Option<OwnedFd>,
+    /// The container's seccomp filter, for later processes.
+    pub filter: Option<Program>,
 }
 
 /// Makes the container. Nothing is left of one that fails.
@@ -101,12 +105,13 @@ pub fn create(options: CreateOptions<'_>) -> Result<Created> {
         bundle: options.bundle.to_owned(),
         annotations: spec.annotations.clone(),
     };
+    let filter = compile_filter(linux.seccomp.as_ref())?;
     let namespaces = namespaces(linux, options.netns)?;
     let plan = Plan {
         id: options.id,
         spec,
         linux,
-        launch: Launch::new(process, options.preserve_fds)?,
+        launch: Launch::new(process, filter.as_ref(), options.preserve_fds)?,
         process,
         mounts: prepare_mounts(options.bundle, spec, linux)?,
         place: options
@@ -126,7 +131,9 @@ pub fn create(options: CreateOptions<'_>) -> Result<Created> {
     let score = process.oom_score_adj;
     let spawned =
         spawn::spawn(&namespaces, options.cgroup, score, |channel| init::run(&plan, channel))?;
-    await_ready(spawned, &plan)
+    let (process, pty_master) = await_ready(spawned, &plan)?;
+    drop(plan);
+    Ok(Created { pid: process.pid(), pty_master, filter, process })
 }
 
 /// What the container's process needs; everything that can fail outside has been done.
@@ -256,7 +263,7 @@ fn is_callers(fd: BorrowedFd<'_>, kind: u64) -> bool {
 }
 
 /// Serves the container's process until it is ready.
-fn await_ready(mut process: Spawned, plan: &Plan<'_>) -> Result<Created> {
+fn await_ready(mut process: Spawned, plan: &Plan<'_>) -> Result<(Spawned, Option<OwnedFd>)> {
     let mut pty_master = None;
     loop {
         match process.channel.receive()? {
@@ -270,7 +277,7 @@ fn await_ready(mut process: Spawned, plan: &Plan<'_>) -> Result<Created> {
             _ => return Err(process.died()),
         }
     }
-    Ok(Created { pid: process.pid(), pty_master, process })
+    Ok((process, pty_master))
 }
 
 fn run_runtime_hooks(plan: &Plan<'_>, pid: i32) -> Result<()> {
@@ -295,6 +302,11 @@ impl Created {
     /// Leaves the container to whoever comes through its gate.
     pub fn leave(self) -> Init {
         let child = self.process.release();
-        Init { pid: child.pid, pidfd: child.pidfd, pty_master: self.pty_master }
+        Init {
+            pid: child.pid,
+            pidfd: child.pidfd,
+            pty_master: self.pty_master,
+            filter: self.filter,
+        }
     }
 }

@@ -17,6 +17,7 @@ use sys::{credentials, process};
 use crate::capability::Sets;
 use crate::error::{Context, Error, ErrorKind, Result, describe};
 use crate::scheduling;
+use crate::seccomp::{self, Program};
 
 /// Where programs are looked for when the environment does not say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -27,6 +28,7 @@ pub(crate) struct Launch<'a> {
     capabilities: Option<Sets>,
     args: Vec<CString>,
     env: Vec<CString>,
+    seccomp: Option<&'a Program>,
     /// Descriptors from 3 on that the program is to inherit.
     inherited: u32,
 }
@@ -39,7 +41,11 @@ pub(crate) struct Loaded<'a> {
 }
 
 impl<'a> Launch<'a> {
-    pub(crate) fn new(process: &'a Process, inherited: u32) -> Result<Self> {
+    pub(crate) fn new(
+        process: &'a Process,
+        seccomp: Option<&'a Program>,
+        inherited: u32,
+    ) -> Result<Self> {
         if process.args.is_empty() {
             return Err(Error::invalid("process args cannot be empty"));
         }
@@ -51,6 +57,7 @@ impl<'a> Launch<'a> {
             capabilities: process.capabilities.as_ref().map(Sets::new),
             args: c_strings("argument", &process.args)?,
             env: c_strings("environment", &process.env)?,
+            seccomp,
             inherited,
         })
     }
@@ -118,11 +125,19 @@ impl Loaded<'_> {
 
     /// A filter without no_new_privs needs privilege to load, so it goes before the capabilities.
     fn drop_privileges(&self) -> Result<()> {
-        restore_effective()?;
-        match &self.launch.capabilities {
-            Some(sets) => sets.apply(),
-            None => Sets::default().apply(),
+        let process = self.launch.process;
+        if !process.no_new_privileges {
+            restore_effective()?;
+            self.install_filter()?;
         }
+        self.launch.capabilities.unwrap_or_default().apply()?;
+        if process.no_new_privileges { self.install_filter() } else { Ok(()) }
+    }
+
+    fn install_filter(&self) -> Result<()> {
+        let Some(filter) = self.launch.seccomp else { return Ok(()) };
+        let installed = filter.install();
+        installed.map(drop).map_err(|error| Error::other(format!("unable to init {error}")))
     }
 }
 
@@ -131,6 +146,19 @@ fn restore_effective() -> Result<()> {
     let mut held = credentials::capabilities().context(|| "capget")?;
     held.effective = held.permitted;
     credentials::set_capabilities(held).context(|| "capset")
+}
+
+/// The filter of a container's specification.
+pub(crate) fn compile_filter(rules: Option<&oci::runtime::Seccomp>) -> Result<Option<Program>> {
+    let Some(rules) = rules else { return Ok(None) };
+    if !rules.listener_path.is_empty() {
+        return Err(Error::invalid("seccomp: notifications by listenerPath are not supported"));
+    }
+    let program = seccomp::compile(rules).map_err(|error| Error::invalid(error.to_string()))?;
+    if program.notifies() {
+        return Err(Error::invalid("seccomp: notifications need a listenerPath"));
+    }
+    Ok(Some(program))
 }
 
 fn c_strings(what: &str, strings: &[String]) -> Result<Vec<CString>> {

@@ -14,6 +14,7 @@ use crate::console;
 use crate::container::Stdio;
 use crate::error::{Context, Error, Result};
 use crate::launch::{Launch, set_stdio};
+use crate::seccomp::Program;
 use crate::spawn::{self, Namespaces};
 use crate::sync::{Channel, Message};
 
@@ -24,6 +25,8 @@ pub struct ExecOptions<'a> {
     pub process: &'a Process,
     pub stdio: Stdio,
     pub cgroup: Option<&'a mut Cgroup>,
+    /// The container's filter.
+    pub filter: Option<&'a Program>,
     pub preserve_fds: u32,
 }
 
@@ -41,7 +44,7 @@ pub fn exec(options: ExecOptions<'_>) -> Result<Exec> {
     let pidfd = options.init_pidfd.try_clone_to_owned().context(|| "dup")?;
     let namespaces = Namespaces { join: vec![(pidfd, joined)], ..Namespaces::default() };
     let plan = Plan {
-        launch: Launch::new(options.process, options.preserve_fds)?,
+        launch: Launch::new(options.process, options.filter, options.preserve_fds)?,
         process: options.process,
         stdio: options.stdio,
         new_user: joined & namespace::USER != 0,

@@ -9,6 +9,7 @@ use super::{Command, Global, foreground, make};
 use crate::container::Stdio;
 use crate::error::{Context, Error, Result};
 use crate::flags::{Args, Flag, Order, switch, value};
+use crate::launch::compile_filter;
 use crate::process::{self, ExecOptions};
 use crate::state::Container;
 
@@ -51,12 +52,15 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
     let running = || Error::other("cannot exec in a stopped container");
     let pidfd = container.pidfd()?.ok_or_else(running)?;
     let mut cgroup = container.cgroup()?;
+    let linux = container.record.spec.linux.as_ref();
+    let filter = compile_filter(linux.and_then(|linux| linux.seccomp.as_ref()))?;
     let exec = process::exec(ExecOptions {
         init_pid: container.record.pid,
         init_pidfd: pidfd.as_fd(),
         process: &process,
         stdio: Stdio::Inherit,
         cgroup: Some(&mut cgroup),
+        filter: filter.as_ref(),
         preserve_fds: args.number("preserve-fds")?.unwrap_or(0),
     })
     .map_err(|error| {

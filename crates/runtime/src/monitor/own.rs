@@ -15,6 +15,7 @@ use crate::cgroup::{Cgroup, Driver, OomEvents};
 use crate::container::{self, CreateOptions, Gate, Stdio};
 use crate::error::{self, Error};
 use crate::process::{self, ExecOptions};
+use crate::seccomp::Program;
 
 pub(super) struct Own {
     id: String,
@@ -29,6 +30,7 @@ struct Container {
     cgroup: Cgroup,
     init_pid: i32,
     init_pidfd: OwnedFd,
+    filter: Option<Program>,
     /// Others may outlive init in it.
     shares_pids: bool,
 }
@@ -78,7 +80,13 @@ impl Own {
                 && kind.path.as_ref().is_none_or(|p| p.as_os_str().is_empty())
         };
         let shares_pids = !linux.namespaces.iter().any(own_pids);
-        self.container = Some(Container { cgroup, init_pid: init.pid, init_pidfd, shares_pids });
+        self.container = Some(Container {
+            cgroup,
+            init_pid: init.pid,
+            init_pidfd,
+            filter: init.filter,
+            shares_pids,
+        });
         let process = Process { pid: init.pid, pidfd: init.pidfd };
         Ok(Launched { process, pty_master: init.pty_master })
     }
@@ -126,6 +134,7 @@ impl Own {
             process: &description,
             stdio: into_stdio(stdio),
             cgroup: Some(&mut container.cgroup),
+            filter: container.filter.as_ref(),
             preserve_fds: 0,
         })?;
         let process = Process { pid: exec.pid, pidfd: exec.pidfd };
