@@ -1,6 +1,6 @@
 //! A client attached to the stdio of init or of an exec: one socket, both ways.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::os::fd::OwnedFd;
 
 use rustix::event::epoll::EventFlags;
@@ -153,15 +153,16 @@ impl Client {
         }
     }
 
-    /// Waits for what can be done next. `readable`: input is wanted now.
-    pub(super) fn update(&mut self, readable: bool) -> io::Result<()> {
-        if self.hung_up {
-            return self.source.watch(None);
-        }
+    /// Waits for what can be done next. `readable`: input is wanted now. A descriptor that cannot be
+    /// waited for is no client.
+    pub(super) fn update(&mut self, readable: bool) {
         let mut flags = EventFlags::empty();
         flags.set(EventFlags::IN, readable && self.input_open);
         flags.set(EventFlags::OUT, !self.queue.is_empty());
-        self.source.watch(Some(flags))
+        if self.source.watch((!self.hung_up).then_some(flags)).is_err() {
+            self.hang_up();
+            self.input_open = false;
+        }
     }
 
     /// Ends the stream, also where another process holds the socket. Unread input is taken off first,

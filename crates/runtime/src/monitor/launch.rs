@@ -76,7 +76,8 @@ pub(super) struct Launched {
 
 /// Who makes the container and the processes in it.
 pub(super) enum Launcher {
-    Own(Own),
+    /// Boxed: it knows its cgroup in every hierarchy, the other only names.
+    Own(Box<Own>),
     External(External),
 }
 

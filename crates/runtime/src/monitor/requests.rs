@@ -29,7 +29,7 @@ impl Monitor {
         let Received::Request(request, fds) = self.engines.receive(number) else { return Ok(()) };
         let outcome = match self.perform(request.command, fds) {
             Ok(done) => Outcome::Ok(done),
-            Err(failure) => Outcome::Error(failure),
+            Err(failure) => Outcome::Error(shortened(failure)),
         };
         self.engines.send(number, &Message::Reply { seq: request.seq, outcome })
     }
@@ -193,7 +193,7 @@ impl Monitor {
             oom_killed: false,
             finished_at: Timestamp::now().rfc3339(),
             log_end: self.finish_log(),
-            error: Some(failure.message.clone()),
+            error: Some(shortened(failure.clone()).message),
         };
         self.sessions[0].finish();
         let ended = self.exited(record).and_then(|()| self.update_session(0));
@@ -201,6 +201,16 @@ impl Monitor {
             self.note(&format!("ending after a failed start: {error}"));
         }
     }
+}
+
+/// A message may quote what a client sent, and a packet has an end.
+fn shortened(mut failure: Failure) -> Failure {
+    const LONGEST: usize = 4096;
+    if failure.message.len() > LONGEST {
+        let end = failure.message.floor_char_boundary(LONGEST);
+        failure.message.truncate(end);
+    }
+    failure
 }
 
 /// Names of files are made of it.
@@ -226,6 +236,14 @@ fn failure(doing: &str, error: io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_message_fits_a_packet() {
+        let message = "\u{1}é".repeat(100_000);
+        let failure = shortened(Failure { kind: ErrorKind::Other, message });
+        let reply = Message::Reply { seq: 1, outcome: Outcome::Error(failure) };
+        crate::monitor::protocol::encode(&reply).unwrap();
+    }
 
     #[test]
     fn an_exec_id_cannot_name_another_file() {

@@ -120,7 +120,8 @@ impl Monitor {
             if events.is_empty() {
                 self.on_time()?;
             } else if self.scratch.is_empty() {
-                self.scratch.resize(SCRATCH, 0);
+                // Not resized: fresh zeros cost no memory before they are used.
+                self.scratch = vec![0; SCRATCH];
             }
             for (token, flags) in events {
                 self.dispatch(token, flags)?;
@@ -140,7 +141,9 @@ impl Monitor {
             }
             Token::Listener => {
                 let hello = self.hello();
-                self.engines.accept(&self.listener, &hello)?;
+                if let Err(error) = self.engines.accept(&self.listener, &hello) {
+                    self.errors.note(&format!("an engine could not connect: {error}"));
+                }
             }
             Token::Oom => self.on_oom()?,
             Token::Engine(number) => self.on_engine(number, flags)?,
@@ -360,6 +363,6 @@ impl Monitor {
 fn launcher(config: &Config, directory: &Path) -> Launcher {
     match &config.runtime {
         Some(runtime) => Launcher::External(External::new(config, runtime.clone(), directory)),
-        None => Launcher::Own(Own::new(config, directory)),
+        None => Launcher::Own(Box::new(Own::new(config, directory))),
     }
 }

@@ -270,12 +270,10 @@ impl Session {
     /// can be done next.
     pub(super) fn update(&mut self, scratch: &mut [u8]) -> io::Result<()> {
         self.read_the_dead(scratch);
+        let readable = self.wants_input();
+        self.clients.iter_mut().for_each(|client| client.update(readable));
         while let Some(index) = self.clients.iter().position(Client::is_finished) {
             self.clients.swap_remove(index).close(scratch);
-        }
-        let readable = self.wants_input();
-        for client in &mut self.clients {
-            client.update(readable)?;
         }
         let clogged = self.clients.iter().any(Client::is_clogged);
         for output in [&mut self.stdout, &mut self.stderr].into_iter().flatten() {

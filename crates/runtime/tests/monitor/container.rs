@@ -102,7 +102,7 @@ fn an_exec_joins_the_container_with_and_without_a_terminal() {
             console_size: tty.then_some([20, 60]),
             detach: false,
         };
-        monitor.request(command, &[theirs]).unwrap();
+        monitor.request(command, &[theirs.into()]).unwrap();
         if tty {
             let resize = Command::Resize { exec_id: Some(exec_id.into()), height: 9, width: 9 };
             monitor.request(resize, &[]).unwrap();

@@ -1,7 +1,7 @@
 //! A monitor in a directory of its own, and an engine's side of the talk.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -191,11 +191,7 @@ impl Monitor {
         }
     }
 
-    pub(crate) fn request(
-        &mut self,
-        command: Command,
-        fds: &[UnixStream],
-    ) -> Result<Done, Failure> {
+    pub(crate) fn request(&mut self, command: Command, fds: &[OwnedFd]) -> Result<Done, Failure> {
         self.seq += 1;
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         let sent = self.connection.send(&Request { seq: self.seq, command }, &fds);
@@ -222,7 +218,7 @@ impl Monitor {
 
     pub(crate) fn attach(&mut self, streams: Streams) -> UnixStream {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        self.request(Command::Attach(streams), &[theirs]).unwrap();
+        self.request(Command::Attach(streams), &[theirs.into()]).unwrap();
         ours.set_read_timeout(Some(PATIENCE)).unwrap();
         ours
     }

@@ -3,6 +3,8 @@
 //! Containers are made by `fake-runtime.sh`, a runtime of a few lines that contains nothing: what is
 //! tested here is everything around a process, not its isolation. `container` has real ones.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 mod container;
 mod harness;
 
@@ -189,7 +191,7 @@ fn an_exec_has_its_own_stdio_and_record() {
         console_size: None,
         detach: false,
     };
-    monitor.request(exec("e1"), &[theirs]).unwrap();
+    monitor.request(exec("e1"), &[theirs.into()]).unwrap();
     client.write_all(b"typed ").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let mut received = String::new();
@@ -250,6 +252,9 @@ fn requests_that_make_no_sense_are_refused_and_change_nothing() {
     assert_eq!(error_kind(&no_socket), Some(ErrorKind::Invalid));
     let early = monitor.request(Command::Signal { exec_id: None, signal: 15 }, &[]);
     assert_eq!(error_kind(&early), Some(ErrorKind::Gone));
+    // A file cannot be waited for; whoever sends one is no client, and harms nobody.
+    let file = std::fs::File::open("/dev/null").unwrap();
+    monitor.request(Command::Attach(streams(true)), &[file.into()]).unwrap();
     monitor.start().unwrap();
     assert_eq!(monitor.start().unwrap_err().kind, ErrorKind::Invalid);
     let no_terminal = Command::Resize { exec_id: None, height: 1, width: 1 };

@@ -149,7 +149,8 @@ fn rotation_at_any_boundary_loses_nothing() {
         let mut found = Vec::new();
         for file in &files {
             let file = std::fs::read(file).unwrap();
-            let last_entry = file.split_inclusive(|&b| b == b'\n').last().map_or(0, <[u8]>::len);
+            let last_entry =
+                file.split_inclusive(|&b| b == b'\n').next_back().map_or(0, <[u8]>::len);
             assert!((file.len() - last_entry) < max_size as usize, "filled beyond its size");
             found.extend(texts(&file));
         }
