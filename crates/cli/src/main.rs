@@ -1,1 +1,16 @@
-fn main() {}
+//! `gantry`: the command line. Talks to an engine through its API and nothing else.
+
+mod app;
+mod command;
+mod commands;
+mod config_file;
+mod context;
+mod daemon;
+mod error;
+mod flags;
+mod output;
+mod session;
+
+fn main() -> std::process::ExitCode {
+    app::main()
+}

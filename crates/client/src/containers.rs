@@ -5,6 +5,7 @@ use api::containers::{
     UpdateRequest, UpdateResponse, WaitResponse,
 };
 use api::{Filters, IdResponse};
+use bytes::Bytes;
 use hyper::Method;
 
 use crate::body::{Body, JsonLines, Upload};
@@ -108,8 +109,8 @@ impl Client {
     }
 
     /// The document as the engine wrote it, fields we do not know included.
-    pub async fn container_inspect_raw(&self, id: &str, size: bool) -> Result<serde_json::Value> {
-        self.get(&Query::default().flag("size", size).on(&path(id, "json"))).await
+    pub async fn container_inspect_raw(&self, id: &str, size: bool) -> Result<Bytes> {
+        self.get_raw(&Query::default().flag("size", size).on(&path(id, "json"))).await
     }
 
     pub async fn container_start(&self, id: &str, detach_keys: &str) -> Result<()> {

@@ -3,6 +3,7 @@
 use api::Filters;
 use api::images::{DeleteItem, HistoryItem, PruneReport, Summary};
 use api::progress::Message;
+use bytes::Bytes;
 use hyper::Method;
 
 use crate::Client;
@@ -29,8 +30,8 @@ impl Client {
     }
 
     /// The document as the engine wrote it, fields we do not know included.
-    pub async fn image_inspect_raw(&self, name: &str) -> Result<serde_json::Value> {
-        self.get(&format!("/images/{}/json", segment(name))).await
+    pub async fn image_inspect_raw(&self, name: &str) -> Result<Bytes> {
+        self.get_raw(&format!("/images/{}/json", segment(name))).await
     }
 
     pub async fn image_history(&self, name: &str) -> Result<Vec<HistoryItem>> {

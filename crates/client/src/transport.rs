@@ -78,6 +78,11 @@ impl Client {
         self.json(Method::GET, path, Upload::empty()).await
     }
 
+    /// The answer as the engine wrote it.
+    pub(crate) async fn get_raw(&self, path: &str) -> Result<Bytes> {
+        self.short(Method::GET, path, Upload::empty()).await
+    }
+
     pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.json(Method::DELETE, path, Upload::empty()).await
     }

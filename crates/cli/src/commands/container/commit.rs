@@ -1,0 +1,44 @@
+//! `gantry container commit`: an image out of a container.
+
+use client::containers::Commit;
+
+use crate::command::{Args, Command, Done, run};
+use crate::commands::image::reference;
+use crate::context::Context;
+use crate::flags::{Flag, Parsed};
+use crate::output::say;
+
+const FLAGS: &[Flag] = &[
+    Flag::string("author", "Author of the image (\"Jane Doe <jane@example.com>\")").short('a'),
+    Flag::list("change", "Dockerfile instruction to apply to the image").short('c'),
+    Flag::string("message", "What was changed").short('m'),
+    Flag::bool("pause", "Pause the container meanwhile").short('p').default("true"),
+];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "commit",
+    aliases: &[],
+    paths: &["container commit", "commit"],
+    usage: "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+    about: "Create an image from the changes of a container",
+    flags: &[FLAGS],
+    args: Args::Between(1, 2),
+    trailing: false,
+    run: run!(run),
+};
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    let (repo, tag) = reference::split(parsed.args.get(1).map_or("", String::as_str))?;
+    let commit = Commit {
+        container: parsed.arg(0).to_owned(),
+        repo,
+        tag,
+        comment: parsed.string("message"),
+        author: parsed.string("author"),
+        pause: parsed.bool("pause"),
+        changes: parsed.list("change"),
+    };
+    let client = context.connect().await?;
+    say(client.container_commit(&commit).await?.id)?;
+    Ok(0)
+}

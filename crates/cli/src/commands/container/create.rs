@@ -1,0 +1,119 @@
+//! `gantry container create`: everything of `run` but the running.
+
+use api::containers::CreateRequest;
+use client::Client;
+
+use super::options::{self, Options};
+use crate::command::{Args, Command, Done, run};
+use crate::commands::image::reference;
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::flags::{Flag, Parsed};
+use crate::output::{progress, say, warn};
+
+/// Flags that `create` and `run` have beside a container's own.
+pub(super) const CREATE_FLAGS: &[Flag] = &[
+    Flag::bool("disable-content-trust", "Skip verification of signatures").default("true"),
+    Flag::string("name", "Name of the container"),
+    Flag::string("platform", "Platform of the image, for images of several"),
+    Flag::string("pull", "When to pull the image: \"always\", \"missing\", \"never\"")
+        .default("missing"),
+    Flag::bool("quiet", "Do not show the progress of a pull").short('q'),
+];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "create",
+    aliases: &[],
+    paths: &["container create", "create"],
+    usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    about: "Create a container",
+    flags: &[options::FLAGS, CREATE_FLAGS],
+    args: Args::AtLeast(1),
+    trailing: true,
+    run: run!(run),
+};
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    let in_create = |message: &str| reported("create", message, 125);
+    let options = Options::parse(parsed).map_err(|message| in_create(&message))?;
+    let client = context.connect().await?;
+    let id = create(&client, parsed, &options).await.map_err(|f| in_create(&f.message))?;
+    say(id)?;
+    Ok(0)
+}
+
+/// Docker's way to fail before there is a process.
+pub(super) fn reported(command: &str, message: &str, code: u8) -> Failure {
+    let message = message.trim_end_matches('.');
+    Failure::with_code(code, format!("gantry: {message}.\nSee 'gantry {command} --help'."))
+}
+
+/// Creates the container, with a pull where the image is missing, and returns its id.
+pub(super) async fn create(client: &Client, parsed: &Parsed, options: &Options) -> Result<String> {
+    let cid_file = CidFile::reserve(&options.request)?;
+    let pull = match parsed.str("pull") {
+        policy @ ("always" | "missing" | "never") => policy,
+        other => {
+            return Err(Failure::new(format!(
+                "invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""
+            )));
+        }
+    };
+    if pull == "always" {
+        pull_image(client, parsed, &options.request.config.image).await?;
+    }
+    let attempt =
+        || client.container_create(parsed.str("name"), parsed.str("platform"), &options.request);
+    let created = match attempt().await {
+        Err(error) if error.is_not_found() && pull == "missing" && is_missing_image(&error) => {
+            let image = &options.request.config.image;
+            if !parsed.bool("quiet") {
+                warn(format!("Unable to find image '{}' locally", reference::with_tag(image)));
+            }
+            pull_image(client, parsed, image).await?;
+            attempt().await?
+        }
+        result => result?,
+    };
+    created.warnings.iter().for_each(|warning| warn(format!("WARNING: {warning}")));
+    cid_file.write(&created.id)?;
+    Ok(created.id)
+}
+
+fn is_missing_image(error: &client::Error) -> bool {
+    error.to_string().contains("No such image")
+}
+
+async fn pull_image(client: &Client, parsed: &Parsed, image: &str) -> Result<()> {
+    let (name, tag) = reference::to_pull(image);
+    let messages = client.image_pull(&name, &tag, parsed.str("platform")).await?;
+    progress::show_on_stderr(messages).await
+}
+
+/// `--cidfile`: must not be there before, and is not left behind empty.
+struct CidFile(Option<std::path::PathBuf>);
+
+impl CidFile {
+    fn reserve(request: &CreateRequest) -> Result<Self> {
+        let path = request.host_config.as_ref().map_or("", |host| host.container_id_file.as_str());
+        if path.is_empty() {
+            return Ok(Self(None));
+        }
+        if std::path::Path::new(path).exists() {
+            return Err(Failure::new(format!(
+                "container ID file found, make sure the other container isn't running or delete {path}"
+            )));
+        }
+        Ok(Self(Some(path.into())))
+    }
+
+    fn write(self, id: &str) -> Result<()> {
+        let Some(path) = self.0 else { return Ok(()) };
+        std::fs::write(&path, id).map_err(|error| {
+            Failure::new(format!(
+                "failed to create the container ID file: open {}: {error}",
+                path.display()
+            ))
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! `gantry container inspect`.
+
+use crate::command::{Args, Command, Done, run};
+use crate::commands::inspect::{self, Kind};
+use crate::context::Context;
+use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
+
+const FLAGS: &[Flag] = &[
+    Flag::string("format", INSPECT_FORMAT_HELP).short('f'),
+    Flag::bool("size", "Show file sizes too").short('s'),
+];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "inspect",
+    aliases: &[],
+    paths: &["container inspect"],
+    usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+    about: "Display everything about containers",
+    flags: &[FLAGS],
+    args: Args::AtLeast(1),
+    trailing: false,
+    run: run!(run),
+};
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    inspect::objects(context, parsed, Some(Kind::Container)).await
+}

@@ -1,0 +1,340 @@
+//! The flags of `create` and `run`, and the request that comes of them.
+//!
+//! A flag is either honoured or refused by name with the reason; none is dropped in silence.
+
+mod devices;
+pub(in crate::commands) mod env;
+mod later;
+mod limits;
+mod mounts;
+mod network;
+mod security;
+
+use std::collections::BTreeMap;
+
+use api::containers::{Config, CreateRequest, HealthConfig, HostConfig, LogConfig};
+
+pub(super) use limits::restart_policy;
+
+use crate::flags::{Flag, Parsed};
+
+/// Flags that describe a container.
+pub(super) const FLAGS: &[Flag] = &[
+    Flag::list("add-host", "Add a line to /etc/hosts (host:ip)").check(network::check_extra_host),
+    Flag::list("annotation", "Annotation that is passed to the OCI runtime").type_name("map"),
+    Flag::list("attach", "Attach stdin, stdout or stderr").short('a').check(check_stream),
+    Flag::string("blkio-weight", "Block IO weight, 10 to 1000, or 0 for none")
+        .type_name("uint16")
+        .default("0")
+        .check(limits::check_uint16),
+    Flag::list("blkio-weight-device", "Block IO weight on a device").check(devices::check_weight),
+    Flag::list("cap-add", "Add Linux capabilities"),
+    Flag::list("cap-drop", "Drop Linux capabilities"),
+    Flag::string("cgroup-parent", "Cgroup to put the container's under"),
+    Flag::string(
+        "cgroupns",
+        "Cgroup namespace: \"host\", \"private\", or \"\" as the engine is set",
+    ),
+    Flag::string("cidfile", "Write the id to this file"),
+    Flag::int("cpu-count", "CPU count (Windows only)").hidden(),
+    Flag::int("cpu-percent", "CPU percent (Windows only)").hidden(),
+    Flag::int("cpu-period", "CPU period of the scheduler in microseconds"),
+    Flag::int("cpu-quota", "CPU time in each period in microseconds"),
+    Flag::int("cpu-rt-period", "Real-time CPU period in microseconds"),
+    Flag::int("cpu-rt-runtime", "Real-time CPU time in each period in microseconds"),
+    Flag::int("cpu-shares", "CPU shares (relative weight)").short('c'),
+    Flag::string("cpus", "Number of CPUs").type_name("decimal").check(limits::check_cpus),
+    Flag::string("cpuset-cpus", "CPUs it may run on (0-3, 0,1)"),
+    Flag::string("cpuset-mems", "Memory nodes it may use (0-3, 0,1)"),
+    Flag::list("device", "Give it a device of the host").check(devices::check),
+    Flag::list("device-cgroup-rule", "Add a rule for devices").check(devices::check_rule),
+    Flag::list("device-read-bps", "Limit bytes read per second from a device")
+        .check(devices::check_bps),
+    Flag::list("device-read-iops", "Limit reads per second from a device")
+        .check(devices::check_iops),
+    Flag::list("device-write-bps", "Limit bytes written per second to a device")
+        .check(devices::check_bps),
+    Flag::list("device-write-iops", "Limit writes per second to a device")
+        .check(devices::check_iops),
+    Flag::list("dns", "DNS servers").check(network::check_ip),
+    Flag::list("dns-opt", "DNS options").hidden(),
+    Flag::list("dns-option", "DNS options"),
+    Flag::list("dns-search", "DNS search domains"),
+    Flag::string("domainname", "NIS domain name"),
+    Flag::string("entrypoint", "Use this instead of the image's ENTRYPOINT"),
+    Flag::list("env", "Set environment variables").short('e').check(env::check),
+    Flag::list("env-file", "Read environment variables from a file"),
+    Flag::list("expose", "Expose a port or a range of ports"),
+    Flag::list("gpus", "GPU devices").type_name("gpu-request"),
+    Flag::list("group-add", "Additional groups"),
+    Flag::string("health-cmd", "Command that checks its health"),
+    Flag::duration("health-interval", "Time between checks (ms|s|m|h)"),
+    Flag::int("health-retries", "Failures in a row that make it unhealthy"),
+    Flag::duration("health-start-interval", "Time between checks while it starts (ms|s|m|h)"),
+    Flag::duration(
+        "health-start-period",
+        "Time to start in, when failures do not count (ms|s|m|h)",
+    ),
+    Flag::duration("health-timeout", "Time that one check may take (ms|s|m|h)"),
+    Flag::bool("help", "Print usage").hidden(),
+    Flag::string("hostname", "Host name").short('h'),
+    Flag::bool("init", "Run an init that reaps processes and passes signals on"),
+    Flag::bool("interactive", "Keep stdin open").short('i'),
+    Flag::int("io-maxbandwidth", "IO bandwidth limit (Windows only)").hidden(),
+    Flag::int("io-maxiops", "IO limit (Windows only)").hidden(),
+    Flag::string("ip", "IPv4 address"),
+    Flag::string("ip6", "IPv6 address"),
+    Flag::string("ipc", "IPC namespace to use"),
+    Flag::string("isolation", "Isolation technology"),
+    Flag::bytes("kernel-memory", "Kernel memory limit"),
+    Flag::list("label", "Set a label").short('l').check(env::check_label),
+    Flag::list("label-file", "Read labels from a file"),
+    Flag::list("link", "Link to another container"),
+    Flag::list("link-local-ip", "Link-local addresses"),
+    Flag::string("log-driver", "Driver that keeps its log"),
+    Flag::list("log-opt", "Options of the log driver"),
+    Flag::string("mac-address", "MAC address"),
+    Flag::bytes("memory", "Memory limit").short('m'),
+    Flag::bytes("memory-reservation", "Memory it is left with when memory is short"),
+    Flag::bytes("memory-swap", "Limit of memory and swap together; -1 for unlimited swap"),
+    Flag::int("memory-swappiness", "Swappiness, 0 to 100").default("-1"),
+    Flag::list("mount", "Mount a file system").type_name("mount").check(mounts::check),
+    Flag::list("net", "Network to connect to").hidden(),
+    Flag::list("net-alias", "Name within the network").hidden(),
+    Flag::list("network", "Network to connect to").type_name("network"),
+    Flag::list("network-alias", "Name within the network"),
+    Flag::bool("no-healthcheck", "Run no HEALTHCHECK of the image"),
+    Flag::bool("oom-kill-disable", "Disable the OOM killer"),
+    Flag::int("oom-score-adj", "Preference of the OOM killer (-1000 to 1000)"),
+    Flag::string("pid", "PID namespace to use"),
+    Flag::int("pids-limit", "Limit of processes; -1 for unlimited"),
+    Flag::bool("privileged", "Give it all privileges"),
+    Flag::list("publish", "Publish a port on the host").short('p'),
+    Flag::bool("publish-all", "Publish all exposed ports on the host").short('P'),
+    Flag::bool("read-only", "Mount its root file system read-only"),
+    Flag::string("restart", "What to do when it exits").default("no"),
+    Flag::bool("rm", "Remove it when it exits"),
+    Flag::string("runtime", "OCI runtime to use"),
+    Flag::list("security-opt", "Security options"),
+    Flag::bytes("shm-size", "Size of /dev/shm"),
+    Flag::string("stop-signal", "Signal that stops it"),
+    Flag::int("stop-timeout", "Seconds it has to stop in"),
+    Flag::list("storage-opt", "Options of the storage driver"),
+    Flag::list("sysctl", "Kernel parameters").type_name("map").check(limits::check_sysctl),
+    Flag::list("tmpfs", "Mount a tmpfs on a directory"),
+    Flag::bool("tty", "Give it a terminal").short('t'),
+    Flag::list("ulimit", "Resource limits").type_name("ulimit").check(limits::check_ulimit),
+    Flag::string("user", "User, and group (\"<name|uid>[:<group|gid>]\")").short('u'),
+    Flag::string("userns", "User namespace to use"),
+    Flag::string("uts", "UTS namespace to use"),
+    Flag::list("volume", "Mount a directory of the host").short('v').check(mounts::check_bind),
+    Flag::string("volume-driver", "Driver of volumes"),
+    Flag::list("volumes-from", "Mount the volumes of other containers"),
+    Flag::string("workdir", "Working directory inside the container").short('w'),
+];
+
+fn check_stream(text: &str) -> Result<(), String> {
+    match text.to_lowercase().as_str() {
+        "stdin" | "stdout" | "stderr" => Ok(()),
+        _ => Err("valid streams are STDIN, STDOUT and STDERR".to_owned()),
+    }
+}
+
+/// A container as asked for.
+pub(super) struct Options {
+    pub(super) request: CreateRequest,
+}
+
+impl Options {
+    /// `IMAGE [COMMAND] [ARG...]` are the arguments.
+    pub(super) fn parse(parsed: &Parsed) -> Result<Self, String> {
+        later::refuse(parsed)?;
+        let request = CreateRequest {
+            config: config(parsed)?,
+            host_config: Some(host_config(parsed)?),
+            networking_config: None,
+        };
+        if request
+            .host_config
+            .as_ref()
+            .is_some_and(|host| host.auto_remove && restarts(&host.restart_policy.name))
+        {
+            return Err("conflicting options: cannot specify both --restart and --rm".to_owned());
+        }
+        Ok(Self { request })
+    }
+
+    /// Nobody will be there to read or write its streams.
+    pub(super) fn detach(&mut self) {
+        let config = &mut self.request.config;
+        config.attach_stdin = false;
+        config.attach_stdout = false;
+        config.attach_stderr = false;
+        config.stdin_once = false;
+    }
+
+    pub(super) fn auto_remove(&self) -> bool {
+        self.request.host_config.as_ref().is_some_and(|host| host.auto_remove)
+    }
+}
+
+fn restarts(policy: &str) -> bool {
+    !matches!(policy, "" | "no")
+}
+
+fn config(parsed: &Parsed) -> Result<Config, String> {
+    let streams: Vec<String> = parsed.list("attach").iter().map(|s| s.to_lowercase()).collect();
+    let attached = |name: &str| streams.iter().any(|stream| stream == name);
+    let open_stdin = parsed.bool("interactive");
+    let attach_stdin = open_stdin || attached("stdin");
+    Ok(Config {
+        hostname: parsed.string("hostname"),
+        domainname: parsed.string("domainname"),
+        user: parsed.string("user"),
+        attach_stdin,
+        attach_stdout: streams.is_empty() || attached("stdout"),
+        attach_stderr: streams.is_empty() || attached("stderr"),
+        exposed_ports: Some(network::exposed_ports(&parsed.list("expose"))?),
+        tty: parsed.bool("tty"),
+        open_stdin,
+        stdin_once: open_stdin && attach_stdin,
+        env: Some(env::collect(&parsed.list("env-file"), &parsed.list("env"))?),
+        cmd: Some(parsed.args[1..].to_vec()).filter(|words| !words.is_empty()).map(Into::into),
+        healthcheck: parsed
+            .bool("no-healthcheck")
+            .then(|| HealthConfig { test: vec!["NONE".to_owned()], ..HealthConfig::default() }),
+        image: parsed.arg(0).to_owned(),
+        volumes: Some(BTreeMap::new()),
+        working_dir: parsed.string("workdir"),
+        // An empty entrypoint given is one taken away.
+        entrypoint: parsed.is_set("entrypoint").then(|| vec![parsed.string("entrypoint")].into()),
+        labels: Some(env::labels(&parsed.list("label-file"), &parsed.list("label"))?),
+        stop_signal: parsed.string("stop-signal"),
+        stop_timeout: parsed.int_if_set("stop-timeout"),
+        ..Config::default()
+    })
+}
+
+fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
+    let security = security::options(&parsed.list("security-opt"))?;
+    let (binds, tmpfs) =
+        (mounts::binds(&parsed.list("volume"))?, mounts::tmpfs(&parsed.list("tmpfs")));
+    let dns_options = [parsed.list("dns-opt"), parsed.list("dns-option")].concat();
+    Ok(HostConfig {
+        binds: Some(binds).filter(|binds| !binds.is_empty()),
+        container_id_file: parsed.string("cidfile"),
+        log_config: LogConfig {
+            driver: parsed.string("log-driver"),
+            config: Some(pairs(&parsed.list("log-opt"))),
+        },
+        network_mode: network::mode(&[parsed.list("net"), parsed.list("network")].concat())?,
+        port_bindings: Some(BTreeMap::new()),
+        restart_policy: restart_policy(parsed.str("restart"))?,
+        auto_remove: parsed.bool("rm"),
+        annotations: Some(pairs(&parsed.list("annotation"))),
+        cap_add: non_empty(parsed.list("cap-add")),
+        cap_drop: non_empty(parsed.list("cap-drop")),
+        cgroupns_mode: limits::namespace(parsed, "cgroupns", "CGROUP", &["host", "private"])?,
+        dns: Some(parsed.list("dns")),
+        dns_options: Some(dns_options),
+        dns_search: Some(parsed.list("dns-search")),
+        extra_hosts: non_empty(parsed.list("add-host")),
+        group_add: non_empty(parsed.list("group-add")),
+        ipc_mode: parsed.string("ipc"),
+        oom_score_adj: parsed.int("oom-score-adj"),
+        pid_mode: limits::namespace(parsed, "pid", "PID", &["host", "container:"])?,
+        privileged: parsed.bool("privileged"),
+        readonly_rootfs: parsed.bool("read-only"),
+        security_opt: non_empty(security.options),
+        storage_opt: Some(pairs(&parsed.list("storage-opt"))),
+        tmpfs: Some(tmpfs),
+        uts_mode: limits::namespace(parsed, "uts", "UTS", &["host"])?,
+        userns_mode: limits::namespace(parsed, "userns", "USER", &["host"])?,
+        shm_size: limits::size(parsed, "shm-size")?,
+        sysctls: Some(pairs(&parsed.list("sysctl"))),
+        runtime: parsed.string("runtime"),
+        isolation: parsed.string("isolation"),
+        resources: limits::resources(parsed)?,
+        mounts: Some(mounts::mounts(&parsed.list("mount"))?),
+        masked_paths: security.unconfined_paths.then(Vec::new),
+        readonly_paths: security.unconfined_paths.then(Vec::new),
+        init: parsed.is_set("init").then(|| parsed.bool("init")),
+        ..HostConfig::default()
+    })
+}
+
+fn non_empty(list: Vec<String>) -> Option<Vec<String>> {
+    Some(list).filter(|list| !list.is_empty())
+}
+
+/// `key=value` words as a map; a word without `=` has an empty value.
+fn pairs(words: &[String]) -> BTreeMap<String, String> {
+    let split = |word: &String| {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        (key.to_owned(), value.to_owned())
+    };
+    words.iter().map(split).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::{self, Interspersed};
+
+    fn options(line: &str) -> Result<Options, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Options::parse(&flags::parse(&[FLAGS], &words, Interspersed::No)?)
+    }
+
+    fn host(line: &str) -> HostConfig {
+        options(line).unwrap().request.host_config.unwrap()
+    }
+
+    #[test]
+    fn the_command_is_everything_after_the_image() {
+        let config = options("-it --rm busybox ls -l --rm").unwrap().request.config;
+        assert_eq!(config.image, "busybox");
+        assert_eq!(config.cmd.unwrap().0, ["ls", "-l", "--rm"]);
+        assert!(config.tty && config.open_stdin && config.stdin_once && config.attach_stdout);
+    }
+
+    #[test]
+    fn streams_are_attached_as_asked() {
+        let config = options("-a stderr busybox").unwrap().request.config;
+        assert!(config.attach_stderr && !config.attach_stdout && !config.attach_stdin);
+        assert!(options("-a nothing busybox").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused_by_name() {
+        for flag in [
+            "-p 80:80",
+            "-P",
+            "--link a",
+            "--gpus all",
+            "--health-cmd x",
+            "-v data:/x",
+            "--volumes-from a",
+        ] {
+            let error = options(&format!("{flag} busybox")).err().unwrap_or_default();
+            assert!(error.contains("come"), "{flag}: {error}");
+        }
+    }
+
+    #[test]
+    fn limits_reach_the_request() {
+        let host =
+            host("-m 64m --cpus 1.5 --pids-limit 9 --ulimit nofile=10:20 --memory-swap -1 x");
+        let resources = host.resources;
+        assert_eq!((resources.memory, resources.nano_cpus), (64 << 20, 1_500_000_000));
+        assert_eq!((resources.pids_limit, resources.memory_swap), (Some(9), -1));
+        let ulimits = resources.ulimits.unwrap();
+        assert_eq!((ulimits[0].soft, ulimits[0].hard), (10, 20));
+    }
+
+    #[test]
+    fn restart_and_rm_exclude_each_other() {
+        assert!(options("--rm --restart always x").is_err());
+        assert!(options("--rm --restart no x").is_ok());
+    }
+}

@@ -1,0 +1,82 @@
+//! `gantry container update`: other limits while it runs.
+
+use api::containers::{Resources, UpdateRequest};
+
+use super::options::restart_policy;
+use crate::command::{Args, Command, Done, run};
+use crate::context::Context;
+use crate::error::{Failure, for_each};
+use crate::flags::{self, Flag, Parsed};
+use crate::output::{say, warn};
+
+const FLAGS: &[Flag] = &[
+    Flag::int("blkio-weight", "Block IO weight, 10 to 1000, or 0 for none")
+        .type_name("uint16")
+        .default("0"),
+    Flag::int("cpu-period", "CPU period of the scheduler in microseconds"),
+    Flag::int("cpu-quota", "CPU time in each period in microseconds"),
+    Flag::int("cpu-rt-period", "Real-time CPU period in microseconds"),
+    Flag::int("cpu-rt-runtime", "Real-time CPU time in each period in microseconds"),
+    Flag::int("cpu-shares", "CPU shares (relative weight)").short('c'),
+    Flag::string("cpus", "Number of CPUs").type_name("decimal").check(check_cpus),
+    Flag::string("cpuset-cpus", "CPUs it may run on (0-3, 0,1)"),
+    Flag::string("cpuset-mems", "Memory nodes it may use (0-3, 0,1)"),
+    Flag::bytes("memory", "Memory limit").short('m'),
+    Flag::bytes("memory-reservation", "Memory it is left with when memory is short"),
+    Flag::bytes("memory-swap", "Limit of memory and swap together; -1 for unlimited swap"),
+    Flag::int("pids-limit", "Limit of processes; -1 for unlimited"),
+    Flag::string("restart", "What to do when it exits"),
+];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "update",
+    aliases: &[],
+    paths: &["container update", "update"],
+    usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+    about: "Update the limits of containers",
+    flags: &[FLAGS],
+    args: Args::AtLeast(1),
+    trailing: false,
+    run: run!(run),
+};
+
+fn check_cpus(text: &str) -> Result<(), String> {
+    flags::nano_cpus(text).map(drop)
+}
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    if !FLAGS.iter().any(|flag| parsed.is_set(flag.long)) {
+        return Err(Failure::new("you must provide one or more flags when using this command"));
+    }
+    let request = request(parsed)?;
+    let client = context.connect().await?;
+    for_each(&parsed.args, async |id| {
+        let answer = client.container_update(id, &request).await?;
+        answer.warnings.iter().flatten().for_each(warn);
+        say(id)
+    })
+    .await?;
+    Ok(0)
+}
+
+fn request(parsed: &Parsed) -> Result<UpdateRequest, String> {
+    let size = |flag| if parsed.is_set(flag) { flags::bytes(parsed.str(flag)) } else { Ok(0) };
+    let nano_cpus = if parsed.is_set("cpus") { flags::nano_cpus(parsed.str("cpus"))? } else { 0 };
+    let resources = Resources {
+        blkio_weight: parsed.int("blkio-weight").try_into().unwrap_or_default(),
+        cpu_period: parsed.int("cpu-period"),
+        cpu_quota: parsed.int("cpu-quota"),
+        cpu_realtime_period: parsed.int("cpu-rt-period"),
+        cpu_realtime_runtime: parsed.int("cpu-rt-runtime"),
+        cpu_shares: parsed.int("cpu-shares"),
+        nano_cpus,
+        cpuset_cpus: parsed.string("cpuset-cpus"),
+        cpuset_mems: parsed.string("cpuset-mems"),
+        memory: size("memory")?,
+        memory_reservation: size("memory-reservation")?,
+        memory_swap: size("memory-swap")?,
+        pids_limit: parsed.int_if_set("pids-limit"),
+        ..Resources::default()
+    };
+    Ok(UpdateRequest { resources, restart_policy: restart_policy(parsed.str("restart"))? })
+}

@@ -1,0 +1,50 @@
+//! `gantry image import`: an image out of a root file system.
+
+use client::Upload;
+use client::images::Import;
+
+use super::{load, reference};
+use crate::command::{Args, Command, Done, run};
+use crate::context::Context;
+use crate::flags::{Flag, Parsed};
+use crate::output::progress;
+
+const FLAGS: &[Flag] = &[
+    Flag::list("change", "Dockerfile instruction to apply to the image").short('c'),
+    Flag::string("message", "What the image is").short('m'),
+    Flag::string("platform", "Platform of the image"),
+];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "import",
+    aliases: &[],
+    paths: &["image import", "import"],
+    usage: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
+    about: "Import a file system tarball as an image",
+    flags: &[FLAGS],
+    args: Args::Between(1, 2),
+    trailing: false,
+    run: run!(run),
+};
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    let (source, tar) = match parsed.arg(0) {
+        "-" => ("-", Upload::reader(tokio::io::stdin())),
+        url if url.starts_with("http://") || url.starts_with("https://") => {
+            (url, Upload::Bytes(None))
+        }
+        path => ("-", load::open(path).await?),
+    };
+    let (repo, tag) = reference::split(parsed.args.get(1).map_or("", String::as_str))?;
+    let import = Import {
+        source: source.to_owned(),
+        repo,
+        tag,
+        message: parsed.string("message"),
+        changes: parsed.list("change"),
+        platform: parsed.string("platform"),
+    };
+    let client = context.connect().await?;
+    progress::show(client.image_import(&import, tar).await?).await?;
+    Ok(0)
+}

@@ -1,0 +1,30 @@
+//! `gantry image ...`
+
+pub(crate) mod history;
+pub(crate) mod import;
+pub(crate) mod inspect;
+pub(crate) mod load;
+pub(crate) mod ls;
+pub(crate) mod prune;
+pub(crate) mod reference;
+pub(crate) mod rm;
+pub(crate) mod save;
+pub(crate) mod tag;
+
+use crate::command::Group;
+
+pub(crate) const GROUP: Group = Group {
+    name: "image",
+    about: "Manage images",
+    commands: &[
+        &history::COMMAND,
+        &import::COMMAND,
+        &inspect::COMMAND,
+        &load::COMMAND,
+        &ls::COMMAND,
+        &prune::COMMAND,
+        &rm::COMMAND,
+        &save::COMMAND,
+        &tag::COMMAND,
+    ],
+};

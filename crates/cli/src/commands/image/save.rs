@@ -1,0 +1,94 @@
+//! `gantry image save`: images into a tar.
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use client::Body;
+
+use crate::command::{Args, Command, Done, run};
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::flags::{Flag, Parsed};
+use crate::output::print;
+
+const FLAGS: &[Flag] = &[Flag::string("output", "Write to a file instead of stdout").short('o')];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "save",
+    aliases: &[],
+    paths: &["image save", "save"],
+    usage: "[OPTIONS] IMAGE [IMAGE...]",
+    about: "Save images to a tar archive or stdout",
+    flags: &[FLAGS],
+    args: Args::AtLeast(1),
+    trailing: false,
+    run: run!(run),
+};
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    let destination = Destination::choose(parsed.str("output"), "save")?;
+    let client = context.connect().await?;
+    destination.write(client.image_save(&parsed.args).await?).await?;
+    Ok(0)
+}
+
+/// Where a tar goes.
+pub(crate) enum Destination {
+    Stdout,
+    File(PathBuf),
+}
+
+impl Destination {
+    /// Never a terminal; `verb` is for the message.
+    pub(crate) fn choose(path: &str, verb: &str) -> Result<Self> {
+        if path.is_empty() {
+            if std::io::stdout().is_terminal() {
+                return Err(Failure::new(
+                    "cowardly refusing to save to a terminal. Use the -o flag or redirect",
+                ));
+            }
+            return Ok(Self::Stdout);
+        }
+        let parent = Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            let parent = parent.display();
+            return Err(Failure::new(format!(
+                "failed to {verb} image: invalid output path: directory {parent:?} does not exist"
+            )));
+        }
+        Ok(Self::File(path.into()))
+    }
+
+    /// A file appears under its name only when it is complete.
+    pub(crate) async fn write(self, mut body: Body) -> Result<()> {
+        let Self::File(path) = self else {
+            while let Some(chunk) = body.chunk().await? {
+                print(&chunk)?;
+            }
+            return Ok(());
+        };
+        // A device or pipe is written to as it is.
+        if path.exists() && !path.is_file() {
+            return copy(&mut body, File::options().write(true).open(&path)?).await;
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
+        let result = match File::create(&temporary) {
+            Ok(file) => copy(&mut body, file).await,
+            Err(error) => Err(error.into()),
+        };
+        let result = result.and_then(|()| Ok(std::fs::rename(&temporary, &path)?));
+        if result.is_err() {
+            let _ = std::fs::remove_file(&temporary);
+        }
+        result
+    }
+}
+
+async fn copy(body: &mut Body, mut file: File) -> Result<()> {
+    while let Some(chunk) = body.chunk().await? {
+        file.write_all(&chunk)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! `gantry image tag`: one more name.
+
+use super::reference;
+use crate::command::{Args, Command, Done, run};
+use crate::context::Context;
+use crate::error::Failure;
+use crate::flags::Parsed;
+
+pub(crate) const COMMAND: Command = Command {
+    name: "tag",
+    aliases: &[],
+    paths: &["image tag", "tag"],
+    usage: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+    about: "Give an image one more name",
+    flags: &[],
+    args: Args::Exactly(2),
+    trailing: false,
+    run: run!(run),
+};
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    let (repo, tag) = reference::split(parsed.arg(1))
+        .map_err(|_| Failure::new("refusing to create a tag with a digest reference"))?;
+    let client = context.connect().await?;
+    client.image_tag(parsed.arg(0), &repo, &tag).await?;
+    Ok(0)
+}

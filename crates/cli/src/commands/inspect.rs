@@ -1,0 +1,136 @@
+//! `gantry inspect`: everything about objects of any kind.
+
+use client::Client;
+
+use crate::command::{Args, Command, Done, run};
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
+use crate::output::json::Json;
+use crate::output::template::{Format, missing_key, value, value_with_defaults};
+use crate::output::{print, say, warn};
+
+const FLAGS: &[Flag] = &[
+    Flag::string("format", INSPECT_FORMAT_HELP).short('f'),
+    Flag::bool("size", "Show the file sizes of containers").short('s'),
+    Flag::string("type", "Only objects of this type"),
+];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "inspect",
+    aliases: &[],
+    paths: &["inspect"],
+    usage: "[OPTIONS] NAME|ID [NAME|ID...]",
+    about: "Display everything about objects",
+    flags: &[FLAGS],
+    args: Args::AtLeast(1),
+    trailing: false,
+    run: run!(run),
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Container,
+    Image,
+}
+
+/// Fields that are absent from the JSON when empty, but that templates may ask for.
+const CONTAINER_DEFAULTS: &str = r#"{
+    "SizeRw": null, "SizeRootFs": null,
+    "State": {"Health": null},
+    "HostConfig": {"Annotations": null, "StorageOpt": null, "Tmpfs": null, "Sysctls": null,
+        "Runtime": "", "Mounts": null, "Init": null},
+    "Config": {"ExposedPorts": null, "Healthcheck": null, "ArgsEscaped": false, "NetworkDisabled": false,
+        "MacAddress": "", "StopSignal": "", "StopTimeout": null, "Shell": null}
+}"#;
+const IMAGE_DEFAULTS: &str = r#"{
+    "Variant": "", "OsVersion": "", "VirtualSize": 0, "Container": "", "ContainerConfig": null,
+    "Config": {"ExposedPorts": null, "Healthcheck": null, "ArgsEscaped": false, "NetworkDisabled": false,
+        "MacAddress": "", "StopSignal": "", "StopTimeout": null, "Shell": null}
+}"#;
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    let kind = match parsed.str("type") {
+        "" => None,
+        "container" => Some(Kind::Container),
+        "image" => Some(Kind::Image),
+        later @ ("network" | "node" | "plugin" | "secret" | "service" | "task" | "volume") => {
+            return Err(Failure::new(format!(
+                "objects of type {later:?} come with a later version"
+            )));
+        }
+        other => return Err(Failure::new(format!("{other:?} is not a valid value for --type"))),
+    };
+    objects(context, parsed, kind).await
+}
+
+/// Prints each object there is, and then what was not found.
+pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kind>) -> Done {
+    let format = match parsed.str("format") {
+        "" => None,
+        "json" => Some(Format::parse("{{json .}}")?),
+        template => Some(Format::parse(template)?),
+    };
+    let client = context.connect().await?;
+    let mut documents = Vec::new();
+    let mut failures = Vec::new();
+    for name in &parsed.args {
+        match find(&client, name, parsed.bool("size"), kind).await {
+            Ok((kind, document)) => match &format {
+                Some(format) => match render(format, kind, &document) {
+                    Ok(line) => say(line)?,
+                    Err(message) => failures.push(message),
+                },
+                None => documents.push(document),
+            },
+            Err(failure) => failures.push(failure.message),
+        }
+    }
+    if format.is_none() {
+        print(format!("{}\n", Json::Array(documents).pretty()))?;
+    }
+    failures.iter().for_each(warn);
+    Ok(u8::from(!failures.is_empty()))
+}
+
+async fn find(client: &Client, name: &str, size: bool, kind: Option<Kind>) -> Result<(Kind, Json)> {
+    let not_found = |error: &client::Error| error.is_not_found();
+    if kind != Some(Kind::Image) {
+        match client.container_inspect_raw(name, size).await {
+            Ok(document) => return Ok((Kind::Container, parse(&document)?)),
+            Err(error) if not_found(&error) && kind.is_none() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match client.image_inspect_raw(name).await {
+        Ok(document) => Ok((Kind::Image, parse(&document)?)),
+        Err(error) if not_found(&error) && kind.is_none() => {
+            Err(Failure::new(format!("Error: No such object: {name}")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn parse(document: &[u8]) -> Result<Json> {
+    Json::parse(document)
+        .map_err(|error| Failure::new(format!("the engine's answer is not JSON: {error}")))
+}
+
+fn render(format: &Format, kind: Kind, document: &Json) -> Result<String, String> {
+    let defaults = match kind {
+        Kind::Container => CONTAINER_DEFAULTS,
+        Kind::Image => IMAGE_DEFAULTS,
+    };
+    let defaults = Json::parse(defaults.as_bytes()).expect("the defaults are JSON");
+    // An image may have no Config at all; defaults only fill in objects that are there.
+    let data = match document {
+        Json::Object(_) => value_with_defaults(document, &defaults),
+        other => value(other),
+    };
+    format.execute(&data).map_err(|error| match missing_key(&error) {
+        Some(key) => format!(
+            "template parsing error: template: :1:2: executing \"\" at <.{key}>: map has no entry for key {key:?}"
+        ),
+        None => format!("template parsing error: {error}"),
+    })
+}

@@ -1,0 +1,168 @@
+//! Every command, by the names it is typed by.
+
+pub(crate) mod container;
+pub(crate) mod image;
+pub(crate) mod inspect;
+pub(crate) mod system;
+pub(crate) mod version;
+
+use crate::command::{Command, Group};
+use crate::error::Failure;
+
+/// What a first word names.
+pub(crate) enum Entry {
+    Command(&'static Command),
+    Group(&'static Group),
+}
+
+const GROUPS: [&Group; 3] = [&container::GROUP, &image::GROUP, &system::GROUP];
+
+/// Commands without a noun before them, sorted.
+const TOP: &[(&str, &Command)] = &[
+    ("attach", &container::attach::COMMAND),
+    ("commit", &container::commit::COMMAND),
+    ("create", &container::create::COMMAND),
+    ("diff", &container::diff::COMMAND),
+    ("events", &system::events::COMMAND),
+    ("exec", &container::exec::COMMAND),
+    ("export", &container::export::COMMAND),
+    ("history", &image::history::COMMAND),
+    ("images", &image::ls::COMMAND),
+    ("import", &image::import::COMMAND),
+    ("info", &system::info::COMMAND),
+    ("inspect", &inspect::COMMAND),
+    ("kill", &container::kill::COMMAND),
+    ("load", &image::load::COMMAND),
+    ("logs", &container::logs::COMMAND),
+    ("pause", &container::pause::COMMAND),
+    ("port", &container::port::COMMAND),
+    ("ps", &container::ls::COMMAND),
+    ("rename", &container::rename::COMMAND),
+    ("restart", &container::restart::COMMAND),
+    ("rm", &container::rm::COMMAND),
+    ("rmi", &image::rm::COMMAND),
+    ("run", &container::run::COMMAND),
+    ("save", &image::save::COMMAND),
+    ("start", &container::start::COMMAND),
+    ("stats", &container::stats::COMMAND),
+    ("stop", &container::stop::COMMAND),
+    ("tag", &image::tag::COMMAND),
+    ("top", &container::top::COMMAND),
+    ("unpause", &container::unpause::COMMAND),
+    ("update", &container::update::COMMAND),
+    ("version", &version::COMMAND),
+    ("wait", &container::wait::COMMAND),
+];
+
+const COMMON: [&str; 6] = ["run", "exec", "ps", "images", "version", "info"];
+
+/// Commands of Docker that are not here yet, and with what they come.
+const LATER: &[(&str, &str)] = &[
+    ("build", "the builder"),
+    ("builder", "the builder"),
+    ("buildx", "the builder"),
+    ("compose", "Compose"),
+    ("container cp", "the networks and volumes"),
+    ("context", "contexts"),
+    ("cp", "the networks and volumes"),
+    ("image build", "the builder"),
+    ("image pull", "the registry"),
+    ("image push", "the registry"),
+    ("login", "the registry"),
+    ("logout", "the registry"),
+    ("manifest", "the registry"),
+    ("network", "the networks"),
+    ("plugin", "plugins"),
+    ("pull", "the registry"),
+    ("push", "the registry"),
+    ("search", "the registry"),
+    ("secret", "Swarm"),
+    ("service", "Swarm"),
+    ("stack", "Swarm"),
+    ("swarm", "Swarm"),
+    ("system df", "the volumes"),
+    ("system prune", "the volumes"),
+    ("trust", "the registry"),
+    ("volume", "the volumes"),
+];
+
+pub(crate) fn find(name: &str) -> Option<Entry> {
+    if let Ok(at) = TOP.binary_search_by_key(&name, |(name, _)| name) {
+        return Some(Entry::Command(TOP[at].1));
+    }
+    GROUPS.into_iter().find(|group| group.name == name).map(Entry::Group)
+}
+
+/// The refusal of a command that Docker has and this version does not.
+pub(crate) fn coming_later(name: &str) -> Option<Failure> {
+    let (_, with) = LATER.iter().find(|(later, _)| *later == name)?;
+    Some(Failure::new(format!("gantry: '{name}' is not in this version: it comes with {with}.")))
+}
+
+pub(crate) fn not_there(name: &str) -> Failure {
+    let unknown = format!("gantry: '{name}' is not a gantry command.\nSee 'gantry --help'");
+    coming_later(name).unwrap_or_else(|| Failure::new(unknown))
+}
+
+pub(crate) fn version_line() -> String {
+    format!("Gantry version {}, build {}\n", env!("CARGO_PKG_VERSION"), version::BUILD)
+}
+
+pub(crate) fn common() -> Vec<(&'static str, &'static str)> {
+    let about = |name: &'static str| match find(name) {
+        Some(Entry::Command(command)) => (name, command.about),
+        _ => (name, ""),
+    };
+    COMMON.into_iter().map(about).collect()
+}
+
+pub(crate) fn groups() -> Vec<(&'static str, &'static str)> {
+    GROUPS.iter().map(|group| (group.name, group.about)).collect()
+}
+
+pub(crate) fn others() -> Vec<(&'static str, &'static str)> {
+    let listed = TOP.iter().filter(|(name, _)| !COMMON.contains(name));
+    listed.map(|(name, command)| (*name, command.about)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_found_by_a_binary_search_so_they_are_sorted() {
+        assert!(TOP.is_sorted_by_key(|(name, _)| name));
+        assert!(TOP.iter().all(|(name, _)| matches!(find(name), Some(Entry::Command(_)))));
+    }
+
+    #[test]
+    fn no_two_flags_of_a_command_have_one_name() {
+        let commands = TOP
+            .iter()
+            .map(|(_, c)| *c)
+            .chain(GROUPS.iter().flat_map(|g| g.commands.iter().copied()));
+        for command in commands {
+            let mut names: Vec<String> = command
+                .flags
+                .iter()
+                .flat_map(|table| table.iter())
+                .flat_map(|flag| {
+                    std::iter::once(flag.long.to_owned()).chain(flag.short.map(String::from))
+                })
+                .collect();
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}", command.name);
+        }
+    }
+
+    #[test]
+    fn unknown_commands_are_told_from_later_ones() {
+        assert_eq!(
+            not_there("foo").message,
+            "gantry: 'foo' is not a gantry command.\nSee 'gantry --help'"
+        );
+        assert!(not_there("pull").message.contains("comes with the registry"));
+    }
+}

@@ -1,0 +1,148 @@
+//! `gantry version`: of both sides.
+
+use api::Version;
+use api::system::VersionInfo;
+use client::Client;
+
+use crate::command::{Args, Command, Done, run};
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
+use crate::output::json::Json;
+use crate::output::template::{Format, value};
+use crate::output::{print, say, table};
+
+/// The commit this was built from, where the build knew it.
+pub(crate) const BUILD: &str = match option_env!("GANTRY_BUILD") {
+    Some(commit) => commit,
+    None => "unknown",
+};
+
+const FLAGS: &[Flag] = &[Flag::string("format", INSPECT_FORMAT_HELP).short('f')];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "version",
+    aliases: &[],
+    paths: &["version"],
+    usage: "[OPTIONS]",
+    about: "Show the versions of client and engine",
+    flags: &[FLAGS],
+    args: Args::None,
+    trailing: false,
+    run: run!(run),
+};
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    let format = match parsed.str("format") {
+        "" => None,
+        "json" => Some(Format::parse("{{json .}}")?),
+        template => Some(Format::parse(template)?),
+    };
+    let (server, agreed, failure) = match ask(context).await {
+        Ok((server, agreed)) => (Some(server), agreed, None),
+        Err(failure) => (None, Version::MAX, Some(failure)),
+    };
+    match format {
+        Some(format) => {
+            let document = document(server.as_ref(), agreed);
+            let text = format.execute(&value(&document));
+            say(text.map_err(|error| Failure::new(format!("template: :1:2: {error}")))?)?;
+        }
+        None => {
+            print(client_text(agreed))?;
+            if let Some(server) = &server {
+                print(server_text(server))?;
+            }
+        }
+    }
+    failure.map_or(Ok(0), Err)
+}
+
+async fn ask(context: &Context) -> Result<(VersionInfo, Version)> {
+    let client: Client = context.connect().await?;
+    Ok((client.system_version().await?, client.version().await?))
+}
+
+fn document(server: Option<&VersionInfo>, agreed: Version) -> Json {
+    let string = |text: &str| Json::String(text.to_owned());
+    let fields = [
+        ("Version", string(env!("CARGO_PKG_VERSION"))),
+        ("ApiVersion", string(&agreed.to_string())),
+        ("DefaultAPIVersion", string(&Version::MAX.to_string())),
+        ("GitCommit", string(BUILD)),
+        ("GoVersion", string("")),
+        ("Os", string(std::env::consts::OS)),
+        ("Arch", string(go_arch())),
+        ("BuildTime", string("")),
+        ("Context", string("default")),
+    ];
+    let client = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let server = server.map_or(Json::Null, Json::of);
+    Json::Object(vec![("Client".to_owned(), Json::Object(client)), ("Server".to_owned(), server)])
+}
+
+/// Go's names of architectures, which the whole ecosystem uses.
+fn go_arch() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn client_text(agreed: Version) -> String {
+    let api = match agreed {
+        Version::MAX => agreed.to_string(),
+        older => format!("{older} (downgraded from {})", Version::MAX),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let os_arch = format!("{}/{}", std::env::consts::OS, go_arch());
+    let rows = [
+        ("Version", version),
+        ("API version", &api),
+        ("Git commit", BUILD),
+        ("OS/Arch", &os_arch),
+        ("Context", "default"),
+    ];
+    let lines: String =
+        rows.iter().map(|(name, value)| format!(" {:18} {value}\n", format!("{name}:"))).collect();
+    format!("Client:\n{lines}")
+}
+
+fn server_text(server: &VersionInfo) -> String {
+    let mut text = match server.platform.name.as_str() {
+        "" => "\nServer:\n".to_owned(),
+        name => format!("\nServer: {name}\n"),
+    };
+    for component in &server.components {
+        text += &format!(" {}:\n", component.name);
+        let details = component.details.clone().unwrap_or_default();
+        let detail = |name: &str| details.get(name).cloned().unwrap_or_default();
+        text += &row("Version", &component.version);
+        if component.name == "Engine" {
+            let api =
+                format!("{} (minimum version {})", detail("ApiVersion"), detail("MinAPIVersion"));
+            text += &row("API version", &api);
+            text += &row("Go version", &detail("GoVersion"));
+            text += &row("Git commit", &detail("GitCommit"));
+            text += &row("Built", &built(&detail("BuildTime")));
+            text += &row("OS/Arch", &format!("{}/{}", detail("Os"), detail("Arch")));
+            text += &row("Experimental", &detail("Experimental"));
+        } else {
+            text += &details.iter().map(|(name, value)| row(name, value)).collect::<String>();
+        }
+    }
+    table::align(&text)
+}
+
+fn row(name: &str, value: &str) -> String {
+    format!("  {:17} {value}\n", format!("{name}:"))
+}
+
+/// `Thu Aug 13 05:35:47 2026`.
+fn built(time: &str) -> String {
+    time.parse::<jiff::Timestamp>().map_or_else(
+        |_| time.to_owned(),
+        |time| time.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a %b %e %H:%M:%S %Y").to_string(),
+    )
+}

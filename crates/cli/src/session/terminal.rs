@@ -1,0 +1,36 @@
+//! The terminal on stdin and its size.
+
+use std::io;
+
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+
+/// Raw mode, until dropped.
+pub(crate) struct RawMode {
+    before: Termios,
+}
+
+impl RawMode {
+    /// `None` where stdin is no terminal.
+    pub(crate) fn enter() -> Option<Self> {
+        let before = tcgetattr(io::stdin()).ok()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(io::stdin(), OptionalActions::Now, &raw).ok()?;
+        Some(Self { before })
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        // Nothing can be done about a terminal that is gone.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+/// Height and width of the terminal on stdout.
+pub(crate) fn window_size() -> Option<(u16, u16)> {
+    if !isatty(io::stdout()) {
+        return None;
+    }
+    tcgetwinsize(io::stdout()).ok().map(|size| (size.ws_row, size.ws_col))
+}
