@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod engine;
+pub mod guest;
 pub mod peers;
 mod skip;
 
