@@ -230,3 +230,6 @@ impl Cgroup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -241,6 +241,3 @@ fn wait_for_exit(procs: &Path, deadline: Instant) -> Result<()> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -98,9 +99,10 @@ fn unpack(archives: &Path, root: &Path) -> Result<(), String> {
 fn list_dependencies(root: &Path) -> Result<(), String> {
     let modules = entry(&root.join("lib/modules"), "").map_err(|e| e.to_string())?;
     let version = modules.file_name().unwrap_or_default();
-    let own = root.join("sbin/depmod");
-    let depmod = if own.exists() { own } else { PathBuf::from("/sbin/depmod") };
-    run(Command::new(depmod).arg("-b").arg(root).arg(version))
+    let own = root.join("bin/kmod");
+    let kmod = if own.exists() { own } else { PathBuf::from("/bin/kmod") };
+    // One program under several names.
+    run(Command::new(kmod).arg0("depmod").arg("-b").arg(root).arg(version))
 }
 
 /// The only entry of `directory` whose name starts so.
