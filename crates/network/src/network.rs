@@ -136,12 +136,16 @@ impl Network {
         mac: Option<MacAddress>,
     ) -> Result<Interface> {
         let interface = self.reserve(container, ip, mac)?;
-        let linked = self.link(&interface, sandbox);
-        let Bridge { subnet, gateway, .. } = self.bridge;
-        linked
-            .and_then(|()| sandbox.configure(interface.ip, subnet, gateway))
-            .inspect_err(|_| self.leave(container))?;
+        self.connect(&interface, sandbox).inspect_err(|_| self.leave(container))?;
         Ok(interface)
+    }
+
+    fn connect(&self, interface: &Interface, sandbox: &mut Sandbox) -> Result<()> {
+        let Bridge { subnet, gateway, .. } = self.bridge;
+        self.link(interface, sandbox)?;
+        sandbox.configure(interface.ip, subnet, gateway)?;
+        let action = || format!("wait for the carrier of {}", interface.host_link);
+        route::settle_carrier(&mut lock(&self.host), &interface.host_link).context(action)
     }
 
     /// Chooses the interface's names and addresses and enters it into the books.

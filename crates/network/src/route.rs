@@ -151,6 +151,13 @@ pub(crate) fn link_index(socket: &mut Socket, name: &str) -> Result<u32, Error> 
     index.map(u32::from_ne_bytes).ok_or_else(|| rustix::io::Errno::NODEV.into())
 }
 
+/// Lets the link that has just got its peer carry packets at once. The kernel's link watch would see to that a moment
+/// later, and a container's first packets, sent before, would be lost. Asking for the link makes it so (Linux 6.8);
+/// earlier kernels take their moment.
+pub(crate) fn settle_carrier(socket: &mut Socket, name: &str) -> Result<(), Error> {
+    link_index(socket, name).map(drop)
+}
+
 pub(crate) fn links(socket: &mut Socket) -> Result<Vec<Link>, Error> {
     let messages = dump(socket, RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
     Ok(messages.into_iter().filter_map(read_link).collect())

@@ -28,6 +28,8 @@ pub(super) struct Contestant {
     /// Comes before every command's words.
     command: Line,
     place: Place,
+    /// The words that remove running containers by SIGKILL.
+    remove: &'static [&'static str],
     pub(super) processes: Processes,
 }
 
@@ -39,6 +41,7 @@ impl Contestant {
             kind: Kind::Engine,
             command: vec![gantry, "-H".into(), engine.host()],
             place: Place::Here,
+            remove: &["rm", "-f"],
             processes: Processes::Ours {
                 engine: engine.daemon_pid(),
                 exec_root: engine.exec_root().to_string_lossy().into_owned(),
@@ -58,24 +61,34 @@ impl Contestant {
         self.place.time(&lines, 8)
     }
 
+    /// The seconds that removing the containers takes, with one command, as people do it.
+    pub(super) fn remove(&mut self, names: &[&str]) -> Result<f64> {
+        let words = [self.remove, names].concat();
+        self.run(&words)
+    }
+
     pub(super) fn load(&mut self, archive: &Path) -> Result {
         self.run(&["load", "-i", &archive.to_string_lossy()]).map(drop)
     }
 
-    /// Starts the container that runs all the time.
+    /// Starts the container that runs all the time, and makes sure that commands do run: who does nothing is fast.
     pub(super) fn stand_by(&mut self) -> Result {
         if self.kind == Kind::Runtime {
             return Ok(());
         }
         // One that an earlier, interrupted run left behind.
-        let _ = self.run(&["rm", "-f", IDLE]);
-        self.run(&["run", "-d", "--name", IDLE, image::NAME, "sleep", "1000000"]).map(drop)
+        let _ = self.remove(&[IDLE]);
+        self.run(&["run", "-d", "--name", IDLE, image::NAME, "sleep", "1000000"])?;
+        match self.run(&["exec", IDLE, "sh", "-c", "exit 3"]) {
+            Ok(_) => Err("a command that exits with 3 seems to succeed".into()),
+            Err(_) => Ok(()),
+        }
     }
 
     pub(super) fn stand_down(&mut self) -> Result {
         match self.kind {
             Kind::Runtime => Ok(()),
-            Kind::Engine => self.run(&["rm", "-f", IDLE]).map(drop),
+            Kind::Engine => self.remove(&[IDLE]).map(drop),
         }
     }
 
@@ -88,7 +101,7 @@ impl Drop for Contestant {
     fn drop(&mut self) {
         if self.kind == Kind::Engine {
             // Nothing more can be done if the engine is gone.
-            let _ = self.run(&["rm", "-f", IDLE]);
+            let _ = self.remove(&[IDLE]);
             let _ = self.run(&["rmi", "-f", image::NAME]);
         }
     }
@@ -116,9 +129,15 @@ impl Guests {
     pub(super) fn contestants(&self, names: &[String]) -> Result<Vec<Contestant>> {
         let mut contestants = Vec::new();
         for name in names {
-            let (runtime, engine, helpers) = match name.as_str() {
-                "docker" => ("runc", &["dockerd", "containerd"][..], &["containerd-shim"][..]),
-                _ => ("crun", &[][..], &["conmon"][..]),
+            let (runtime, engine, helpers, remove) = match name.as_str() {
+                "docker" => (
+                    "runc",
+                    &["dockerd", "containerd"][..],
+                    &["containerd-shim"][..],
+                    &["rm", "-f"][..],
+                ),
+                // Podman would first ask politely, for ten seconds each.
+                _ => ("crun", &[][..], &["conmon"][..], &["rm", "-f", "-t", "0"][..]),
             };
             let processes =
                 Processes::Theirs { namespace: self.mount_namespace()?, engine, helpers };
@@ -127,6 +146,7 @@ impl Guests {
                 kind: Kind::Engine,
                 command: vec![name.clone()],
                 place: self.place()?,
+                remove,
                 processes,
             };
             contestant.load(Path::new(&self.archive))?;
@@ -149,6 +169,7 @@ impl Guests {
                 .map(str::to_owned)
                 .to_vec(),
             place: self.place()?,
+            remove: &[],
             processes: Processes::None,
         })
     }

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &[String]) -> Result {
     let path = shell::workspace().join("target/bench.json");
     std::fs::write(&path, report.json()).map_err(|e| format!("{}: {e}", path.display()))?;
     println!("\nwritten to {}", path.display());
-    Ok(())
+    report.complete()
 }
 
 /// The hidden command by which this program starts others' commands for itself.
@@ -124,39 +124,40 @@ fn measure(options: &Options) -> Result<Report> {
         Some(peers) => peers.contestants(&options.against)?,
         None => Vec::new(),
     };
-    rounds(options, &mut contestants, " before", &mut report)?;
+    rounds(options, &mut contestants, " before", &mut report);
 
     let engine = Engine::start();
     let mut ours = Contestant::ours(&engine);
-    ours.load(&image.archive)?;
+    report.check(ours.load(&image.archive), &ours.name, "load");
     contestants.insert(0, ours);
     if let Some(peers) = &mut peers {
         contestants.push(peers.our_runtime()?);
     }
-    rounds(options, &mut contestants, "", &mut report)?;
+    rounds(options, &mut contestants, "", &mut report);
     Ok(report)
 }
 
-/// Does all work with all contestants in turn, round by round.
-fn rounds(
-    options: &Options,
-    contestants: &mut [Contestant],
-    when: &str,
-    report: &mut Report,
-) -> Result {
-    contestants.iter_mut().try_for_each(Contestant::stand_by)?;
+/// Does all work with all contestants in turn, round by round. What one of them cannot do is reported and left out.
+fn rounds(options: &Options, contestants: &mut [Contestant], when: &str, report: &mut Report) {
+    let mut fit = contestants.iter_mut().collect::<Vec<_>>();
+    fit.retain_mut(|contestant| report.check(contestant.stand_by(), &contestant.name, "stand by"));
     for work in options.work() {
         eprintln!("{}{when} ...", work.name);
+        let mut able: Vec<_> = fit.iter_mut().filter(|one| one.kind == work.kind).collect();
         for _ in 0..work.rounds {
-            for contestant in contestants.iter_mut().filter(|one| one.kind == work.kind) {
-                let name = format!("{}{when}", contestant.name);
-                let values =
-                    (work.run)(contestant).map_err(|e| format!("{name}: {}: {e}", work.name))?;
-                for (metric, value) in work.metrics.iter().zip(values) {
-                    report.note(metric, &name, value);
-                }
-            }
+            able.retain_mut(|contestant| measure_once(work, contestant, when, report));
         }
     }
-    contestants.iter_mut().try_for_each(Contestant::stand_down)
+    for contestant in fit {
+        report.check(contestant.stand_down(), &contestant.name, "stand down");
+    }
+}
+
+fn measure_once(work: &Work, contestant: &mut Contestant, when: &str, report: &mut Report) -> bool {
+    let name = format!("{}{when}", contestant.name);
+    let values = (work.run)(contestant);
+    for (metric, value) in work.metrics.iter().zip(values.iter().flatten()) {
+        report.note(metric, &name, *value);
+    }
+    report.check(values.map(drop), &name, work.name)
 }

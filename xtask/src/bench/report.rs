@@ -5,10 +5,12 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::work::{Metric, Unit};
+use crate::Result;
 
 #[derive(Default)]
 pub(super) struct Report {
     figures: Vec<Figure>,
+    failures: Vec<String>,
 }
 
 /// What was measured of one metric, by contestant in order of appearance.
@@ -37,6 +39,26 @@ impl Report {
         }
     }
 
+    /// Remembers a failure; whether it was none.
+    pub(super) fn check(&mut self, result: Result, contestant: &str, work: &str) -> bool {
+        match result {
+            Ok(()) => true,
+            Err(error) => {
+                self.failures.push(format!("{contestant}: {work}: {}", error.trim_end()));
+                false
+            }
+        }
+    }
+
+    /// An error that lists what failed, if anything did.
+    pub(super) fn complete(&self) -> Result {
+        if self.failures.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("left out:\n{}", self.failures.join("\n")))
+        }
+    }
+
     /// For people: a block per metric, ours first, others with how many times as much they take.
     pub(super) fn table(&self) -> String {
         let mut text = String::new();
@@ -49,7 +71,7 @@ impl Report {
 
     pub(super) fn json(&self) -> String {
         let figures: Vec<Value> = self.figures.iter().map(Figure::json).collect();
-        format!("{:#}\n", json!({ "figures": figures }))
+        format!("{:#}\n", json!({ "figures": figures, "failures": self.failures }))
     }
 }
 

@@ -122,7 +122,7 @@ fn starts(contestant: &mut Contestant) -> Result<Vec<f64>> {
     let start = |name| vec!["run", "-d", "--name", name, IMAGE, "sleep", "1000000"];
     let started =
         contestant.run_all(&names.iter().map(|name| start(name.as_str())).collect::<Vec<_>>())?;
-    let removed = remove(contestant, &names)?;
+    let removed = contestant.remove(&as_str(&names))?;
     Ok(vec![started * 1000.0, removed * 1000.0])
 }
 
@@ -140,7 +140,7 @@ fn idle(contestant: &mut Contestant) -> Result<Vec<f64>> {
         contestant.processes.engine(),
         (contestant.processes.helpers() - before) / COUNT as f64,
     ];
-    remove(contestant, &names)?;
+    contestant.remove(&as_str(&names))?;
     Ok(values)
 }
 
@@ -152,9 +152,6 @@ fn logs(contestant: &mut Contestant) -> Result<Vec<f64>> {
     Ok(vec![written * 1000.0, read * 1000.0])
 }
 
-/// With one command, as people do it.
-fn remove(contestant: &mut Contestant, names: &[String]) -> Result<f64> {
-    let mut words = vec!["rm", "-f"];
-    words.extend(names.iter().map(String::as_str));
-    contestant.run(&words)
+fn as_str(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }

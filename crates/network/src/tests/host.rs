@@ -63,6 +63,7 @@ impl Neighbour {
         cable(link, netns.as_fd());
         configure(&mut socket(), link, our_ip);
         configure(&mut inside, "cable", ip);
+        route::settle_carrier(&mut socket(), link).expect("the cable carries");
         let mut batch = Batch::default();
         route::add_default_route(&mut batch, our_ip);
         inside.transact(batch).expect("add the neighbour's route");
@@ -116,9 +117,14 @@ pub(super) fn port(listener: &TcpListener) -> u16 {
     listener.local_addr().expect("a bound listener").port()
 }
 
-/// Tries to connect for as long as a packet could take here. What the firewall drops is a time-out.
+/// Connects, however long a busy machine takes.
 pub(super) fn connect(ip: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
-    TcpStream::connect_timeout(&SocketAddr::from((ip, port)), Duration::from_millis(700))
+    TcpStream::connect_timeout(&SocketAddr::from((ip, port)), Duration::from_secs(20))
+}
+
+/// Whether there is a way. What the firewall drops is a time-out, longer than a packet could take here.
+pub(super) fn is_reachable(ip: Ipv4Addr, port: u16) -> bool {
+    TcpStream::connect_timeout(&SocketAddr::from((ip, port)), Duration::from_millis(700)).is_ok()
 }
 
 /// Runs `nft`, in the calling thread's namespace; says so where there is none.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto, sendto, socket, sockopt};
 
-use super::host::{Neighbour, connect, listen, port, set_sysctl, sysctl};
+use super::host::{Neighbour, connect, is_reachable, listen, port, set_sysctl, sysctl};
 use super::{Container, isolated, open, open_with};
 use crate::{Network, Options};
 
@@ -50,7 +50,7 @@ fn without_masquerading_they_leave_with_their_own_and_are_still_not_reachable() 
         let (_, from) = there.accept().expect("the connection");
         assert_eq!(from.ip(), container.ip());
         let listener = container.run(|| listen(container.ip()));
-        assert!(neighbour.run(|| connect(container.ip(), port(&listener))).is_err());
+        assert!(!neighbour.run(|| is_reachable(container.ip(), port(&listener))));
     });
 }
 
@@ -61,7 +61,7 @@ fn unpublished_addresses_are_not_reachable_by_direct_routing() {
         let network = open("one");
         let container = Container::join(&network, "c1");
         let listener = container.run(|| listen(container.ip()));
-        assert!(neighbour.run(|| connect(container.ip(), port(&listener))).is_err());
+        assert!(!neighbour.run(|| is_reachable(container.ip(), port(&listener))));
     });
 }
 
@@ -81,7 +81,7 @@ fn the_host_does_not_become_a_router_between_its_own_links() {
     isolated(|| {
         let (near, far) = (Neighbour::connect("near", 100), Neighbour::connect("far", 101));
         let listener = far.run(|| listen(far.ip));
-        let reach = || near.run(|| connect(far.ip, port(&listener))).is_ok();
+        let reach = || near.run(|| is_reachable(far.ip, port(&listener)));
         let network = open("one");
         assert_eq!(sysctl("ipv4/ip_forward"), "1");
         assert!(!reach());
@@ -108,7 +108,7 @@ fn engines_do_not_reach_one_anothers_containers() {
         let (one, two) = (open("one"), open("two"));
         let (here, there) = (Container::join(&one, "c1"), Container::join(&two, "c2"));
         let listener = there.run(|| listen(there.ip()));
-        assert!(here.run(|| connect(there.ip(), port(&listener))).is_err());
+        assert!(!here.run(|| is_reachable(there.ip(), port(&listener))));
     });
 }
 
@@ -118,9 +118,27 @@ fn icc_off_separates_containers_but_not_from_the_host() {
         let network = open_with("one", Options { icc: false, ..Options::default() });
         let (one, two) = (Container::join(&network, "c1"), Container::join(&network, "c2"));
         let listener = two.run(|| listen(two.ip()));
-        assert!(one.run(|| connect(two.ip(), port(&listener))).is_err());
+        assert!(!one.run(|| is_reachable(two.ip(), port(&listener))));
         let at_host = listen(network.bridge().gateway);
         one.run(|| connect(network.bridge().gateway, port(&at_host))).expect("the host");
+    });
+}
+
+/// A service on the host's 127.0.0.1 is reached from elsewhere only if the kernel routes that network.
+#[test]
+fn cve_2020_8558_loopback_services_stay_on_loopback() {
+    isolated(|| {
+        let network = open("one");
+        let _container = Container::join(&network, "c1");
+        for link in super::host::links() {
+            assert_eq!(
+                sysctl(&format!("ipv4/conf/{}/route_localnet", link.name)),
+                "0",
+                "{}",
+                link.name
+            );
+        }
+        assert_eq!(sysctl("ipv4/conf/all/route_localnet"), "0");
     });
 }
 
