@@ -125,6 +125,7 @@ pub fn create(options: CreateOptions<'_>) -> Result<Created> {
         no_pivot: options.no_pivot,
         gate: options.gate,
         new: namespaces.new,
+        made_as_root: namespaces.made_as_root(),
         state,
     };
     sysctl::check(&linux.sysctl, own_namespaces(&namespaces, linux))?;
@@ -153,7 +154,9 @@ struct Plan<'a> {
     stdio: Stdio,
     no_pivot: bool,
     gate: Gate,
+    /// The namespaces that are made, and those of them that init makes.
     new: u64,
+    made_as_root: u64,
     state: State,
 }
 

@@ -40,6 +40,18 @@ impl Namespaces {
             || (new_user && joined != 0)
     }
 
+    /// Those the process is born in. With a new user namespace, the process makes the others itself once it
+    /// is root in there, so that they and what is in them belong to that root.
+    fn at_birth(&self) -> u64 {
+        self.new & !self.made_as_root()
+    }
+
+    /// Those left for the process to make as root of its user namespace.
+    pub(crate) fn made_as_root(&self) -> u64 {
+        let born_in = namespace::USER | namespace::PID;
+        if self.new & namespace::USER == 0 { 0 } else { self.new & !born_in }
+    }
+
     fn join_all(&self) -> Result<()> {
         for (fd, kinds) in &self.join {
             namespace::join(fd.as_fd(), *kinds)
@@ -112,7 +124,7 @@ pub(crate) fn spawn(
 ) -> Result<Spawned> {
     let sherpa = namespaces.need_sherpa();
     let (ours, theirs) = Channel::pair()?;
-    let flags = if sherpa { 0 } else { namespaces.new };
+    let flags = if sherpa { 0 } else { namespaces.at_birth() };
     let target = cgroup.as_ref().and_then(|cgroup| cgroup.clone_target());
     let inside = target.is_some();
     let child = match fork(flags, target)? {
@@ -160,7 +172,7 @@ fn lead(namespaces: &Namespaces, channel: &Channel, body: impl FnOnce(&Channel) 
     let made = (|| {
         namespaces.join_all()?;
         namespaces.enter_time()?;
-        let flags = namespaces.new | libc::CLONE_PARENT as u64;
+        let flags = namespaces.at_birth() | libc::CLONE_PARENT as u64;
         fork(flags, None)
     })();
     match made {

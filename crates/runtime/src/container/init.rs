@@ -28,6 +28,7 @@ fn set_up(plan: &Plan<'_>, channel: &Channel) -> Result<()> {
     join_keyring(plan.id)?;
     if plan.new & namespace::USER != 0 {
         become_root()?;
+        namespace::unshare(plan.made_as_root).context(|| "new namespaces")?;
     }
     if plan.new_cgroup {
         namespace::unshare(namespace::CGROUP).context(|| "new cgroup namespace")?;
