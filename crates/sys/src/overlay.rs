@@ -1,5 +1,7 @@
 //! Overlay mounts that nobody else sees.
 
+mod classic;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -28,19 +30,32 @@ impl Overlay {
         if let ([only], None) = (&self.lower[..], &self.upper) {
             return read_only(only);
         }
+        match self.mount_by_layers() {
+            // The kernel does not know `lowerdir+`: it is older than 6.5.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => classic::mount(self),
+            result => result,
+        }
+    }
+
+    fn mount_by_layers(&self) -> io::Result<OwnedFd> {
         let overlay = FileSystem::open("overlay")?;
         let mut held = Vec::new();
         for lower in &self.lower {
             overlay.set("lowerdir+", &value(lower, &mut held)?)?;
         }
-        if let (Some(upper), Some(work)) = (&self.upper, &self.work) {
-            overlay.set("upperdir", &value(upper, &mut held)?)?;
-            overlay.set("workdir", &value(work, &mut held)?)?;
+        for (key, path) in self.writable() {
+            overlay.set(key, &value(path, &mut held)?)?;
         }
         if self.volatile {
             overlay.set_flag("volatile")?;
         }
         overlay.mount(0)
+    }
+
+    /// The options that make it writable, by their names.
+    fn writable(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let both = self.upper.as_deref().zip(self.work.as_deref());
+        both.into_iter().flat_map(|(upper, work)| [("upperdir", upper), ("workdir", work)])
     }
 }
 
@@ -52,10 +67,13 @@ fn read_only(directory: &Path) -> io::Result<OwnedFd> {
     Ok(mount)
 }
 
-/// A path as an option's value: itself, or by way of a descriptor where the kernel would cut it.
+/// A path as an option's value: itself, or by way of a descriptor where the kernel would cut it or take a character of it
+/// for one of its own.
 fn value(path: &Path, held: &mut Vec<File>) -> io::Result<String> {
     match path.to_str() {
-        Some(text) if text.len() < VALUE_MAX => Ok(text.to_owned()),
+        Some(text) if text.len() < VALUE_MAX && !text.contains([':', ',', '\\']) => {
+            Ok(text.to_owned())
+        }
         _ => {
             let directory = File::open(path)?;
             let text = format!("/proc/self/fd/{}", directory.as_raw_fd());

@@ -64,7 +64,8 @@ pub fn fork(options: Clone3<'_>) -> io::Result<Fork> {
     Ok(Fork::Parent(Child { pid: pid as i32, pidfd }))
 }
 
-fn is_single_threaded() -> bool {
+/// Whether no second thread has ever been started here.
+pub(crate) fn is_single_threaded() -> bool {
     unsafe extern "C" {
         static __libc_single_threaded: libc::c_char;
     }
