@@ -1,0 +1,83 @@
+//! Images, layers, snapshots and records on disk.
+//!
+//! Content becomes visible in one order: staging, sync, rename, database row. What a crash leaves before the row is
+//! removed at the next open. The API is synchronous: an asynchronous caller brings a blocking thread.
+
+mod blobs;
+mod compression;
+mod database;
+pub mod error;
+mod gc;
+pub mod images;
+mod layers;
+mod leases;
+mod maintenance;
+mod records;
+mod root;
+pub mod snapshots;
+mod tar;
+
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+pub use error::{Error, Kind, Result};
+pub use layers::Layer;
+pub use leases::Lease;
+pub use records::{Record, Records};
+pub use tar::Limits;
+
+use database::{Database, Durability};
+use maintenance::Maintenance;
+use root::Root;
+
+/// One data root. One process opens it at a time.
+pub struct Store {
+    maintenance: Maintenance,
+    database: Arc<Database>,
+    root: Arc<Root>,
+    limits: Limits,
+    /// The number of the next layer; held while one is made visible.
+    next_layer: Mutex<u64>,
+    next_lease: AtomicU64,
+}
+
+impl Store {
+    pub fn open(data_root: &Path) -> Result<Store> {
+        Store::open_with(data_root, Limits::default())
+    }
+
+    pub fn open_with(data_root: &Path, limits: Limits) -> Result<Store> {
+        let root = Arc::new(Root::open(data_root)?);
+        let database = Arc::new(Database::open(&root.path().join("gantry.db"))?);
+        let maintenance = Maintenance::start(root.clone(), database.clone())
+            .map_err(|error| Error::io("start the store's upkeep", error))?;
+        let next_layer = Mutex::new(0);
+        let store = Store {
+            maintenance,
+            database,
+            root,
+            limits,
+            next_layer,
+            next_lease: AtomicU64::new(0),
+        };
+        store.reconcile()?;
+        Ok(store)
+    }
+
+    pub fn data_root(&self) -> &Path {
+        self.root.path()
+    }
+
+    fn write<T>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let value = self.database.write(durability, work)?;
+        if self.database.wants_checkpoint() {
+            self.maintenance.wake();
+        }
+        Ok(value)
+    }
+}

@@ -1,0 +1,42 @@
+//! Content by digest: configs, manifests and indexes, verbatim. Files carry the digest that was computed here.
+
+use std::fs;
+use std::io::Write;
+
+use oci::Digest;
+use sha2::{Digest as _, Sha256};
+
+use crate::Store;
+use crate::error::{Error, Result};
+
+pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::from_sha256(Sha256::digest(bytes).into())
+}
+
+impl Store {
+    /// Keeps a small document; syncing it is what makes it visible only once whole.
+    pub(crate) fn add_blob(&self, bytes: &[u8]) -> Result<Digest> {
+        let digest = digest_of(bytes);
+        let path = self.root.blob(&digest);
+        if path.exists() {
+            return Ok(digest);
+        }
+        let staged = self.root.stage()?;
+        let temporary = staged.path().join("blob");
+        let failed = |error| Error::io(format!("write blob {digest}"), error);
+        let mut file = fs::File::create_new(&temporary).map_err(failed)?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&temporary, &path).map_err(failed)?;
+        Ok(digest)
+    }
+
+    /// A document that was kept, checked against its digest again.
+    pub fn blob(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let bytes = fs::read(self.root.blob(digest))
+            .map_err(|error| Error::io(format!("read blob {digest}"), error))?;
+        if digest_of(&bytes) == *digest {
+            return Ok(bytes);
+        }
+        Err(Error::system(format!("blob {digest} is damaged on disk")))
+    }
+}

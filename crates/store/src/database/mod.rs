@@ -1,0 +1,156 @@
+//! SQLite in WAL mode: one writer, many readers, checkpoints on the maintenance thread.
+//!
+//! Migrations go forward only, one transaction each, after a copy of the old file; a schema newer than this
+//! program is refused rather than guessed at.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::{Error, Result};
+
+/// Entry `n` takes the schema from version `n` to `n + 1`.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const CHECKPOINT_AT: u64 = 4 << 20;
+
+/// What must survive: a power loss, or only the death of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    PowerLoss,
+    ProcessDeath,
+}
+
+pub(crate) struct Database {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    pub(crate) fn open(path: &Path) -> Result<Database> {
+        let mut writer = Connection::open(path)?;
+        writer.busy_timeout(BUSY_TIMEOUT)?;
+        writer.pragma_update(None, "journal_mode", "wal")?;
+        writer.pragma_update(None, "foreign_keys", true)?;
+        writer.pragma_update(None, "wal_autocheckpoint", 0)?;
+        migrate(&mut writer, path)?;
+        Ok(Database {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+        })
+    }
+
+    /// Runs `work` in one transaction; an error rolls it back.
+    pub(crate) fn write<T>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut writer = lock(&self.writer);
+        let synchronous = match durability {
+            Durability::PowerLoss => "full",
+            Durability::ProcessDeath => "normal",
+        };
+        writer.pragma_update(None, "synchronous", synchronous)?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let pooled = lock(&self.readers).pop();
+        let reader = match pooled {
+            Some(reader) => reader,
+            None => self.reader()?,
+        };
+        let value = work(&reader);
+        lock(&self.readers).push(reader);
+        value
+    }
+
+    fn reader(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&self.path, flags)?;
+        reader.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(reader)
+    }
+
+    pub(crate) fn wants_checkpoint(&self) -> bool {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        fs::metadata(log).is_ok_and(|metadata| metadata.len() > CHECKPOINT_AT)
+    }
+
+    /// Moves the log into the database file, on a connection of its own so that the writer goes on.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        let connection = Connection::open(&self.path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+/// A panic while the lock was held rolled its transaction back: what is behind it is sound.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > MIGRATIONS.len() {
+        return Err(Error::system(format!(
+            "metadata database {}: schema version {version} is newer than this program knows ({}): use a newer version",
+            path.display(),
+            MIGRATIONS.len()
+        )));
+    }
+    if version > 0 && version < MIGRATIONS.len() {
+        let backup = path.with_extension(format!("db.v{version}"));
+        connection.execute("VACUUM INTO ?1", [backup.to_string_lossy()])?;
+    }
+    for (index, step) in MIGRATIONS.iter().enumerate().skip(version) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", index + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gantry.db");
+        drop(Database::open(&path).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let error = Database::open(&path).err().expect("refused").to_string();
+        assert!(error.contains("schema version 99 is newer"), "{error}");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("gantry.db")).unwrap();
+        let result: Result<()> = database.write(Durability::PowerLoss, |transaction| {
+            transaction.execute("INSERT INTO refs VALUES ('x', 'y')", [])?;
+            Err(Error::invalid("no"))
+        });
+        assert!(result.is_err());
+        let count = database
+            .read(|db| {
+                Ok(db.query_row("SELECT count(*) FROM refs", [], |row| row.get::<_, i64>(0))?)
+            })
+            .unwrap();
+        assert_eq!(count, 0);
+    }
+}

@@ -1,0 +1,83 @@
+//! Garbage collection: what no image, snapshot or lease refers to. Rows go first, files after, the slow part of
+//! that on the maintenance thread.
+
+use std::collections::HashSet;
+use std::fs;
+use std::sync::PoisonError;
+
+use rusqlite::Transaction;
+
+use crate::Store;
+use crate::database::Durability;
+use crate::error::{Error, Result};
+use crate::leases::now;
+
+const UNUSED_LAYERS: &str = "
+    DELETE FROM layers WHERE number NOT IN (SELECT layer FROM image_layers)
+        AND number NOT IN (SELECT layer FROM snapshot_layers)
+        AND 'layer ' || diff_id NOT IN (SELECT resource FROM leases WHERE expires > ?1)
+    RETURNING number";
+
+impl Store {
+    /// Removes what is unused.
+    pub(crate) fn collect_garbage(&self) -> Result<()> {
+        // No layer becomes visible meanwhile: between a rename and its row one would look like a leftover.
+        let _committing = self.next_layer.lock().unwrap_or_else(PoisonError::into_inner);
+        let layers = self.write(Durability::PowerLoss, unused_layers)?;
+        for number in layers {
+            self.root.discard(&self.root.layer(number))?;
+        }
+        self.maintenance.wake();
+        Ok(())
+    }
+
+    /// At open: leases of the dead end, directories without a row go, numbers continue after the highest.
+    pub(crate) fn reconcile(&self) -> Result<()> {
+        self.write(Durability::ProcessDeath, |db| Ok(db.execute("DELETE FROM leases", [])?))?;
+        self.collect_garbage()?;
+        let known: HashSet<u64> = self.database.read(|db| {
+            let mut statement = db.prepare("SELECT number FROM layers")?;
+            Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+        })?;
+        self.discard_unknown("layers", |name| {
+            name.parse().is_ok_and(|number| known.contains(&number))
+        })?;
+        let blobs = self.known_blobs()?;
+        self.discard_unknown("blobs/sha256", |name| blobs.contains(name))?;
+        let next = known.iter().max().map_or(1, |highest| highest + 1);
+        *self.next_layer.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        self.root.empty_trash();
+        Ok(())
+    }
+
+    fn discard_unknown(&self, directory: &str, is_known: impl Fn(&str) -> bool) -> Result<()> {
+        let directory = self.root.path().join(directory);
+        let entries = fs::read_dir(&directory)
+            .map_err(|error| Error::io(directory.display().to_string(), error))?;
+        for entry in entries.flatten() {
+            if !entry.file_name().to_str().is_some_and(&is_known) {
+                self.root.discard(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hex parts of the digests that images and their roots name.
+    fn known_blobs(&self) -> Result<HashSet<String>> {
+        let sql = "SELECT id FROM images UNION SELECT root FROM roots
+                   UNION SELECT manifest FROM roots WHERE manifest IS NOT NULL";
+        self.database.read(|db| {
+            let mut statement = db.prepare(sql)?;
+            let digests = statement.query_map([], |row| row.get::<_, String>(0))?;
+            Ok(digests
+                .map(|digest| digest.map(|digest| digest.trim_start_matches("sha256:").to_owned()))
+                .collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
+fn unused_layers(transaction: &Transaction<'_>) -> Result<Vec<u64>> {
+    let mut statement = transaction.prepare_cached(UNUSED_LAYERS)?;
+    let numbers = statement.query_map([now()], |row| row.get(0))?;
+    Ok(numbers.collect::<rusqlite::Result<_>>()?)
+}

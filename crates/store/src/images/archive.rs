@@ -1,0 +1,190 @@
+//! Takes an image archive in: one pass over the stream, layers unpacked as they come by, documents kept in memory
+//! until all is known. Names lie: what a file is, its first bytes tell.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+
+use oci::Digest;
+
+use super::LoadEvent;
+use crate::compression::{Compression, read_start};
+use crate::error::{Error, Result};
+use crate::layers::layer_resource;
+use crate::leases::Lease;
+use crate::tar::reader::{Forget, Reader};
+use crate::tar::{BLOCK, Entry, Kind, header::Header};
+use crate::{Layer, Store};
+
+const MAX_DOCUMENT: u64 = 8 << 20;
+const MAX_DOCUMENTS: u64 = 128 << 20;
+const MAX_LINKS: usize = 16;
+const START: usize = 4096;
+
+pub(super) enum Content {
+    Document(Vec<u8>),
+    Layer(Layer),
+    Link(String),
+}
+
+/// What an archive held, by clean path.
+pub(super) struct Archive {
+    contents: HashMap<String, Content>,
+}
+
+impl Archive {
+    pub(super) fn read(
+        store: &Store,
+        source: &mut dyn Read,
+        lease: &Lease<'_>,
+        events: &mut dyn FnMut(LoadEvent),
+    ) -> Result<Archive> {
+        let mut start = [0; 8];
+        let count = read_start(source, &mut start)?;
+        let compression = Compression::detect(&start[..count]);
+        let whole = compression.reader((&start[..count]).chain(source))?;
+        let mut reader = Reader::new(whole, Forget, store.limits);
+        let mut contents = HashMap::new();
+        let mut documents = 0;
+        while let Some(entry) = reader.next_entry()? {
+            let path = clean(&entry.path);
+            match entry.kind {
+                Kind::Symlink => {
+                    contents.insert(path.clone(), Content::Link(link_target(&path, &entry.link)));
+                }
+                Kind::HardLink => {
+                    contents.insert(path, Content::Link(clean(&entry.link)));
+                }
+                Kind::File => {
+                    let payload = Payload { reader: &mut reader };
+                    if let Some(content) =
+                        take(store, payload, &path, &entry, &mut documents, lease, events)?
+                    {
+                        contents.insert(path, content);
+                    }
+                }
+                _ => {}
+            }
+        }
+        reader.drain()?;
+        Ok(Archive { contents })
+    }
+
+    pub(super) fn document(&self, path: &str) -> Option<&[u8]> {
+        match self.find(path)? {
+            Content::Document(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn layer(&self, path: &str) -> Option<&Layer> {
+        match self.find(path)? {
+            Content::Layer(layer) => Some(layer),
+            _ => None,
+        }
+    }
+
+    fn find(&self, path: &str) -> Option<&Content> {
+        let mut path = clean(path.as_bytes());
+        for _ in 0..MAX_LINKS {
+            match self.contents.get(&path)? {
+                Content::Link(target) => path.clone_from(target),
+                content => return Some(content),
+            }
+        }
+        None
+    }
+}
+
+fn take<R: Read>(
+    store: &Store,
+    mut payload: Payload<'_, R>,
+    path: &str,
+    entry: &Entry,
+    documents: &mut u64,
+    lease: &Lease<'_>,
+    events: &mut dyn FnMut(LoadEvent),
+) -> Result<Option<Content>> {
+    if let Some(layer) = known_layer(store, path, lease)? {
+        return Ok(Some(Content::Layer(layer)));
+    }
+    let mut start = vec![0; START];
+    let count = read_start(&mut payload, &mut start)?;
+    start.truncate(count);
+    let mut whole = start.as_slice().chain(payload);
+    if is_layer(&start) {
+        let id = layer_name(path);
+        let total = entry.size;
+        let mut progress = |current| events(LoadEvent::Layer { id: id.clone(), current, total });
+        let layer = store.add_layer(&mut whole, lease, &mut progress)?;
+        return Ok(Some(Content::Layer(layer)));
+    }
+    if entry.size > MAX_DOCUMENT {
+        return Ok(None);
+    }
+    *documents += entry.size;
+    if *documents > MAX_DOCUMENTS {
+        return Err(Error::invalid("too many documents in the image archive"));
+    }
+    let mut bytes = Vec::new();
+    whole.read_to_end(&mut bytes)?;
+    Ok(Some(Content::Document(bytes)))
+}
+
+/// A layer that is here under the digest its path claims need not be read: ours was verified.
+fn known_layer(store: &Store, path: &str, lease: &Lease<'_>) -> Result<Option<Layer>> {
+    let Some(hex) = path.strip_prefix("blobs/sha256/") else { return Ok(None) };
+    let Ok(digest) = Digest::from_sha256_hex(hex) else { return Ok(None) };
+    if store.layer(&digest)?.is_none() {
+        return Ok(None);
+    }
+    lease.hold(&layer_resource(&digest))?;
+    store.layer(&digest)
+}
+
+/// A tar, an empty tar, or something compressed.
+fn is_layer(start: &[u8]) -> bool {
+    if Compression::detect(start) != Compression::None {
+        return true;
+    }
+    let Some(block) = start.first_chunk::<BLOCK>() else { return false };
+    *block == [0; BLOCK] || Header(block).verify().is_ok()
+}
+
+fn layer_name(path: &str) -> String {
+    let path = path.strip_prefix("blobs/sha256/").unwrap_or(path);
+    path.chars().take_while(|c| *c != '/').take(12).collect()
+}
+
+/// The path without `.` and `..`, never above the archive's root.
+fn clean(path: &[u8]) -> String {
+    let path = String::from_utf8_lossy(path);
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn link_target(path: &str, target: &[u8]) -> String {
+    if target.starts_with(b"/") {
+        return clean(target);
+    }
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    clean(&[parent.as_bytes(), b"/", target].concat())
+}
+
+struct Payload<'r, R> {
+    reader: &'r mut Reader<R, Forget>,
+}
+
+impl<R: Read> Read for Payload<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read_payload(buffer)
+    }
+}

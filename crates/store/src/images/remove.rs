@@ -1,0 +1,211 @@
+//! `rmi`, by Docker's rules: a name is taken away first, the image goes with its last one. Containers stand in the
+//! way: running ones always, stopped ones unless forced.
+
+use std::collections::HashSet;
+
+use oci::{Digest, Reference};
+
+use super::{Image, Images};
+use crate::database::Durability;
+use crate::error::{Error, Result};
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Removal {
+    pub force: bool,
+    /// Removes parents that nobody else needs, too.
+    pub prune: bool,
+}
+
+/// A container and the image it was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    pub container: String,
+    pub image: Digest,
+    pub running: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    /// The familiar name.
+    Untagged(String),
+    /// An image ID or a layer's chain ID.
+    Deleted(Digest),
+}
+
+/// Why an image cannot go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Conflict {
+    hard: bool,
+    used: bool,
+    message: String,
+}
+
+impl Images<'_> {
+    pub fn remove(&self, name: &str, removal: Removal, uses: &[Use]) -> Result<Vec<Removed>> {
+        let image = self.get(name)?;
+        let mut removed = Vec::new();
+        let by_id = is_id_prefix(&image.id, name);
+        if by_id {
+            if is_single_reference(&image) {
+                if let Some(conflict) = self.conflict(&image, removal.force, false, uses)? {
+                    return Err(conflict.error(&image.id));
+                }
+                self.untag_all(&image, &mut removed)?;
+            }
+        } else {
+            self.remove_name(&image, name, removal, uses, &mut removed)?;
+            if !self.by_id(&image.id)?.is_dangling() {
+                return Ok(removed);
+            }
+        }
+        self.delete(&image.id, removal, uses, !by_id, &mut removed)?;
+        self.store.collect_garbage()?;
+        Ok(removed)
+    }
+
+    fn remove_name(
+        &self,
+        image: &Image,
+        name: &str,
+        removal: Removal,
+        uses: &[Use],
+        removed: &mut Vec<Removed>,
+    ) -> Result<()> {
+        let user = uses.iter().find(|one| one.image == image.id);
+        if let (false, true, Some(user)) = (removal.force, is_single_reference(image), user) {
+            return Err(Error::conflict(format!(
+                "conflict: unable to remove repository reference {name:?} (must force) - container {} is using its referenced image {}",
+                short(&user.container),
+                image.id.short()
+            )));
+        }
+        let reference = Reference::parse(name)?.tag_default();
+        self.untag(&reference, removed)?;
+        let same_repository = |other: &&Reference| other.name() == reference.name();
+        let other_tags = image.tags.iter().filter(same_repository).any(|tag| *tag != reference);
+        if reference.digest().is_none() && !other_tags {
+            for digest in image.digests.iter().filter(same_repository) {
+                self.untag(digest, removed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(
+        &self,
+        id: &Digest,
+        removal: Removal,
+        uses: &[Use],
+        quiet: bool,
+        removed: &mut Vec<Removed>,
+    ) -> Result<()> {
+        let image = self.by_id(id)?;
+        if let Some(conflict) = self.conflict(&image, removal.force, true, uses)? {
+            if quiet && (!image.is_dangling() || conflict.used || conflict.hard) {
+                return Ok(());
+            }
+            return Err(conflict.error(id));
+        }
+        self.untag_all(&image, removed)?;
+        let others = self.chains_of_others(id)?;
+        self.store.write(Durability::PowerLoss, |transaction| {
+            Ok(transaction.execute("DELETE FROM images WHERE id = ?1", [id.as_str()])?)
+        })?;
+        removed.push(Removed::Deleted(id.clone()));
+        let chains = image.chain_ids().into_iter().rev();
+        removed.extend(chains.filter(|chain| !others.contains(chain)).map(Removed::Deleted));
+        match image.parent {
+            Some(parent) if removal.prune && self.by_id(&parent).is_ok() => {
+                let unforced = Removal { force: false, prune: true };
+                self.delete(&parent, unforced, uses, true, removed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn conflict(
+        &self,
+        image: &Image,
+        force: bool,
+        names_matter: bool,
+        uses: &[Use],
+    ) -> Result<Option<Conflict>> {
+        let mut users = uses.iter().filter(|one| one.image == image.id);
+        if self.has_children(&image.id)? {
+            let message = "image has dependent child images".to_owned();
+            return Ok(Some(Conflict { hard: true, used: false, message }));
+        }
+        if let Some(user) = users.clone().find(|user| user.running) {
+            let message =
+                format!("image is being used by running container {}", short(&user.container));
+            return Ok(Some(Conflict { hard: true, used: true, message }));
+        }
+        if force {
+            return Ok(None);
+        }
+        if names_matter && !image.is_dangling() {
+            let message = "image is referenced in multiple repositories".to_owned();
+            return Ok(Some(Conflict { hard: false, used: false, message }));
+        }
+        Ok(users.next().map(|user| Conflict {
+            hard: false,
+            used: true,
+            message: format!("image is being used by stopped container {}", short(&user.container)),
+        }))
+    }
+
+    fn untag_all(&self, image: &Image, removed: &mut Vec<Removed>) -> Result<()> {
+        image.tags.iter().chain(&image.digests).try_for_each(|name| self.untag(name, removed))
+    }
+
+    fn untag(&self, name: &Reference, removed: &mut Vec<Removed>) -> Result<()> {
+        let gone = self.store.write(Durability::PowerLoss, |transaction| {
+            Ok(transaction.execute("DELETE FROM refs WHERE name = ?1", [name.to_string()])?)
+        })?;
+        if gone > 0 {
+            removed.push(Removed::Untagged(name.familiar()));
+        }
+        Ok(())
+    }
+
+    fn has_children(&self, id: &Digest) -> Result<bool> {
+        self.store.database.read(|db| {
+            let mut statement = db.prepare_cached("SELECT 1 FROM images WHERE parent = ?1")?;
+            Ok(statement.exists([id.as_str()])?)
+        })
+    }
+
+    fn chains_of_others(&self, id: &Digest) -> Result<HashSet<Digest>> {
+        let mut chains = HashSet::new();
+        for other in self.ids()?.iter().filter(|other| *other != id) {
+            chains.extend(self.by_id(other)?.chain_ids());
+        }
+        Ok(chains)
+    }
+}
+
+impl Conflict {
+    fn error(&self, id: &Digest) -> Error {
+        let force = if self.hard { "cannot be forced" } else { "must be forced" };
+        Error::conflict(format!(
+            "conflict: unable to delete {} ({force}) - {}",
+            id.short(),
+            self.message
+        ))
+    }
+}
+
+fn is_id_prefix(id: &Digest, name: &str) -> bool {
+    id.as_str().starts_with(name) || id.hex().starts_with(name)
+}
+
+/// At most one tag, and all names in one repository.
+fn is_single_reference(image: &Image) -> bool {
+    let mut names = image.tags.iter().chain(&image.digests).map(Reference::name);
+    let first = names.next();
+    image.tags.len() <= 1 && names.all(|name| Some(&name) == first.as_ref())
+}
+
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}

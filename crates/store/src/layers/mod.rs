@@ -1,0 +1,155 @@
+//! Unpacked layers: `layers/<number>/{diff,tar-split.zst}`, one per diff ID, shared by every image that has it.
+//!
+//! What overlayfs reads of a layer (whiteouts, opaque marks) does not depend on the layers below, so equal tars are
+//! one directory even under different parents. A layer is staged, synced, renamed and then recorded, in this order.
+
+pub(crate) mod extract;
+pub(crate) mod pipeline;
+pub(crate) mod split;
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::PoisonError;
+
+use oci::Digest;
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest as _, Sha256};
+
+use crate::Store;
+use crate::database::Durability;
+use crate::error::{Error, Result};
+use crate::leases::Lease;
+use crate::root::Staged;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Names its directory.
+    pub number: u64,
+    pub diff_id: Digest,
+    /// Bytes of its files.
+    pub size: u64,
+    pub tar_size: u64,
+}
+
+impl Store {
+    /// Reads a layer, compressed or not, and keeps it under `lease` until an image or snapshot refers to it.
+    pub fn add_layer(
+        &self,
+        source: &mut dyn Read,
+        lease: &Lease<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Layer> {
+        let staged = self.root.stage()?;
+        let unpacked = pipeline::unpack(source, staged.path(), self.limits, progress)?;
+        self.commit_layer(staged, &unpacked.diff_id, unpacked.tar_size, lease)
+    }
+
+    pub fn layer(&self, diff_id: &Digest) -> Result<Option<Layer>> {
+        self.database.read(|db| find(db, diff_id))
+    }
+
+    /// Writes the exact tar of a layer; content that was damaged on disk is an error.
+    pub fn write_layer_tar(&self, layer: &Layer, out: &mut dyn Write) -> Result<()> {
+        let mut hashing = Hashing { out, hash: Sha256::new() };
+        split::assemble(&self.root.layer(layer.number), &mut hashing)?;
+        if Digest::from_sha256(hashing.hash.finalize().into()) == layer.diff_id {
+            return Ok(());
+        }
+        Err(Error::system(format!("layer {} is damaged on disk", layer.diff_id)))
+    }
+
+    /// Of two that bring the same layer at once the first wins; the other's copy is dropped.
+    fn commit_layer(
+        &self,
+        staged: Staged,
+        diff_id: &Digest,
+        tar_size: u64,
+        lease: &Lease<'_>,
+    ) -> Result<Layer> {
+        let size = disk_size(&staged.path().join(split::DIFF))?;
+        sync(staged.path())?;
+        let mut next = self.next_layer.lock().unwrap_or_else(PoisonError::into_inner);
+        lease.hold(&layer_resource(diff_id))?;
+        if let Some(layer) = self.layer(diff_id)? {
+            return Ok(layer);
+        }
+        let layer = Layer { number: *next, diff_id: diff_id.clone(), size, tar_size };
+        *next += 1;
+        staged.rename(&self.root.layer(layer.number))?;
+        sync_directory(&self.root.path().join("layers"))?;
+        self.write(Durability::PowerLoss, |transaction| {
+            transaction.execute(
+                "INSERT INTO layers (number, diff_id, size, tar_size) VALUES (?1, ?2, ?3, ?4)",
+                (layer.number, diff_id.as_str(), layer.size, layer.tar_size),
+            )?;
+            Ok(())
+        })?;
+        Ok(layer)
+    }
+}
+
+pub(crate) fn layer_resource(diff_id: &Digest) -> String {
+    format!("layer {diff_id}")
+}
+
+pub(crate) fn find(db: &Connection, diff_id: &Digest) -> Result<Option<Layer>> {
+    let sql = "SELECT number, size, tar_size FROM layers WHERE diff_id = ?1";
+    let layer = db.prepare_cached(sql)?.query_row([diff_id.as_str()], |row| {
+        Ok(Layer {
+            number: row.get(0)?,
+            diff_id: diff_id.clone(),
+            size: row.get(1)?,
+            tar_size: row.get(2)?,
+        })
+    });
+    Ok(layer.optional()?)
+}
+
+/// Bytes of all files below, each inode once, as Docker counts them; directories count nothing.
+pub(crate) fn disk_size(directory: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let mut seen = std::collections::HashSet::new();
+    let mut pending = vec![directory.to_owned()];
+    let mut total = 0;
+    while let Some(directory) = pending.pop() {
+        for entry in std::fs::read_dir(directory)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_dir() {
+                pending.push(entry.path());
+            } else if metadata.nlink() == 1 || seen.insert(metadata.ino()) {
+                total += metadata.len();
+            }
+        }
+    }
+    Ok(total)
+}
+
+fn sync(path: &Path) -> Result<()> {
+    let failed = |error| Error::io("sync layer", error);
+    rustix::fs::syncfs(File::open(path).map_err(failed)?).map_err(|error| failed(error.into()))
+}
+
+fn sync_directory(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| Error::io("sync layers", error))
+}
+
+struct Hashing<'w> {
+    out: &'w mut dyn Write,
+    hash: Sha256,
+}
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,47 @@
+//! Work nobody waits for, on one thread: database checkpoints and the deletion of what was discarded.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::JoinHandle;
+
+use crate::database::Database;
+use crate::root::Root;
+
+pub(crate) struct Maintenance {
+    requests: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Maintenance {
+    pub(crate) fn start(root: Arc<Root>, database: Arc<Database>) -> std::io::Result<Maintenance> {
+        let (requests, wakeups) = mpsc::sync_channel(1);
+        let work = move || {
+            while wakeups.recv().is_ok() {
+                root.empty_trash();
+                if database.wants_checkpoint() {
+                    // The log stays and is tried again with the next request.
+                    let _ = database.checkpoint();
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("store-upkeep".into()).spawn(work)?;
+        Ok(Maintenance { requests: Some(requests), thread: Some(thread) })
+    }
+
+    /// One request that is waiting stands for all that come meanwhile.
+    pub(crate) fn wake(&self) {
+        if let Some(requests) = &self.requests {
+            let _ = requests.try_send(());
+        }
+    }
+}
+
+impl Drop for Maintenance {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported; there is nothing left to do with it.
+            let _ = thread.join();
+        }
+    }
+}

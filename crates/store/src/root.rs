@@ -1,0 +1,144 @@
+//! The data root's directories. Nothing in `staging` or `trash` is ever visible; both are emptied at open.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::FlockOperation;
+
+use crate::error::{Error, Result};
+
+pub(crate) struct Root {
+    path: PathBuf,
+    next: AtomicU64,
+    /// Held for the life of the process: a second engine on this root would corrupt it.
+    _lock: File,
+}
+
+impl Root {
+    pub(crate) fn open(path: &Path) -> Result<Root> {
+        make_directory(path)?;
+        let path =
+            fs::canonicalize(path).map_err(|error| Error::io(path.display().to_string(), error))?;
+        let lock = lock(&path)?;
+        let root = Root { path, next: AtomicU64::new(0), _lock: lock };
+        for directory in ["blobs/sha256", "layers", "staging", "trash", "containers", "empty"] {
+            make_directory(&root.path.join(directory))?;
+        }
+        root.discard_leftovers()?;
+        Ok(root)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn blob(&self, digest: &oci::Digest) -> PathBuf {
+        self.path.join("blobs/sha256").join(digest.hex())
+    }
+
+    pub(crate) fn layer(&self, number: u64) -> PathBuf {
+        self.path.join("layers").join(number.to_string())
+    }
+
+    /// The lower directory of containers without layers.
+    pub(crate) fn empty(&self) -> PathBuf {
+        self.path.join("empty")
+    }
+
+    pub(crate) fn container(&self, id: &str) -> PathBuf {
+        self.path.join("containers").join(id)
+    }
+
+    /// A new directory in staging, removed on drop unless moved away.
+    pub(crate) fn stage(&self) -> Result<Staged> {
+        let path = self.path.join("staging").join(self.unique());
+        make_directory(&path)?;
+        Ok(Staged { path })
+    }
+
+    /// Takes a directory out of sight at once; [`Root::empty_trash`] deletes it later.
+    pub(crate) fn discard(&self, path: &Path) -> Result<()> {
+        let target = self.path.join("trash").join(self.unique());
+        match fs::rename(path, &target) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io(format!("remove {}", path.display()), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn empty_trash(&self) {
+        // A leftover is tried again at the next open; nobody waits for the answer.
+        for entry in fs::read_dir(self.path.join("trash")).into_iter().flatten().flatten() {
+            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
+        }
+    }
+
+    fn unique(&self) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number}", std::process::id())
+    }
+
+    fn discard_leftovers(&self) -> Result<()> {
+        let staging = self.path.join("staging");
+        let entries = fs::read_dir(&staging).map_err(|error| Error::io("staging", error))?;
+        for entry in entries.flatten() {
+            // Names carry a process id that may come again: find a free one.
+            while self
+                .path
+                .join("trash")
+                .join(format!("{}-{}", std::process::id(), self.next.load(Ordering::Relaxed)))
+                .exists()
+            {
+                self.next.fetch_add(1, Ordering::Relaxed);
+            }
+            self.discard(&entry.path())?;
+        }
+        self.empty_trash();
+        Ok(())
+    }
+}
+
+pub(crate) struct Staged {
+    path: PathBuf,
+}
+
+impl Staged {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn rename(self, target: &Path) -> Result<()> {
+        fs::rename(&self.path, target)
+            .map_err(|error| Error::io(target.display().to_string(), error))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // After a rename there is nothing here; whatever resists is removed at the next open.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+pub(crate) fn make_directory(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| Error::io(format!("create {}", path.display()), error))
+}
+
+fn lock(root: &Path) -> Result<File> {
+    let path = root.join("gantry.lock");
+    let file = File::create(&path).map_err(|error| Error::io(path.display().to_string(), error))?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        Error::conflict(format!(
+            "data root {} is in use by another engine: stop it, or choose another --data-root",
+            root.display()
+        ))
+    })?;
+    Ok(file)
+}

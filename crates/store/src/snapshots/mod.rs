@@ -1,0 +1,196 @@
+//! Snapshots: a container's writable layer, `containers/<id>/{diff,work}`, over the layers of its image.
+
+mod changes;
+mod export;
+pub(crate) mod tree;
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use oci::Digest;
+use rusqlite::OptionalExtension;
+use sys::overlay::Overlay;
+
+pub use changes::{Change, ChangeKind};
+
+use crate::Store;
+use crate::database::Durability;
+use crate::error::{Error, Result};
+use crate::layers::disk_size;
+use crate::root::make_directory;
+
+/// The kernel's limit on lower directories.
+const MAX_LAYERS: usize = 500;
+
+#[derive(Clone, Copy)]
+pub struct Snapshots<'s> {
+    store: &'s Store,
+}
+
+pub struct Snapshot<'s> {
+    store: &'s Store,
+    container: String,
+    pub image: Option<Digest>,
+    /// Numbers of its layers, bottom first.
+    layers: Vec<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Bytes the container wrote.
+    pub writable: u64,
+    /// Those and the image's.
+    pub total: u64,
+}
+
+impl Store {
+    pub fn snapshots(&self) -> Snapshots<'_> {
+        Snapshots { store: self }
+    }
+}
+
+impl<'s> Snapshots<'s> {
+    /// Makes the writable layer of a container. `None` stands for no image at all.
+    pub fn create(&self, container: &str, image: Option<&Digest>) -> Result<Snapshot<'s>> {
+        check_id(container)?;
+        let directory = self.store.root.container(container);
+        make_directory(&directory)?;
+        for part in ["diff", "work"] {
+            let path = directory.join(part);
+            make_directory(&path)?;
+        }
+        // The upper directory is the root that the container sees.
+        rustix::fs::chmod(directory.join("diff"), 0o755.into())
+            .map_err(|error| Error::io("snapshot", error))?;
+        let layers = self.store.write(Durability::ProcessDeath, |transaction| {
+            transaction
+                .prepare_cached("INSERT INTO snapshots (container, image) VALUES (?1, ?2)")?
+                .execute((container, image.map_or("", Digest::as_str)))?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO snapshot_layers (container, position, layer)
+                     SELECT ?1, position, layer FROM image_layers WHERE image = ?2",
+                )?
+                .execute((container, image.map_or("", Digest::as_str)))?;
+            let layers = layers(transaction, container)?;
+            if layers.len() > MAX_LAYERS {
+                return Err(Error::invalid(format!(
+                    "image has {} layers, and the kernel mounts at most {MAX_LAYERS}",
+                    layers.len()
+                )));
+            }
+            Ok(layers)
+        })?;
+        Ok(Snapshot {
+            store: self.store,
+            container: container.to_owned(),
+            image: image.cloned(),
+            layers,
+        })
+    }
+
+    pub fn get(&self, container: &str) -> Result<Snapshot<'s>> {
+        let (image, layers) = self.store.database.read(|db| {
+            let sql = "SELECT image FROM snapshots WHERE container = ?1";
+            let image: Option<String> =
+                db.prepare_cached(sql)?.query_row([container], |row| row.get(0)).optional()?;
+            let image = image
+                .ok_or_else(|| Error::not_found(format!("no snapshot of container {container}")))?;
+            Ok((image, layers(db, container)?))
+        })?;
+        Ok(Snapshot {
+            store: self.store,
+            container: container.to_owned(),
+            image: Digest::parse(&image).ok(),
+            layers,
+        })
+    }
+
+    /// Takes the snapshot and the container's directory out of sight; the slow part of it goes on behind.
+    /// No snapshot is no error: a removal that was interrupted is repeated.
+    pub fn remove(&self, container: &str) -> Result<()> {
+        check_id(container)?;
+        self.store.write(Durability::ProcessDeath, |transaction| {
+            Ok(transaction
+                .prepare_cached("DELETE FROM snapshots WHERE container = ?1")?
+                .execute([container])?)
+        })?;
+        self.store.root.discard(&self.store.root.container(container))?;
+        self.store.maintenance.wake();
+        Ok(())
+    }
+
+    /// Containers that have one.
+    pub fn all(&self) -> Result<Vec<String>> {
+        self.store.database.read(|db| {
+            let mut statement = db.prepare_cached("SELECT container FROM snapshots")?;
+            Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
+impl Snapshot<'_> {
+    /// `containers/<id>`: the engine keeps the container's other files there too.
+    pub fn directory(&self) -> PathBuf {
+        self.store.root.container(&self.container)
+    }
+
+    /// The container's root, writable.
+    pub fn overlay(&self, volatile: bool) -> Overlay {
+        let directory = self.directory();
+        Overlay {
+            lower: self.lower(),
+            upper: Some(directory.join("diff")),
+            work: Some(directory.join("work")),
+            volatile,
+        }
+    }
+
+    /// The container's root as it is now, read-only: upper over lower without a work directory.
+    pub fn read_only(&self) -> Overlay {
+        let mut lower = self.lower();
+        lower.insert(0, self.directory().join("diff"));
+        Overlay { lower, ..Overlay::default() }
+    }
+
+    pub fn sizes(&self) -> Result<Sizes> {
+        let writable = disk_size(&self.directory().join("diff"))
+            .map_err(|error| Error::io(format!("size of container {}", self.container), error))?;
+        let sql = "SELECT coalesce(sum(size), 0) FROM snapshot_layers JOIN layers ON layer = number WHERE container = ?1";
+        let image: u64 = self.store.database.read(|db| {
+            Ok(db.prepare_cached(sql)?.query_row([&self.container], |row| row.get(0))?)
+        })?;
+        Ok(Sizes { writable, total: writable + image })
+    }
+
+    /// Top first. Overlayfs needs one lower directory: without layers it is an empty one.
+    fn lower(&self) -> Vec<PathBuf> {
+        if self.layers.is_empty() {
+            return vec![self.store.root.empty()];
+        }
+        self.layers.iter().rev().map(|number| self.store.root.layer(*number).join("diff")).collect()
+    }
+
+    pub(crate) fn open_upper(&self) -> Result<OwnedFd> {
+        let path = self.directory().join("diff");
+        let directory =
+            File::open(&path).map_err(|error| Error::io(path.display().to_string(), error))?;
+        Ok(directory.into())
+    }
+}
+
+/// Ids become directory names.
+fn check_id(id: &str) -> Result<()> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if !id.is_empty() && id.len() <= 128 && id.bytes().all(is_plain) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("invalid container id {id:?}")))
+}
+
+fn layers(db: &rusqlite::Connection, container: &str) -> Result<Vec<u64>> {
+    let sql = "SELECT layer FROM snapshot_layers WHERE container = ?1 ORDER BY position";
+    let mut statement = db.prepare_cached(sql)?;
+    Ok(statement.query_map([container], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
