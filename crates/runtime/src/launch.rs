@@ -16,6 +16,8 @@ use sys::{credentials, process};
 
 use crate::capability::Sets;
 use crate::error::{Context, Error, ErrorKind, Result, describe};
+use crate::lsm;
+use crate::mounts::proc;
 use crate::scheduling;
 use crate::seccomp::{self, Program};
 
@@ -69,6 +71,7 @@ impl<'a> Launch<'a> {
             set_rlimit(limit)?;
         }
         scheduling::apply(process)?;
+        self.set_labels()?;
         if process.no_new_privileges {
             rustix::thread::set_no_new_privs(true).context(|| "set no_new_privs")?;
         }
@@ -84,6 +87,16 @@ impl<'a> Launch<'a> {
         let path = find_program(&process.args[0], &process.env)?;
         process::cloexec_from(3 + self.inherited).context(|| "close_range")?;
         Ok(Loaded { launch: self, path, env })
+    }
+
+    fn set_labels(&self) -> Result<()> {
+        let (profile, label) = (&self.process.apparmor_profile, &self.process.selinux_label);
+        if profile.is_empty() && label.is_empty() {
+            return Ok(());
+        }
+        let procfs = proc::private()?;
+        lsm::set_exec_labels(procfs.as_fd(), profile, label)
+            .map_err(|error| Error::other(error.to_string()))
     }
 
     /// Without a HOME, what the container's passwd says about the user.

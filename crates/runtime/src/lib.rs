@@ -11,6 +11,7 @@ mod flags;
 mod hooks;
 pub mod init;
 mod launch;
+pub mod lsm;
 pub mod monitor;
 mod mounts;
 mod passwd;
