@@ -22,7 +22,7 @@
 //! it is immune to that, stays when the engine dies and is claimed by the next one. Elsewhere a thread listens for
 //! the table's deletion and puts it back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 use sys::netlink::{Protocol, Socket};
@@ -69,8 +69,8 @@ pub(crate) enum Protection {
 #[derive(Debug)]
 pub(crate) struct Firewall {
     inner: Arc<Mutex<Inner>>,
-    /// Listens as long as the firewall lives, if the kernel does not protect the table.
-    _watcher: Option<Watcher>,
+    /// Listens until the table is removed, if the kernel does not protect it.
+    watcher: Mutex<Option<Watcher>>,
 }
 
 #[derive(Debug)]
@@ -110,12 +110,13 @@ impl Firewall {
             let inner = Arc::clone(&inner);
             Watcher::start(socket, table, move || lock(&inner).restore())
         });
-        Ok(Self { inner, _watcher: watcher.transpose()? })
+        Ok(Self { inner, watcher: Mutex::new(watcher.transpose()?) })
     }
 
     /// Removes the table.
-    pub(crate) fn remove(self) -> Result<()> {
-        drop(self._watcher);
+    pub(crate) fn remove(&self) -> Result<()> {
+        // First of all: it would put the table back.
+        drop(lock(&self.watcher).take());
         let mut inner = lock(&self.inner);
         let mut transaction = Transaction::new();
         transaction.delete_table(&inner.table);
@@ -136,8 +137,8 @@ pub(crate) fn recorded_uplinks(table: &str) -> Result<Vec<String>> {
     Ok(keys.into_iter().map(name).collect())
 }
 
-fn lock(inner: &Mutex<Inner>) -> std::sync::MutexGuard<'_, Inner> {
-    inner.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Inner {

@@ -102,19 +102,20 @@ impl Network {
         self.worker.settle();
     }
 
-    /// Removes all that this engine has in the kernel: links, bridge, table. Returns what failed.
-    pub fn destroy(self) -> Vec<Error> {
-        let Self { identity, host, worker, firewall, .. } = self;
-        drop(worker);
-        let mut failures = Vec::from_iter(firewall.remove().err());
-        let mut host = host.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for group in [identity.doomed_group(), identity.link_group()] {
+    /// Removes all that this engine has in the kernel: table, links, bridge. Returns what failed. Nobody can join
+    /// any more.
+    pub fn destroy(&self) -> Vec<Error> {
+        self.settle();
+        let mut failures = Vec::from_iter(self.firewall.remove().err());
+        let mut host = lock(&self.host);
+        for group in [self.identity.doomed_group(), self.identity.link_group()] {
             let mut batch = Batch::default();
             route::delete_group(&mut batch, group);
             match host.transact(batch) {
                 Err(error) if error.errno == Errno::NODEV => {}
                 result => {
-                    failures.extend(result.context(|| "delete the engine's links".to_owned()).err())
+                    failures
+                        .extend(result.context(|| "delete the engine's links".to_owned()).err());
                 }
             }
         }

@@ -85,9 +85,9 @@ fn is_deletion_of(table: &str, message: &Message) -> bool {
         && name.is_some_and(|name| name.strip_suffix(b"\0") == Some(table.as_bytes()))
 }
 
-/// Nobody waits for the thread: what fails here goes to the engine's standard error.
+/// Nobody waits for the thread: what fails here goes to the engine's log.
 fn report(result: Result<(), Error>) {
     if let Err(error) = result {
-        eprintln!("gantry: {error}");
+        tracing::warn!("{error}");
     }
 }

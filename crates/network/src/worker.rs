@@ -141,7 +141,7 @@ impl State {
                 self.doomed.drain(..).for_each(|doomed| addresses.release(doomed.ip));
             }
             // Their addresses stay taken; the next deletion tries again.
-            Err(error) => eprintln!("gantry: failed to delete links of containers: {error}"),
+            Err(error) => tracing::warn!("failed to delete links of containers: {error}"),
         }
     }
 

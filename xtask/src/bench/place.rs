@@ -2,14 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::{Value, json};
 
 use crate::Result;
+
+/// A command that takes longer will not end by itself.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A command line.
 pub(super) type Line = Vec<String>;
@@ -119,17 +124,26 @@ fn run(line: &Line) -> Result {
     let (program, args) = line.split_first().ok_or("an empty command line")?;
     let failed = |e: io::Error| format!("{}: {e}", line.join(" "));
     let errors = tempfile::tempfile().map_err(failed)?;
-    let status = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(errors.try_clone().map_err(failed)?)
-        .status()
-        .map_err(failed)?;
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(errors.try_clone().map_err(failed)?);
+    let status = wait(command.spawn().map_err(failed)?).map_err(failed)?;
     if status.success() {
         return Ok(());
     }
     Err(format!("{}: {status}\n{}", line.join(" "), text(errors).map_err(failed)?))
+}
+
+/// Waits for the command's end, but not for ever.
+fn wait(mut child: Child) -> io::Result<ExitStatus> {
+    let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
+    let patience = Timespec { tv_sec: PATIENCE.as_secs() as i64, tv_nsec: 0 };
+    if poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience))? == 0 {
+        child.kill()?;
+        child.wait()?;
+        return Err(io::Error::other(format!("not done after {} s", PATIENCE.as_secs())));
+    }
+    child.wait()
 }
 
 fn text(mut file: File) -> io::Result<String> {
