@@ -168,3 +168,21 @@ fn a_container_survives_its_engine_and_is_adopted() {
     let lines = ["before\n", "after\n"].map(|line| owned(("stdout", line)));
     assert_eq!(monitor.log_entries(), lines);
 }
+
+#[test]
+fn a_lack_of_memory_is_told_of_and_recorded() {
+    let Some(harness) = Harness::container("tail /dev/zero; exit 5", false) else { return };
+    harness.edit_spec(|spec| {
+        let limit = 24 << 20;
+        spec["linux"]["resources"] = serde_json::json!({"memory": {"limit": limit, "swap": limit}});
+        spec["mounts"][1] = serde_json::json!(
+            {"destination": "/dev", "type": "bind", "source": "/dev", "options": ["bind"]}
+        );
+    });
+    let mut monitor = harness.spawn();
+    monitor.hello();
+    monitor.start().unwrap();
+    assert_eq!(monitor.next_event(), Message::Oom);
+    let record = monitor.wait_for_exit();
+    assert_eq!((record.status, record.oom_killed), (5, true));
+}

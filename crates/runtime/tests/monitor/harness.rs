@@ -84,7 +84,7 @@ impl Harness {
             std::fs::create_dir_all(at(directory)).unwrap();
         }
         std::fs::copy(BUSYBOX, at("root/bin/busybox")).unwrap();
-        for applet in ["sh", "cat", "sleep", "stty", "yes", "tty", "wc", "echo"] {
+        for applet in ["sh", "cat", "sleep", "stty", "yes", "tail", "wc", "echo"] {
             std::os::unix::fs::symlink("busybox", at("root/bin").join(applet)).unwrap();
         }
         std::fs::write(at("config.json"), spec(script, terminal).to_string()).unwrap();
@@ -155,7 +155,7 @@ fn spec(script: &str, terminal: bool) -> Value {
              "options": ["newinstance", "ptmxmode=0666", "mode=0620"]},
         ],
         "linux": {
-            "cgroupsPath": format!("/gantry-monitor-test/{}-{unique}", std::process::id()),
+            "cgroupsPath": format!("/gantry-monitor-test-{}-{unique}", std::process::id()),
             "namespaces": [
                 {"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}, {"type": "network"},
             ],
