@@ -15,6 +15,7 @@ pub mod netns;
 pub mod overlay;
 pub mod path;
 pub mod process;
+pub mod program;
 pub mod protect;
 pub mod pty;
 pub mod seccomp;

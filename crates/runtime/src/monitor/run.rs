@@ -347,6 +347,7 @@ impl Monitor {
             self.scratch = Vec::new();
             self.sessions.iter_mut().for_each(Session::release_buffers);
             sys::allocator::trim();
+            sys::program::release_pages();
         }
         Ok(())
     }
