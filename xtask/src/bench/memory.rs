@@ -69,7 +69,8 @@ fn sum(wanted: impl Fn(&Process) -> bool) -> f64 {
         let name = fs::read_to_string(entry.path().join("comm")).ok()?;
         Some(Process { name: name.trim_end().to_owned(), path: entry.path() })
     });
-    processes.filter(wanted).map(|process| pss(process.path)).sum()
+    // The sum of nothing is -0.0.
+    processes.filter(wanted).map(|process| pss(process.path)).sum::<f64>() + 0.0
 }
 
 /// A process that ended meanwhile has none.
