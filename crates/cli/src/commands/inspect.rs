@@ -7,8 +7,8 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 use crate::output::json::Json;
-use crate::output::template::{Format, missing_key, value, value_with_defaults};
-use crate::output::{print, say, warn};
+use crate::output::template::{Format, go_struct, missing_key};
+use crate::output::{say, warn};
 
 const FLAGS: &[Flag] = &[
     Flag::string("format", INSPECT_FORMAT_HELP).short('f'),
@@ -66,10 +66,10 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
 
 /// Prints each object there is, and then what was not found.
 pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kind>) -> Done {
+    // All of them together are one document, unless each is to be shown in its own way.
     let format = match parsed.str("format") {
-        "" => None,
-        "json" => Some(Format::parse("{{json .}}")?),
-        template => Some(Format::parse(template)?),
+        "json" => None,
+        template => Format::of_object(template)?,
     };
     let client = context.connect().await?;
     let mut documents = Vec::new();
@@ -79,7 +79,10 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
             Ok((kind, document)) => match &format {
                 Some(format) => match render(format, kind, &document) {
                     Ok(line) => say(line)?,
-                    Err(message) => failures.push(message),
+                    Err(message) => {
+                        say("")?;
+                        failures.push(message);
+                    }
                 },
                 None => documents.push(document),
             },
@@ -87,7 +90,8 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
         }
     }
     if format.is_none() {
-        print(format!("{}\n", Json::Array(documents).pretty()))?;
+        let all = Json::Array(documents);
+        say(if parsed.str("format") == "json" { all.compact() } else { all.pretty() })?;
     }
     failures.iter().for_each(warn);
     Ok(u8::from(!failures.is_empty()))
@@ -122,12 +126,7 @@ fn render(format: &Format, kind: Kind, document: &Json) -> Result<String, String
         Kind::Image => IMAGE_DEFAULTS,
     };
     let defaults = Json::parse(defaults.as_bytes()).expect("the defaults are JSON");
-    // An image may have no Config at all; defaults only fill in objects that are there.
-    let data = match document {
-        Json::Object(_) => value_with_defaults(document, &defaults),
-        other => value(other),
-    };
-    format.execute(&data).map_err(|error| match missing_key(&error) {
+    format.execute(&go_struct(document, &defaults)).map_err(|error| match missing_key(&error) {
         Some(key) => format!(
             "template parsing error: template: :1:2: executing \"\" at <.{key}>: map has no entry for key {key:?}"
         ),

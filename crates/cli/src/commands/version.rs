@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 use crate::output::json::Json;
-use crate::output::template::{Format, value};
+use crate::output::template::{Format, go_struct};
 use crate::output::{print, say, table};
 
 /// The commit this was built from, where the build knew it.
@@ -33,11 +33,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let format = match parsed.str("format") {
-        "" => None,
-        "json" => Some(Format::parse("{{json .}}")?),
-        template => Some(Format::parse(template)?),
-    };
+    let format = Format::of_object(parsed.str("format"))?;
     let (server, agreed, failure) = match ask(context).await {
         Ok((server, agreed)) => (Some(server), agreed, None),
         Err(failure) => (None, Version::MAX, Some(failure)),
@@ -45,7 +41,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     match format {
         Some(format) => {
             let document = document(server.as_ref(), agreed);
-            let text = format.execute(&value(&document));
+            let text = format.execute(&go_struct(&document, &Json::Null));
             say(text.map_err(|error| Failure::new(format!("template: :1:2: {error}")))?)?;
         }
         None => {

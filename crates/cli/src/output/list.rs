@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gotmpl::Value;
 
-use super::template::{Format, missing_key, text};
+use super::template::{Format, TEXT, missing_key, text};
 use super::{print, table};
 use crate::error::{Failure, Result};
 
@@ -48,8 +48,19 @@ impl Row {
     }
 
     fn into_value(self) -> Value {
+        let json = self.json();
         let cells = self.cells.into_iter().map(|(name, value)| (Arc::from(name), value));
-        Value::Map(Arc::new(cells.collect::<BTreeMap<_, _>>()))
+        let mut cells: BTreeMap<_, _> = cells.collect();
+        cells.insert(TEXT.into(), text(json));
+        Value::Map(Arc::new(cells))
+    }
+
+    /// Sorted, and with the escapes of Go's own encoder.
+    fn json(&self) -> String {
+        let strings = self.cells.iter().filter_map(|(name, value)| Some((*name, value.as_str()?)));
+        let cells: BTreeMap<&str, &str> = strings.collect();
+        let json = serde_json::to_string(&cells).expect("a map of strings always encodes");
+        json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
     }
 }
 
@@ -93,15 +104,16 @@ pub(crate) fn render(
     style: &Style,
     rows: impl IntoIterator<Item = Row>,
 ) -> Result<String> {
-    let format = Format::parse(&style.template)?;
+    let format = Format::parse(&style.template)
+        .map_err(|error| format!("failed to parse template: {error}"))?;
     let mut body = String::new();
     for row in rows {
         let line = format.execute(&row.into_value()).map_err(|error| match missing_key(&error) {
             Some(key) => Failure::new(format!(
-                "template: :1:2: executing \"\" at <.{key}>: can't evaluate field {key} in type {}",
+                "failed to execute template: template: :1:2: executing \"\" at <.{key}>: can't evaluate field {key} in type {}",
                 listing.go_type
             )),
-            None => Failure::new(format!("template parsing error: {error}")),
+            None => Failure::new(format!("failed to execute template: {error}")),
         })?;
         body.push_str(&line);
         body.push('\n');

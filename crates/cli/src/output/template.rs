@@ -1,15 +1,19 @@
 //! `--format`: Go templates with Docker's functions over JSON documents.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use gotmpl::{MissingKey, Template, TemplateError, Value};
 
 use super::json::Json;
+use crate::error::Failure;
 
 /// Beside its fields, an object whose order matters carries its own text under this name, which no
 /// template can spell. Maps of Go, unlike structs, are written sorted, so only structs get one.
-const TEXT: &str = "\0";
+pub(super) const TEXT: &str = "\0";
+
+/// Docker's exit code for a template that cannot be parsed, where it prints one object.
+const BAD_TEMPLATE: u8 = 64;
 
 /// A parsed `--format`.
 pub(crate) struct Format(Template);
@@ -20,6 +24,18 @@ impl Format {
         Self::build(text, functions)
     }
 
+    /// `--format` of commands that print one object: nothing given, `json`, or a template.
+    pub(crate) fn of_object(text: &str) -> crate::error::Result<Option<Self>> {
+        let template = match text {
+            "" => return Ok(None),
+            "json" => "{{json .}}",
+            template => template,
+        };
+        Self::parse(template).map(Some).map_err(|error| {
+            Failure::with_code(BAD_TEMPLATE, format!("template parsing error: {error}"))
+        })
+    }
+
     /// For the header of a table, where functions leave the titles alone.
     pub(crate) fn parse_header(text: &str) -> Result<Self, String> {
         Self::build(text, header_functions)
@@ -28,12 +44,28 @@ impl Format {
     fn build(text: &str, functions: fn(Template) -> Template) -> Result<Self, String> {
         let template = functions(Template::new("").missing_key(MissingKey::Error));
         let parsed = template.parse(&methods_as_calls(text));
-        parsed.map(Self).map_err(|error| format!("template parsing error: {}", worded(&error)))
+        parsed.map(Self).map_err(|error| worded(&error))
     }
 
+    /// What Go prints, for a pointer to nothing too.
     pub(crate) fn execute(&self, value: &Value) -> Result<String, TemplateError> {
-        self.0.execute_to_string(value)
+        let text = self.0.execute_to_string(value)?;
+        Ok(without_hidden_texts(text).replace("<no value>", "<nil>"))
     }
+}
+
+/// A struct that is printed as a whole shows its hidden text, too: `map[\0:{...} A:1]`.
+fn without_hidden_texts(printed: String) -> String {
+    let mut out = String::with_capacity(printed.len());
+    let mut rest = printed.as_str();
+    while let Some((before, after)) = rest.split_once("\0:") {
+        out.push_str(before);
+        let mut documents =
+            serde_json::Deserializer::from_str(after).into_iter::<serde::de::IgnoredAny>();
+        documents.next();
+        rest = after[documents.byte_offset()..].trim_start_matches(' ');
+    }
+    out + rest
 }
 
 /// Go puts the place before the message: `template: :1: ...`.
@@ -166,25 +198,121 @@ pub(crate) fn value(json: &Json) -> Value {
     }
 }
 
-/// As [`value`], with fields that Go's structs have and their JSON omits.
-pub(crate) fn value_with_defaults(json: &Json, defaults: &Json) -> Value {
-    let (Value::Map(map), Json::Object(defaults)) = (value(json), defaults) else {
-        return value(json);
+/// Fields of Go's structs whose nil is an empty list, or an empty map.
+const LISTS: &[&str] = &[
+    "Aliases",
+    "Args",
+    "Binds",
+    "BlkioDeviceReadBps",
+    "BlkioDeviceReadIOps",
+    "BlkioDeviceWriteBps",
+    "BlkioDeviceWriteIOps",
+    "BlkioWeightDevice",
+    "CapAdd",
+    "CapDrop",
+    "Cmd",
+    "DNSNames",
+    "DeviceCgroupRules",
+    "DeviceRequests",
+    "Devices",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
+    "Entrypoint",
+    "Env",
+    "ExecIDs",
+    "ExtraHosts",
+    "GroupAdd",
+    "Links",
+    "MaskedPaths",
+    "Mounts",
+    "OnBuild",
+    "ReadonlyPaths",
+    "RepoDigests",
+    "RepoTags",
+    "SecondaryIPAddresses",
+    "SecondaryIPv6Addresses",
+    "SecurityOpt",
+    "Shell",
+    "Ulimits",
+    "VolumesFrom",
+];
+const MAPS: &[&str] = &[
+    "Annotations",
+    "DriverOpts",
+    "ExposedPorts",
+    "Labels",
+    "Networks",
+    "PortBindings",
+    "Ports",
+    "StorageOpt",
+    "Sysctls",
+    "Tmpfs",
+    "Volumes",
+];
+
+/// JSON's names of fields that Go's structs spell differently.
+const ALIASES: &[(&str, &str)] = &[
+    ("ApiVersion", "APIVersion"),
+    ("Dns", "DNS"),
+    ("DnsOptions", "DNSOptions"),
+    ("DnsSearch", "DNSSearch"),
+    ("HostIp", "HostIP"),
+    ("Id", "ID"),
+];
+
+/// Empty, but `null` in JSON: told from other empty ones by where they are.
+static NIL_LIST: LazyLock<Arc<[Value]>> = LazyLock::new(|| Arc::new([]));
+static NIL_MAP: LazyLock<Arc<BTreeMap<Arc<str>, Value>>> = LazyLock::new(Arc::default);
+
+fn nil(field: &str) -> Value {
+    if LISTS.contains(&field) {
+        Value::List(NIL_LIST.clone())
+    } else if MAPS.contains(&field) {
+        Value::Map(NIL_MAP.clone())
+    } else {
+        Value::Nil
+    }
+}
+
+/// As [`value`], with the fields that Go's struct has and its JSON omits, under Go's names.
+pub(crate) fn go_struct(json: &Json, omitted: &Json) -> Value {
+    let (Value::Map(map), Json::Object(fields)) = (value(json), json) else {
+        return match json {
+            Json::Array(items) => {
+                Value::List(items.iter().map(|item| go_struct(item, &Json::Null)).collect())
+            }
+            other => value(other),
+        };
     };
     let mut map = Arc::unwrap_or_clone(map);
-    for (key, default) in defaults {
-        let merged = match json.get(key) {
-            Some(present) => value_with_defaults(present, default),
-            None => value(default),
+    let count = map.len();
+    for (key, field) in fields {
+        let field = match field {
+            Json::Null => nil(key),
+            field => go_struct(field, omitted.get(key).unwrap_or(&Json::Null)),
         };
-        map.insert(key.as_str().into(), merged);
+        if let Some((_, alias)) = ALIASES.iter().find(|(name, _)| name == key) {
+            map.insert((*alias).into(), field.clone());
+        }
+        map.insert(key.as_str().into(), field);
     }
-    map.entry(TEXT.into()).or_insert_with(|| text(json.compact()));
+    if let Json::Object(omitted) = omitted {
+        for (key, default) in omitted.iter().filter(|(key, _)| json.get(key).is_none()) {
+            let default = if *default == Json::Null { nil(key) } else { value(default) };
+            map.insert(key.as_str().into(), default);
+        }
+    }
+    if map.len() > count {
+        map.entry(TEXT.into()).or_insert_with(|| text(json.compact()));
+    }
     Value::Map(Arc::new(map))
 }
 
 fn to_json(value: &Value) -> String {
     match value {
+        Value::Map(map) if Arc::ptr_eq(map, &NIL_MAP) => "null".to_owned(),
+        Value::List(items) if Arc::ptr_eq(items, &NIL_LIST) => "null".to_owned(),
         Value::Map(map) => match map.get(TEXT) {
             Some(Value::String(text)) => text.to_string(),
             _ => {
@@ -231,6 +359,24 @@ mod tests {
         assert_eq!(render("{{json .}}", data), data);
         assert_eq!(render("{{json .Z}}", data), r#"{"b":1,"a":2}"#);
         assert_eq!(render("{{range $k, $v := .M}}{{$k}}={{$v}};{{end}}", data), "a=1;b=2;");
+    }
+
+    #[test]
+    fn what_json_omits_a_struct_has() {
+        let json = Json::parse(br#"{"Id":"a","Config":{"Cmd":null,"Labels":{"x":"y"}}}"#).unwrap();
+        let omitted = Json::parse(br#"{"Config":{"StopSignal":"","Init":null}}"#).unwrap();
+        let data = go_struct(&json, &omitted);
+        let render = |template: &str| Format::parse(template).unwrap().execute(&data).unwrap();
+        assert_eq!(
+            render("{{.ID}} {{.Config.Cmd}} {{json .Config.Cmd}} {{.Config.Init}}"),
+            "a [] null <nil>"
+        );
+        assert_eq!(
+            render("[{{.Config.StopSignal}}] {{json .Config}}"),
+            r#"[] {"Cmd":null,"Labels":{"x":"y"}}"#
+        );
+        assert_eq!(render("{{.Config.Labels}}"), "map[x:y]");
+        assert_eq!(render("{{.Config}}"), "map[Cmd:[] Init:<nil> Labels:map[x:y] StopSignal:]");
     }
 
     #[test]

@@ -71,7 +71,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         all: parsed.bool("all") || parsed.bool("latest") || last > 0,
         limit,
         // The engine measures sizes only where somebody looks at them.
-        size: parsed.bool("size") || given.contains(".Size"),
+        size: parsed.bool("size") || given.contains(".Size") || given.contains("json .}"),
         filters: filters(parsed),
     };
     let client = context.connect().await?;

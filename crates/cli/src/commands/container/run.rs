@@ -38,7 +38,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let mut options = Options::parse(parsed).map_err(|message| reported("run", &message, 125))?;
     let detach = parsed.bool("detach");
     if detach && parsed.is_set("attach") {
-        return Err(reported("run", "Conflicting options: -a and -d", 125));
+        return Err(Failure::new("Conflicting options: -a and -d"));
     }
     if detach {
         options.detach();

@@ -1,11 +1,20 @@
 //! Names of images as far as a client must understand them; the engine checks them.
 
-/// `repository[:tag]` apart. A digest cannot be made, only referred to.
+/// `repository[:tag]` apart, as something to be made: a digest can only be referred to.
 pub(crate) fn split(text: &str) -> Result<(String, String), String> {
-    if text.contains('@') {
-        return Err("cannot commit to digest reference".to_owned());
-    }
+    const INVALID: &str = "invalid reference format";
     let (repository, tag) = tag_of(text);
+    if repository.chars().any(|c| c.is_ascii_uppercase()) {
+        let library = if repository.contains('/') { "" } else { "library/" };
+        return Err(format!(
+            "{INVALID}: repository name ({library}{repository}) must be lowercase"
+        ));
+    }
+    let part_of_name = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
+    let part_of_tag = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !repository.chars().all(part_of_name) || !tag.unwrap_or_default().chars().all(part_of_tag) {
+        return Err(INVALID.to_owned());
+    }
     Ok((repository.to_owned(), tag.unwrap_or_default().to_owned()))
 }
 
@@ -45,5 +54,7 @@ mod tests {
         assert_eq!(with_tag("a@sha256:00"), "a@sha256:00");
         assert_eq!(to_pull("localhost:5000/a:2"), ("localhost:5000/a".to_owned(), "2".to_owned()));
         assert_eq!(split("a"), Ok(("a".to_owned(), String::new())));
+        assert!(split("BAD").unwrap_err().contains("(library/BAD) must be lowercase"));
+        assert!(split("a@sha256:00").is_err() && split("a:b c").is_err());
     }
 }

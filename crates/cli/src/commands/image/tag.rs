@@ -19,8 +19,12 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let (repo, tag) = reference::split(parsed.arg(1))
-        .map_err(|_| Failure::new("refusing to create a tag with a digest reference"))?;
+    let (repo, tag) = reference::split(parsed.arg(1)).map_err(|why| {
+        let target = parsed.arg(1);
+        Failure::new(format!(
+            "Error parsing reference: {target:?} is not a valid repository/tag: {why}"
+        ))
+    })?;
     let client = context.connect().await?;
     client.image_tag(parsed.arg(0), &repo, &tag).await?;
     Ok(0)

@@ -34,11 +34,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let format = match parsed.str("format") {
-        "" => None,
-        "json" => Some(Format::parse("{{json .}}")?),
-        template => Some(Format::parse(template)?),
-    };
+    let format = Format::of_object(parsed.str("format"))?;
     let since = time::parse("since", parsed.str("since"))?;
     let until = time::parse("until", parsed.str("until"))?;
     let client = context.connect().await?;

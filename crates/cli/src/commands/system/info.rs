@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::Failure;
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 use crate::output::json::Json;
-use crate::output::template::{Format, value_with_defaults};
+use crate::output::template::{Format, go_struct};
 use crate::output::units::bytes_size;
 use crate::output::{print, say, warn};
 
@@ -26,11 +26,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let format = match parsed.str("format") {
-        "" => None,
-        "json" => Some(Format::parse("{{json .}}")?),
-        template => Some(Format::parse(template)?),
-    };
+    let format = Format::of_object(parsed.str("format"))?;
     let info = match context.connect().await {
         Ok(client) => client.system_info().await.map_err(Failure::from),
         Err(failure) => Err(failure),
@@ -41,7 +37,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
             env!("CARGO_PKG_VERSION")
         );
         let client = Json::parse(client.as_bytes()).expect("written above");
-        let data = value_with_defaults(&Json::of(&info?), &client);
+        let data = go_struct(&Json::of(&info?), &client);
         say(format
             .execute(&data)
             .map_err(|error| Failure::new(format!("template: :1:2: {error}")))?)?;

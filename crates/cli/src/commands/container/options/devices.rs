@@ -4,10 +4,6 @@ use api::containers::{DeviceMapping, ThrottleDevice, WeightDevice};
 
 use crate::flags;
 
-pub(super) fn check(text: &str) -> Result<(), String> {
-    mapping(text).map(drop)
-}
-
 pub(super) fn check_weight(text: &str) -> Result<(), String> {
     weight(text).map(drop)
 }

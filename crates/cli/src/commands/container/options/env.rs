@@ -79,7 +79,7 @@ fn lines(path: &str) -> Result<Vec<String>, String> {
 }
 
 /// As C and Go word it, without Rust's number.
-fn os_error(error: &std::io::Error) -> String {
+pub(super) fn os_error(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

@@ -6,8 +6,13 @@ use super::devices;
 use crate::flags::{self, Parsed};
 
 pub(super) fn check_uint16(text: &str) -> Result<(), String> {
-    let invalid = |_| format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
-    text.parse::<u16>().map(drop).map_err(invalid)
+    match text.parse::<u16>() {
+        Ok(_) => Ok(()),
+        Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => {
+            Err(format!("strconv.ParseUint: parsing {text:?}: value out of range"))
+        }
+        Err(_) => Err(format!("strconv.ParseUint: parsing {text:?}: invalid syntax")),
+    }
 }
 
 pub(super) fn check_cpus(text: &str) -> Result<(), String> {
@@ -19,11 +24,7 @@ pub(super) fn check_ulimit(text: &str) -> Result<(), String> {
 }
 
 pub(super) fn check_sysctl(text: &str) -> Result<(), String> {
-    if text.contains('=') {
-        Ok(())
-    } else {
-        Err(format!("'{text}' is not a sysctl setting: expected name=value"))
-    }
+    if text.contains('=') { Ok(()) } else { Err(format!("sysctl '{text}' is not allowed")) }
 }
 
 const ULIMITS: [&str; 15] = [

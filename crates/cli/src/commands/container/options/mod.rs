@@ -46,7 +46,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::string("cpus", "Number of CPUs").type_name("decimal").check(limits::check_cpus),
     Flag::string("cpuset-cpus", "CPUs it may run on (0-3, 0,1)"),
     Flag::string("cpuset-mems", "Memory nodes it may use (0-3, 0,1)"),
-    Flag::list("device", "Give it a device of the host").check(devices::check),
+    Flag::list("device", "Give it a device of the host"),
     Flag::list("device-cgroup-rule", "Add a rule for devices").check(devices::check_rule),
     Flag::list("device-read-bps", "Limit bytes read per second from a device")
         .check(devices::check_bps),
@@ -127,7 +127,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::string("user", "User, and group (\"<name|uid>[:<group|gid>]\")").short('u'),
     Flag::string("userns", "User namespace to use"),
     Flag::string("uts", "UTS namespace to use"),
-    Flag::list("volume", "Mount a directory of the host").short('v').check(mounts::check_bind),
+    Flag::list("volume", "Mount a directory of the host").short('v'),
     Flag::string("volume-driver", "Driver of volumes"),
     Flag::list("volumes-from", "Mount the volumes of other containers"),
     Flag::string("workdir", "Working directory inside the container").short('w'),
@@ -159,7 +159,7 @@ impl Options {
             .as_ref()
             .is_some_and(|host| host.auto_remove && restarts(&host.restart_policy.name))
         {
-            return Err("conflicting options: cannot specify both --restart and --rm".to_owned());
+            return Err("Conflicting options: --restart and --rm".to_owned());
         }
         Ok(Self { request })
     }

@@ -8,18 +8,6 @@ use crate::flags;
 
 const VOLUMES: &str = "volumes come with the volumes issue; give the path of a directory";
 
-/// Anything but an empty one; what it means is found out in [`binds`].
-pub(super) fn check_bind(text: &str) -> Result<(), String> {
-    let parts = text.split(':').count();
-    if text.is_empty() {
-        return Err("invalid empty volume spec".to_owned());
-    }
-    if parts > 3 || text.split(':').next() == Some("") {
-        return Err(format!("invalid volume specification: '{text}'"));
-    }
-    Ok(())
-}
-
 pub(super) fn check(text: &str) -> Result<(), String> {
     mount(text).map(drop)
 }
@@ -33,6 +21,9 @@ fn bind(text: &str) -> Result<String, String> {
     let Some((source, rest)) = text.split_once(':') else {
         return Err(format!("--volume {text}: anonymous {VOLUMES}"));
     };
+    if source.is_empty() || text.split(':').count() > 3 {
+        return Err(format!("invalid volume specification: '{text}'"));
+    }
     match source.chars().next() {
         Some('/') => Ok(text.to_owned()),
         Some('.') => Ok(format!("{}:{rest}", absolute(source)?)),
@@ -198,7 +189,7 @@ mod tests {
         assert!(bind("./x:/b").unwrap().starts_with('/'));
         assert!(bind("name:/b").unwrap_err().contains("named volumes"));
         assert!(bind("/b").unwrap_err().contains("anonymous volumes"));
-        assert!(check_bind("a:b:c:d").is_err() && check_bind(":/x").is_err());
+        assert!(bind("a:b:c:d").is_err() && bind(":/x").is_err());
     }
 
     #[test]

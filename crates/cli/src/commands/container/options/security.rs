@@ -1,5 +1,6 @@
 //! `--security-opt`.
 
+use super::env::os_error;
 use crate::output::json::Json;
 
 pub(super) struct Security {
@@ -23,7 +24,7 @@ pub(super) fn options(words: &[String]) -> Result<Security, String> {
                 format!("seccomp={}", seccomp_profile(profile)?)
             }
             None if word != "no-new-privileges" => {
-                return Err(format!("invalid --security-opt: {word:?}"));
+                return Err(format!("Invalid --security-opt: {word:?}"));
             }
             _ => word.clone(),
         });
@@ -32,8 +33,9 @@ pub(super) fn options(words: &[String]) -> Result<Security, String> {
 }
 
 fn seccomp_profile(path: &str) -> Result<String, String> {
-    let text = std::fs::read(path)
-        .map_err(|error| format!("opening seccomp profile ({path}) failed: {error}"))?;
+    let text = std::fs::read(path).map_err(|error| {
+        format!("opening seccomp profile ({path}) failed: open {path}: {}", os_error(&error))
+    })?;
     let json = Json::parse(&text)
         .map_err(|error| format!("compacting json for seccomp profile ({path}) failed: {error}"))?;
     Ok(json.compact())
