@@ -16,6 +16,7 @@
 
 mod convert;
 pub mod cpuset;
+mod dbus;
 pub mod devices;
 pub mod favordynmods;
 mod file;
@@ -123,7 +124,7 @@ impl Cgroup {
     /// Moves a process in. Meant for one that has not forked yet: its children are not moved.
     pub fn add(&mut self, pid: i32) -> Result<()> {
         if let (Some(unit), Some(resources)) = (self.path.unit(), self.pending.take()) {
-            systemd::start_scope(unit, pid)?;
+            systemd::start_scope(unit, pid, &resources)?;
             self.apply_new(&resources)?;
         }
         match &self.group {
@@ -134,6 +135,9 @@ impl Cgroup {
 
     /// Changes those limits that `resources` names.
     pub fn update(&self, resources: &Resources) -> Result<()> {
+        if let Some(unit) = self.path.unit() {
+            systemd::update_scope(unit, resources)?;
+        }
         match &self.group {
             Group::V1(group) => group.update(resources),
             Group::V2(group) => group.update(resources),
@@ -215,7 +219,7 @@ impl Cgroup {
             && systemd::is_running()
         {
             // Fails where the scope went away with its last process.
-            let _ = systemd::stop_unit(unit);
+            let _ = systemd::stop_scope(unit);
         }
         match &self.group {
             Group::V1(group) => group.delete(),
