@@ -145,7 +145,9 @@ impl Monitor {
                     self.errors.note(&format!("an engine could not connect: {error}"));
                 }
             }
-            Token::Oom => self.on_oom()?,
+            Token::Oom => {
+                self.on_oom()?;
+            }
             Token::Engine(number) => self.on_engine(number, flags)?,
             Token::Stdin(session) => self.on_session(session, |s, _| {
                 s.on_stdin(flags);
@@ -196,15 +198,15 @@ impl Monitor {
         Ok(())
     }
 
-    /// Something happened to the cgroup's memory; a kill is told of.
-    fn on_oom(&mut self) -> io::Result<()> {
-        let Some((_, events, told)) = &mut self.oom else { return Ok(()) };
-        events.drain();
+    /// Something happened to the cgroup's memory; kills are told of. Returns how many there were.
+    fn on_oom(&mut self) -> io::Result<u64> {
         let kills = self.launcher.oom_kills();
+        let Some((_, events, told)) = &mut self.oom else { return Ok(kills) };
+        events.drain();
         if std::mem::replace(told, kills) < kills {
             self.engines.broadcast(&Message::Oom)?;
         }
-        Ok(())
+        Ok(kills)
     }
 
     fn report_log_failure(&mut self) -> io::Result<()> {
@@ -281,7 +283,8 @@ impl Monitor {
     }
 
     fn finish_init(&mut self, exit: Exit) -> io::Result<()> {
-        let oom_killed = self.launcher.oom_kills() > 0;
+        // A kill that ended init is told of before the end.
+        let oom_killed = self.on_oom()? > 0;
         self.oom = None;
         if let Err(failure) = self.launcher.clean_up() {
             self.errors.note(&format!("cleaning up: {failure}"));

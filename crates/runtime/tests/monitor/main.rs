@@ -11,7 +11,7 @@ mod harness;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::{Harness, error_kind, streams};
 use runtime::monitor::adopt;
@@ -152,10 +152,9 @@ fn a_slow_client_holds_up_output_and_nothing_else() {
     let log_size = std::fs::metadata(monitor.log_path()).unwrap().len();
     assert!(log_size < 32 << 20, "the container was not held up: {log_size}");
 
-    let before = Instant::now();
+    // The client reads nothing until the exit is known: it cannot have been waited for.
     monitor.request(Command::Signal { exec_id: None, signal: 9 }, &[]).unwrap();
     assert_eq!(monitor.wait_for_exit().status, 137);
-    assert!(before.elapsed() < Duration::from_secs(4), "the exit waited for the client");
 
     let mut slow = slow;
     let mut received = Vec::new();
@@ -235,12 +234,14 @@ fn a_start_that_fails_is_answered_recorded_and_final() {
 
 #[test]
 fn a_process_left_behind_with_the_pipes_delays_the_end_only_a_moment() {
-    let mut monitor = Harness::new("sleep 20 & echo done").spawn();
+    let mut monitor = Harness::new("sleep 60 & echo $!").spawn();
     monitor.hello();
     monitor.start().unwrap();
-    let before = Instant::now();
     assert_eq!(monitor.wait_for_exit().status, 0);
-    assert!(before.elapsed() < Duration::from_secs(5));
+    // Still there, so that its end is not what ended the container.
+    let left_behind = monitor.log_entries()[0].1.trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(left_behind).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     monitor.wait_for_end();
 }
 
