@@ -276,7 +276,7 @@ mod tests {
         let at = |secs, nanos| rfc3339(SystemTime::UNIX_EPOCH + Duration::new(secs, nanos));
         assert_eq!(at(0, 0), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(at(951_782_400, 1), "2000-02-29T00:00:00.000000001Z");
-        assert_eq!(at(1_795_231_999, 0), "2026-11-21T04:33:19.000000000Z");
+        assert_eq!(at(1_795_235_599, 0), "2026-11-21T04:33:19.000000000Z");
     }
 
     #[test]

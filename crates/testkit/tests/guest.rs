@@ -7,12 +7,12 @@ use testkit::guest::Guest;
 #[test]
 fn boots_to_a_script_and_returns_its_status() {
     let guest = match Guest::new() {
-        Ok(guest) => guest.file("/bin/busybox", "/opt/tool"),
+        Ok(guest) => guest.file("/bin/busybox", "/opt/busybox"),
         Err(reason) => return testkit::skip("guest", &reason),
     };
     let outcome = guest
         .limit(Duration::from_secs(90))
-        .run("cat /sys/fs/cgroup/cgroup.controllers; /opt/tool echo from a file; exit 7")
+        .run("cat /sys/fs/cgroup/cgroup.controllers; /opt/busybox echo from a file; exit 7")
         .unwrap();
     assert_eq!(outcome.status, Some(7), "{}", outcome.console);
     assert!(
