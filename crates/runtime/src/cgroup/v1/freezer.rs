@@ -1,34 +1,32 @@
 //! The v1 freezer, which must be asked until it is done.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::Group;
 use crate::cgroup::{Error, Result, file};
 
-/// A fork during freezing can leave the cgroup in FREEZING for good; only thawing and freezing it
-/// again helps, and nothing announces the end (Linux, freezer-subsystem.rst). So the state is read a
-/// bounded number of times, as runc does: mostly the first read says FROZEN.
-const ATTEMPTS: u32 = 1000;
-const ATTEMPTS_BETWEEN_PAUSES: u32 = 25;
-const ATTEMPTS_BETWEEN_THAWS: u32 = 50;
+/// A process stands still only once it has had the CPU to do so, and a fork during freezing can leave
+/// the cgroup in FREEZING for good, which only thawing and freezing again helps (Linux,
+/// freezer-subsystem.rst). Nothing announces either, so the state is read: mostly the first read says
+/// FROZEN. Bounded as in runc, but by time, since a busy host needs more of it.
+const ROUNDS: u32 = 100;
+const ROUND: Duration = Duration::from_millis(20);
+const BETWEEN_READS: Duration = Duration::from_micros(100);
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(1);
 
 impl Group {
     pub(in crate::cgroup) fn freeze(&self) -> Result<()> {
         let state = self.path_of("freezer")?.join("freezer.state");
-        for attempt in 1..=ATTEMPTS {
-            if attempt % ATTEMPTS_BETWEEN_THAWS == 0 {
-                file::write(&state, "THAWED")?;
-                std::thread::sleep(Duration::from_millis(1));
-            } else if attempt % ATTEMPTS_BETWEEN_PAUSES == 0 {
-                std::thread::sleep(Duration::from_micros(10));
-            }
+        for _ in 0..ROUNDS {
             file::write(&state, "FROZEN")?;
-            if file::read(&state)?.trim() == "FROZEN" {
+            if settles(&state)? {
                 return Ok(());
             }
+            // Half frozen is worse than running, also where this was the last round.
+            file::write(&state, "THAWED")?;
+            std::thread::sleep(BETWEEN_ROUNDS);
         }
-        // Half frozen is worse than running.
-        file::write(&state, "THAWED")?;
         Err(Error::Timeout { path: state, wanted: "frozen" })
     }
 
@@ -39,5 +37,18 @@ impl Group {
     pub(in crate::cgroup) fn is_frozen(&self) -> Result<bool> {
         let state = self.path_of("freezer")?.join("freezer.state");
         Ok(file::read_if_present(&state)?.is_some_and(|state| state.trim() != "THAWED"))
+    }
+}
+
+fn settles(state: &Path) -> Result<bool> {
+    let end = Instant::now() + ROUND;
+    loop {
+        if file::read(state)?.trim() == "FROZEN" {
+            return Ok(true);
+        }
+        if Instant::now() > end {
+            return Ok(false);
+        }
+        std::thread::sleep(BETWEEN_READS);
     }
 }
