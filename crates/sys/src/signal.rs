@@ -104,8 +104,18 @@ fn full_set() -> libc::sigset_t {
 /// Sets every signal to its default and unblocks all, as a new program expects.
 pub fn reset_all() {
     for signal in 1..=REALTIME_MAX {
-        // SAFETY: SIG_DFL runs no code of ours; refusals (KILL, STOP) change nothing.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // By the raw call: the C library keeps two signals for itself and refuses to touch them.
+        // SAFETY: the kernel's structure, all zeros, is SIG_DFL with no flags and an empty mask of 8
+        // bytes; refusals (KILL, STOP) change nothing.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                [0_u64; 4].as_ptr(),
+                std::ptr::null_mut::<u64>(),
+                std::mem::size_of::<u64>(),
+            )
+        };
     }
     // SAFETY: sigset_t is a plain C structure, initialised by sigemptyset before it is used.
     unsafe {
