@@ -18,6 +18,7 @@ use sys::mount::{self, Attributes, Depth, FileSystem};
 use sys::namespace;
 
 use crate::error::{Context, Error, Result};
+use crate::lsm;
 use crate::user::id_maps;
 use options::Options;
 
@@ -157,7 +158,8 @@ impl Prepared {
             }
             .context(|| format!("option {word:?}"))?;
         }
-        if self.kind == "tmpfs" && !around.mount_label.is_empty() {
+        let labelled = !around.mount_label.is_empty() && lsm::selinux_is_enabled();
+        if labelled && self.kind == "tmpfs" {
             system.set("context", around.mount_label).context(|| "label of the mount")?;
         }
         let mounted = system.mount(self.options.attributes.set).context(what)?;

@@ -1,6 +1,8 @@
 //! `features`: what this runtime can do, as a document.
 
-use oci::runtime::{CgroupFeatures, Enabled, Features, LinuxFeatures, MountExtensions};
+use oci::runtime::{
+    CgroupFeatures, Enabled, Features, LinuxFeatures, MountExtensions, SeccompFeatures,
+};
 
 use super::{Command, Global};
 use crate::error::{Error, Result};
@@ -22,8 +24,11 @@ fn run(_: &Global, _: &Args) -> Result<u8> {
     Ok(0)
 }
 
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
 fn features() -> Features {
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let hooks =
         ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
     let namespaces = ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"];
@@ -41,12 +46,52 @@ fn features() -> Features {
                 systemd: true,
                 ..Default::default()
             }),
-            seccomp: None,
-            apparmor: Some(Enabled { enabled: false }),
-            selinux: Some(Enabled { enabled: false }),
+            seccomp: Some(seccomp()),
+            apparmor: Some(Enabled { enabled: true }),
+            selinux: Some(Enabled { enabled: true }),
             intel_rdt: Some(Enabled { enabled: false }),
             mount_extensions: Some(MountExtensions { idmap: Enabled { enabled: true } }),
         }),
         ..Features::default()
+    }
+}
+
+/// Notifications need a listener, which is refused: their action is not listed.
+fn seccomp() -> SeccompFeatures {
+    let flags = words(&[
+        "SECCOMP_FILTER_FLAG_LOG",
+        "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+        "SECCOMP_FILTER_FLAG_TSYNC",
+    ]);
+    SeccompFeatures {
+        enabled: true,
+        actions: words(&[
+            "SCMP_ACT_ALLOW",
+            "SCMP_ACT_ERRNO",
+            "SCMP_ACT_KILL",
+            "SCMP_ACT_KILL_PROCESS",
+            "SCMP_ACT_KILL_THREAD",
+            "SCMP_ACT_LOG",
+            "SCMP_ACT_TRACE",
+            "SCMP_ACT_TRAP",
+        ]),
+        operators: words(&[
+            "SCMP_CMP_EQ",
+            "SCMP_CMP_GE",
+            "SCMP_CMP_GT",
+            "SCMP_CMP_LE",
+            "SCMP_CMP_LT",
+            "SCMP_CMP_MASKED_EQ",
+            "SCMP_CMP_NE",
+        ]),
+        archs: words(&[
+            "SCMP_ARCH_AARCH64",
+            "SCMP_ARCH_ARM",
+            "SCMP_ARCH_X32",
+            "SCMP_ARCH_X86",
+            "SCMP_ARCH_X86_64",
+        ]),
+        known_flags: flags.clone(),
+        supported_flags: flags,
     }
 }
