@@ -113,6 +113,10 @@ impl Engines {
         Received::Nothing
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     pub(super) fn have_all_messages(&self) -> bool {
         self.list.iter().all(|engine| engine.waiting.is_empty())
     }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use oci::runtime::{ConsoleSize, NamespaceKind, Process as Description, Spec};
+use oci::runtime::{ConsoleSize, Linux, NamespaceKind, Process as Description, Resources, Spec};
 
 use super::config::{CgroupDriver, Config, Rootfs};
 use super::files::read_json;
@@ -59,12 +59,14 @@ impl Own {
         if let (ChildStdio::Pty(size), Some(process)) = (&stdio, &mut spec.process) {
             set_size(process, *size);
         }
-        let linux = spec.linux.clone().unwrap_or_default();
+        let nothing = Linux::default();
+        let linux = spec.linux.as_ref().unwrap_or(&nothing);
         let mut cgroup = Cgroup::open(self.driver, &linux.cgroups_path, &self.id)
             .map_err(|error| failed("the container's cgroup", &error))?;
-        let resources = linux.resources.unwrap_or_default();
-        let made =
-            cgroup.create(&resources).map_err(|error| failed("the container's cgroup", &error));
+        let none = Resources::default();
+        let made = cgroup
+            .create(linux.resources.as_ref().unwrap_or(&none))
+            .map_err(|error| failed("the container's cgroup", &error));
         let started = made.and_then(|()| self.create(&spec, stdio, netns, &mut cgroup));
         let init = match started {
             Ok(init) => init,

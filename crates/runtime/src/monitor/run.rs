@@ -327,6 +327,11 @@ impl Monitor {
 
     fn is_over(&mut self) -> bool {
         self.forget_ended_execs();
+        // An engine that died before it started the container has promised nobody anything, and no
+        // other knows what this one was for.
+        if self.state == State::Created && self.engines.is_empty() {
+            return true;
+        }
         self.end.is_some_and(|end| {
             let served = self.sessions.iter().all(|s| !s.has_clients());
             Instant::now() >= end

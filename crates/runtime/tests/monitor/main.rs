@@ -137,7 +137,18 @@ fn what_happens_while_no_engine_is_there_is_in_the_record() {
     assert!(matches!(adopt::verify(monitor.directory()), Err(adopt::AdoptError::Gone(_))));
 }
 
-/// 8 MB into a client that reads nothing: the container is held up; the death of another client, a
+#[test]
+fn without_an_engine_what_was_never_started_ends() {
+    let mut monitor = Harness::new("exit 0").spawn();
+    monitor.hello();
+    let mut client = monitor.attach(streams(false));
+    monitor.lose_engine();
+    assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
+    monitor.wait_for_end();
+    assert!(!monitor.directory().join("exit.json").exists());
+}
+
+/// Without end into a client that reads nothing: the container is held up; the death of another client, a
 /// request and a kill are not.
 #[test]
 fn a_slow_client_holds_up_output_and_nothing_else() {
