@@ -5,6 +5,9 @@ use oci::{Digest, Platform, Reference};
 
 use super::Images;
 use crate::Layer;
+
+/// Digest of a tar without entries: a container that changed nothing adds no layer.
+const EMPTY_TAR: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 use crate::error::{Error, Result};
 
 /// `config` is the image's run configuration after `--change`; `container_config` the container's own.
@@ -66,16 +69,19 @@ fn empty_base() -> ImageConfig {
 fn child(base: ImageConfig, commit: Commit, layer: &Layer) -> ImageConfig {
     let created = Some(jiff::Timestamp::now().to_string());
     let command = commit.container_config.cmd.as_deref().unwrap_or_default().join(" ");
+    let is_empty = layer.diff_id.as_str() == EMPTY_TAR;
     let mut history = base.history;
     history.push(History {
         created: created.clone(),
         created_by: command,
         author: commit.author.clone(),
         comment: commit.message.clone(),
-        empty_layer: false,
+        empty_layer: is_empty,
     });
     let mut diff_ids = base.rootfs.diff_ids;
-    diff_ids.push(layer.diff_id.clone());
+    if !is_empty {
+        diff_ids.push(layer.diff_id.clone());
+    }
     ImageConfig {
         author: commit.author,
         comment: commit.message,

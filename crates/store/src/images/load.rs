@@ -103,6 +103,7 @@ impl Images<'_> {
         verify_layers(archive, &config, &image.layers)?;
         let id = digest_of(bytes);
         let found = manifest_of(archive, &id);
+        let parent = image.parent.as_deref().and_then(|parent| Digest::parse(parent).ok());
         let names = image.repo_tags.as_deref().unwrap_or_default();
         let references = names.iter().map(|name| Ok(Reference::parse(name)?.tag_default()));
         let references = references.collect::<Result<Vec<_>>>()?;
@@ -110,7 +111,7 @@ impl Images<'_> {
         let new = NewImage {
             config: bytes,
             parsed: &config,
-            parent: None,
+            parent: parent.as_ref(),
             documents: found.as_ref().map_or(&[], |found| &found.documents),
             root: found.as_ref().map(|found| found.root.clone()),
             manifest: found.as_ref().map(|found| found.manifest_digest.clone()),

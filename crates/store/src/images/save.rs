@@ -25,8 +25,10 @@ impl Images<'_> {
             }
         }
         let mut plan = Plan::default();
+        let saved: BTreeSet<Digest> = selected.iter().map(|(image, _)| image.id.clone()).collect();
         for (image, references) in &selected {
-            plan.add(image, references, self.raw_config(&image.id)?)?;
+            let parent = image.parent.as_ref().filter(|parent| saved.contains(parent));
+            plan.add(image, references, self.raw_config(&image.id)?, parent);
         }
         self.write_archive(&plan, out)
     }
@@ -115,7 +117,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn add(&mut self, image: &Image, references: &[Reference], config: Vec<u8>) -> Result<()> {
+    fn add(
+        &mut self,
+        image: &Image,
+        references: &[Reference],
+        config: Vec<u8>,
+        parent: Option<&Digest>,
+    ) {
         let layers: Vec<Descriptor> = image
             .layers
             .iter()
@@ -145,7 +153,7 @@ impl Plan {
                     .collect()
             }),
             layers: layers.iter().map(|layer| layout::blob_path(&layer.digest)).collect(),
-            parent: None,
+            parent: parent.map(Digest::to_string),
             layer_sources: Some(
                 layers.into_iter().map(|layer| (layer.digest.clone(), layer)).collect(),
             ),
@@ -155,7 +163,6 @@ impl Plan {
         for layer in &image.layers {
             self.blobs.insert(layer.diff_id.clone(), Blob::Layer(layer.clone()));
         }
-        Ok(())
     }
 
     /// One index entry per name; an image without names still gets one.

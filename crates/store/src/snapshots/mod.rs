@@ -139,6 +139,9 @@ impl Snapshot<'_> {
     /// The container's root, writable.
     pub fn overlay(&self, volatile: bool) -> Overlay {
         let directory = self.directory();
+        // A volatile mount leaves this mark against being mounted again after a crash of the host. What was lost
+        // then belongs to a container that is removed at the next start; without the mark it restarts until then.
+        let _ = std::fs::remove_dir_all(directory.join("work/work/incompat"));
         Overlay {
             lower: self.lower(),
             upper: Some(directory.join("diff")),

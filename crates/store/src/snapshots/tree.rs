@@ -132,8 +132,11 @@ impl Tree<'_> {
 
 /// Sorted, so that equal trees make equal tars.
 pub(super) fn names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
+    // The descriptor of a mount is only a place: it has to be opened to be read.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let readable = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
     let mut names = Vec::new();
-    for entry in Dir::read_from(directory)? {
+    for entry in Dir::new(readable)? {
         let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
         if name != "." && name != ".." {
             names.push(name);

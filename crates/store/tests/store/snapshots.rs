@@ -1,0 +1,162 @@
+//! Writable layers: mounted, compared, exported, committed.
+
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+
+use store::Kind;
+use store::images::Commit;
+use store::snapshots::ChangeKind::{Added, Deleted, Modified};
+
+use crate::fixture::{Fixture, Tar, archive};
+
+fn base() -> Vec<u8> {
+    Tar::new()
+        .directory("etc/")
+        .file("etc/keep", "keep")
+        .file("etc/edit", "before")
+        .file("etc/gone", "gone")
+        .directory("old/")
+        .file("old/a", "a")
+        .directory("same/")
+        .build()
+}
+
+/// A container that edits, adds, removes, and replaces a directory.
+fn changed(fixture: &Fixture) -> store::snapshots::Snapshot<'_> {
+    let image = fixture.image(&[base()]).unwrap();
+    let snapshot = fixture.store.snapshots().create("c1", Some(&image)).unwrap();
+    let mount = snapshot.overlay(true).mount().unwrap();
+    let root = PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
+    assert_eq!(fs::read_to_string(root.join("etc/keep")).unwrap(), "keep");
+    fs::write(root.join("etc/edit"), "after it").unwrap();
+    fs::remove_file(root.join("etc/gone")).unwrap();
+    fs::write(root.join("new"), "new").unwrap();
+    fs::remove_dir_all(root.join("old")).unwrap();
+    fs::create_dir(root.join("old")).unwrap();
+    fs::write(root.join("old/b"), "b").unwrap();
+    snapshot
+}
+
+#[test]
+fn changes_are_told_as_docker_diff_tells_them() {
+    let fixture = Fixture::new();
+    let changes = changed(&fixture).changes().unwrap();
+    let found: Vec<_> =
+        changes.iter().map(|change| (change.path.to_str().unwrap(), change.kind)).collect();
+    assert_eq!(
+        found,
+        [
+            ("/etc", Modified),
+            ("/etc/edit", Modified),
+            ("/etc/gone", Deleted),
+            ("/new", Added),
+            ("/old", Modified),
+            ("/old/a", Deleted),
+            ("/old/b", Added),
+        ]
+    );
+}
+
+#[test]
+fn sizes_are_of_what_was_written_and_of_all() {
+    let fixture = Fixture::new();
+    let sizes = changed(&fixture).sizes().unwrap();
+    assert_eq!((sizes.writable, sizes.total), (12, 12 + 15));
+}
+
+#[test]
+fn a_commit_shows_the_same_files_in_the_next_container() {
+    let fixture = Fixture::new();
+    let snapshot = changed(&fixture);
+    let parent = snapshot.image.clone();
+    let commit = Commit {
+        container: "c1".into(),
+        author: "me".into(),
+        message: "done".into(),
+        ..Commit::default()
+    };
+    let id = fixture.store.images().commit(commit).unwrap();
+    let image = fixture.store.images().by_id(&id).unwrap();
+    assert_eq!((image.parent, image.layers.len(), image.config.history.len()), (parent, 2, 2));
+    let next = fixture.store.snapshots().create("c2", Some(&id)).unwrap();
+    let mut tar = Vec::new();
+    next.export(&mut tar).unwrap();
+    let mut archive = tar::Archive::new(&tar[..]);
+    let names = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned());
+    let names: Vec<String> = names.map(|path| path.display().to_string()).collect();
+    assert_eq!(names, ["etc/", "etc/edit", "etc/keep", "new", "old/", "old/b", "same/"]);
+}
+
+#[test]
+fn a_container_that_changed_nothing_commits_no_layer() {
+    let fixture = Fixture::new();
+    let image = fixture.image(&[base()]).unwrap();
+    fixture.store.snapshots().create("c1", Some(&image)).unwrap();
+    let id = fixture
+        .store
+        .images()
+        .commit(Commit { container: "c1".into(), ..Commit::default() })
+        .unwrap();
+    let image = fixture.store.images().by_id(&id).unwrap();
+    assert!(image.layers.len() == 1 && image.config.history[1].empty_layer);
+}
+
+#[test]
+fn three_hundred_layers_make_a_root_and_more_than_500_are_refused() {
+    let fixture = Fixture::new();
+    let layers = |count: usize| -> Vec<Vec<u8>> {
+        (0..count).map(|n| Tar::new().file(&format!("f{n}"), n.to_string()).build()).collect()
+    };
+    let image = fixture.image(&layers(300)).unwrap();
+    let snapshot = fixture.store.snapshots().create("c1", Some(&image)).unwrap();
+    let mount = snapshot.overlay(true).mount().unwrap();
+    let path = |name: &str| format!("/proc/self/fd/{}/{name}", mount.as_raw_fd());
+    assert_eq!(
+        fs::read_to_string(path("f0")).unwrap() + &fs::read_to_string(path("f299")).unwrap(),
+        "0299"
+    );
+    let image = fixture.load(&archive(&["big:1"], &layers(501))).unwrap().remove(0).id;
+    let error = fixture.store.snapshots().create("c2", Some(&image)).err().expect("refused");
+    assert!(error.to_string().contains("at most 500"), "{error}");
+}
+
+#[test]
+fn layers_of_a_container_outlive_its_image() {
+    let fixture = Fixture::new();
+    let snapshot = changed(&fixture);
+    let force = store::images::Removal { force: true, prune: true };
+    fixture.store.images().remove("test", force, &[]).unwrap();
+    let mount = snapshot.overlay(true).mount().unwrap();
+    let path = format!("/proc/self/fd/{}/etc/keep", mount.as_raw_fd());
+    assert_eq!(fs::read_to_string(path).unwrap(), "keep");
+}
+
+#[test]
+fn an_image_without_layers_makes_an_empty_root() {
+    let fixture = Fixture::new();
+    let image = fixture.image(&[]).unwrap();
+    let mount = fixture
+        .store
+        .snapshots()
+        .create("c1", Some(&image))
+        .unwrap()
+        .overlay(true)
+        .mount()
+        .unwrap();
+    let entries = fs::read_dir(format!("/proc/self/fd/{}", mount.as_raw_fd())).unwrap();
+    assert_eq!(entries.count(), 0);
+}
+
+#[test]
+fn removing_is_repeatable_and_ids_are_no_paths() {
+    let fixture = Fixture::new();
+    drop(changed(&fixture));
+    let snapshots = fixture.store.snapshots();
+    snapshots.remove("c1").unwrap();
+    snapshots.remove("c1").unwrap();
+    assert_eq!(snapshots.get("c1").err().map(|error| error.kind()), Some(Kind::NotFound));
+    for id in ["", "..", "a/b", "a\0", &"x".repeat(300)] {
+        assert_eq!(snapshots.create(id, None).err().map(|error| error.kind()), Some(Kind::Invalid));
+    }
+}
