@@ -15,6 +15,8 @@ use crate::{Attachment, Endpoint, Identity, Interface, Joined, Network, Options}
 fn isolated(test: impl FnOnce() + Send) {
     sys::netns::create(|| {
         host::loopback_up();
+        // A new namespace starts with the machine's own setting.
+        host::set_sysctl("ipv4/ip_forward", "0");
         test();
         Ok(())
     })
