@@ -177,6 +177,15 @@ wire! {
         pub expected: String,
     }
 
+    /// `GET /system/df`. What was not asked for is null.
+    pub struct DiskUsage {
+        pub layers_size: i64,
+        pub images: Option<Vec<crate::images::Summary>>,
+        pub containers: Option<Vec<crate::containers::Summary>>,
+        pub volumes: Option<Vec<serde_json::Value>>,
+        pub build_cache: Option<Vec<serde_json::Value>>,
+    }
+
     pub struct AddressPool {
         pub base: String,
         pub size: i64,

@@ -130,6 +130,13 @@ impl ForVersion for images::Inspect {
     }
 }
 
+impl ForVersion for system::DiskUsage {
+    fn for_version(&mut self, version: Version) {
+        self.images.iter_mut().flatten().for_each(|image| image.for_version(version));
+        self.containers.iter_mut().flatten().for_each(|container| container.for_version(version));
+    }
+}
+
 impl ForVersion for system::Info {
     fn for_version(&mut self, version: Version) {
         if version < Version::v1(42) {

@@ -84,7 +84,7 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
 async fn serve(invocation: &Invocation, config: Config, ready: Option<File>) -> Result<()> {
     let listeners = Listeners::bind(&config)?;
     let patience = Duration::from_secs(u64::try_from(config.shutdown_timeout).unwrap_or(u64::MAX));
-    let engine = Arc::new(Engine::open(config, RuntimeBinary::find()?)?);
+    let engine = Arc::new(Engine::open(config, RuntimeBinary::find()?).await?);
     let server = Arc::new(Server::new(Arc::clone(&engine), http::routes()));
     listeners
         .serve(&server)

@@ -2,29 +2,80 @@
 
 use std::sync::Arc;
 
+use network::{AddressPool, Identity, Network, Options};
+use store::Store;
+
 use crate::config::Config;
-use crate::containers::Containers;
-use crate::error::{Error, Result};
+use crate::containers::{Containers, Disk, Parts};
+use crate::error::{Error, Result, blocking};
 use crate::events::Events;
+use crate::images::Images;
 use crate::runtime_binary::RuntimeBinary;
 use crate::system::System;
+use crate::system::identity::read_or_make;
 
 pub struct Engine {
-    pub config: Arc<Config>,
     pub events: Events,
-    pub containers: Arc<Containers>,
+    pub images: Images,
+    pub containers: Containers,
     pub system: System,
 }
 
 impl Engine {
-    /// Opens what lies in the roots, which the caller holds.
-    pub fn open(config: Config, runtime: RuntimeBinary) -> Result<Self> {
+    /// Opens what lies in the roots, which the caller holds, and adopts what lives.
+    pub async fn open(config: Config, runtime: RuntimeBinary) -> Result<Self> {
         let config = Arc::new(config);
         let events = Events::open(&config.exec_root)
             .map_err(|error| Error::system("cannot keep events").because(error))?;
-        let containers = Containers::open(Arc::clone(&config), events.clone(), Arc::new(runtime))?;
-        let containers = Arc::new(containers);
-        let system = System::open(Arc::clone(&config), events.clone(), Arc::clone(&containers))?;
-        Ok(Self { config, events, containers, system })
+        let opened = Arc::clone(&config);
+        let (store, id, identity, network) = blocking(move || open_state(&opened)).await?;
+        let parts = Parts {
+            config: Arc::clone(&config),
+            events: events.clone(),
+            runtime: Arc::new(runtime),
+            network: Arc::new(network),
+            disk: Disk::new(Arc::clone(&store)),
+            identity: identity.short(),
+        };
+        let containers = Containers::open(parts).await?;
+        let images = Images::new(store, events.clone(), containers.clone());
+        let system = System::new(config, events.clone(), images.clone(), containers.clone(), id);
+        Ok(Self { events, images, containers, system })
     }
+}
+
+fn open_state(config: &Config) -> Result<(Arc<Store>, String, Identity, Network)> {
+    let store = Store::open(&config.data_root)?;
+    let id = read_or_make(&config.data_root)?;
+    let identity = Identity::new(&id);
+    let network = Network::open(identity.clone(), network_options(config)?)
+        .map_err(|error| Error::system("cannot set up the default network").because(error))?;
+    Ok((Arc::new(store), id, identity, network))
+}
+
+fn network_options(config: &Config) -> Result<Options> {
+    let invalid = |flag: &str, cause| Error::invalid(format!("invalid --{flag}")).because(cause);
+    let bip = match config.bip.as_str() {
+        "" => None,
+        text => Some(text.parse().map_err(|error| invalid("bip", error))?),
+    };
+    let mut pools = Vec::new();
+    for pool in &config.default_address_pools {
+        let text = format!("base={},size={}", pool.base, pool.size);
+        let pool: AddressPool = text
+            .parse()
+            .map_err(|error| Error::invalid("invalid --default-address-pool").because(error))?;
+        pools.push(pool);
+    }
+    if pools.is_empty() {
+        pools = AddressPool::defaults();
+    }
+    Ok(Options {
+        bip,
+        pools,
+        mtu: config.mtu,
+        icc: config.icc,
+        ip_masq: config.ip_masq,
+        ip_forward: config.ip_forward,
+    })
 }

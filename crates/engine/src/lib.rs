@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod group;
 mod http;
+mod images;
 pub mod logs;
 pub mod readiness;
 mod roots;

@@ -6,14 +6,17 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sys::mount::{self, Attributes, Depth};
 
 use crate::error::{Error, Result};
 
-pub struct RuntimeBinary(OwnedFd);
+pub struct RuntimeBinary {
+    mount: OwnedFd,
+    path: PathBuf,
+}
 
 impl RuntimeBinary {
     pub fn find() -> Result<Self> {
@@ -23,20 +26,26 @@ impl RuntimeBinary {
     }
 
     pub fn open(path: &Path) -> Result<Self> {
-        read_only(path).map(Self).map_err(|error| {
+        let mount = read_only(path).map_err(|error| {
             Error::system(format!("cannot open the runtime {}", path.display())).because(error)
-        })
+        })?;
+        Ok(Self { mount, path: path.to_owned() })
+    }
+
+    /// The file on disk, for what mounts it read-only into containers.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A command that runs it; its descriptor is closed in the program it becomes.
     pub fn command(&self) -> Command {
-        Command::new(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+        Command::new(format!("/proc/self/fd/{}", self.mount.as_raw_fd()))
     }
 }
 
 impl AsFd for RuntimeBinary {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.mount.as_fd()
     }
 }
 

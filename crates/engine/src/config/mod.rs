@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use flags::{Action, HELP, Invocation, parse};
-pub use values::{AddressPool, Runtime, Ulimit};
+pub use values::{AddressPool, Runtime, Ulimit, parse_size};
 
 pub type Object = Map<String, Value>;
 

@@ -17,6 +17,7 @@ mod tls;
 mod version;
 
 mod events;
+mod images;
 mod ping;
 mod system;
 
@@ -34,6 +35,7 @@ pub fn routes() -> Router {
     let mut router = Router::default();
     ping::routes(&mut router);
     system::routes(&mut router);
+    images::routes(&mut router);
     events::routes(&mut router);
     router
 }

@@ -192,7 +192,9 @@ mod tests {
     }
 
     impl Api {
-        fn new(router: Router) -> Self {
+        async fn new(router: Router) -> Self {
+            // The engine's bridge must not appear on the host. Threads made from here on inherit the namespace.
+            sys::namespace::unshare(sys::namespace::NETWORK).unwrap();
             let roots = tempfile::tempdir().unwrap();
             let config = Config {
                 data_root: roots.path().join("data"),
@@ -202,7 +204,7 @@ mod tests {
             std::fs::create_dir(&config.data_root).unwrap();
             std::fs::create_dir(&config.exec_root).unwrap();
             let runtime = RuntimeBinary::open(Path::new("/bin/true")).unwrap();
-            let engine = Arc::new(Engine::open(config, runtime).unwrap());
+            let engine = Arc::new(Engine::open(config, runtime).await.unwrap());
             Self { server: Arc::new(Server::new(engine, router)), _roots: roots }
         }
 
@@ -236,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_answer_says_what_engine_gave_it() {
-        let api = Api::new(routes());
+        let api = Api::new(routes()).await;
         let answer = api.ask(format!("GET /v1.40/_ping HTTP/1.1\r\n{CLOSE}")).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         for header in ["Api-Version: 1.54", "Ostype: linux", "Docker-Experimental: false"] {
@@ -249,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn unknown_paths_and_methods_are_not_found() {
-        let api = Api::new(routes());
+        let api = Api::new(routes()).await;
         for request in ["GET /nope", "POST /version", "GET //version", "GET /v1.40"] {
             let answer = api.ask(format!("{request} HTTP/1.1\r\n{CLOSE}")).await;
             assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{request}: {answer}");
@@ -259,7 +261,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_million_headers_are_refused_without_being_kept() {
-        let api = Api::new(routes());
+        let api = Api::new(routes()).await;
         let headers = "a: b\r\n".repeat(1_000_000);
         let answer = api.ask(format!("GET /_ping HTTP/1.1\r\n{headers}{CLOSE}")).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
@@ -267,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_json_body_of_2_gib_is_refused_after_its_first_megabytes() {
-        let api = Api::new(echo());
+        let api = Api::new(echo()).await;
         let mut client = api.connect();
         let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
                     Content-Length: 2147483648\r\n\r\n";
@@ -286,7 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn cve_2024_41110_a_body_is_what_the_handler_sees() {
-        let api = Api::new(echo());
+        let api = Api::new(echo()).await;
         let post =
             |rest: &str| format!("POST /echo HTTP/1.1\r\nConnection: close\r\nHost: x\r\n{rest}");
         let answer = api.ask(post("Content-Length: 0\r\n\r\n")).await;
@@ -319,7 +321,7 @@ mod tests {
                 Ok(json(&()))
             }
         });
-        let api = Api::new(router);
+        let api = Api::new(router).await;
         let mut client = api.connect();
         client.write_all(b"POST /work HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         started.subscribe().wait_for(|started| *started).await.unwrap();
@@ -346,7 +348,7 @@ mod tests {
             });
             Ok(response)
         });
-        let api = Api::new(router);
+        let api = Api::new(router).await;
         let upgraded =
             "POST /raw HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nhello";
         let answer = api.ask(upgraded).await;

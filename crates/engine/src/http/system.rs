@@ -1,14 +1,17 @@
 //! The engine about itself.
 
+use api::Version;
 use api::version::ForVersion;
 
 use super::json::json;
 use super::{Call, Response, Router};
 use crate::error::{Error, Kind, Result, blocking};
+use crate::system::Objects;
 
 pub fn routes(router: &mut Router) {
     router.get("/version", version);
     router.get("/info", info);
+    router.get("/system/df", disk_usage);
     router.post("/auth", auth);
 }
 
@@ -21,6 +24,19 @@ async fn info(call: Call) -> Result<Response> {
     let mut info = blocking(move || engine.system.info()).await?;
     info.for_version(call.version);
     Ok(json(&info))
+}
+
+async fn disk_usage(call: Call) -> Result<Response> {
+    // Older clients cannot choose.
+    let objects = if call.version < Version::v1(42) {
+        Objects::ALL
+    } else {
+        Objects::parse(call.query.all("type"))?
+    };
+    let engine = call.engine;
+    let mut usage = blocking(move || engine.system.disk_usage(objects)).await?;
+    usage.for_version(call.version);
+    Ok(json(&usage))
 }
 
 /// `login`. Taking credentials that nothing checks would be worse than saying so.

@@ -12,10 +12,12 @@ const RUNTIME: &str = "gantry-runtime";
 impl System {
     pub fn info(&self) -> Result<Info> {
         let limits = limits::probe();
+        let images = self.images.count()?;
         let distribution = host::distribution();
         let own = Commit { id: VERSION.into(), expected: VERSION.into() };
         let mut info = Info {
             id: self.id.clone(),
+            images,
             driver: "overlay2".into(),
             driver_status: self.driver_status(),
             plugins: plugins(),

@@ -1,7 +1,8 @@
 //! The engine about itself: what it is, what its host can do, what it uses.
 
+mod disk_usage;
 mod host;
-mod identity;
+pub mod identity;
 mod info;
 mod limits;
 mod version;
@@ -10,13 +11,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::Config;
 use crate::containers::Containers;
-use crate::error::Result;
 use crate::events::Events;
+use crate::images::Images;
+
+pub use disk_usage::Objects;
 
 pub struct System {
     config: Arc<Config>,
     events: Events,
-    containers: Arc<Containers>,
+    images: Images,
+    containers: Containers,
     /// Identifies this engine's data root.
     id: String,
     /// As of the last reload.
@@ -24,14 +28,15 @@ pub struct System {
 }
 
 impl System {
-    pub fn open(config: Arc<Config>, events: Events, containers: Arc<Containers>) -> Result<Self> {
-        let id = identity::read_or_make(&config.data_root)?;
+    pub fn new(
+        config: Arc<Config>,
+        events: Events,
+        images: Images,
+        containers: Containers,
+        id: String,
+    ) -> Self {
         let labels = RwLock::new(config.labels.clone());
-        Ok(Self { config, events, containers, id, labels })
-    }
-
-    pub fn id(&self) -> &str {
-        &self.id
+        Self { config, events, images, containers, id, labels }
     }
 
     pub fn labels(&self) -> Vec<String> {

@@ -1,0 +1,188 @@
+//! Images.
+
+use std::sync::Arc;
+
+use api::progress::Message;
+use api::version::ForVersion;
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use store::images::Removal;
+
+use super::body::BodyReader;
+use super::json::{APPLICATION_JSON, json};
+use super::{Body, BodyWriter, Call, Response, Router};
+use crate::error::{Error, Kind, Result, blocking};
+use crate::images::{Import, Prune};
+
+pub fn routes(router: &mut Router) {
+    router.get("/images/json", list);
+    router.get("/images/get", save_several);
+    router.get("/images/search", search);
+    router.get("/images/{name}/json", inspect);
+    router.get("/images/{name}/history", history);
+    router.get("/images/{name}/get", save);
+    router.get("/distribution/{name}/json", distribution);
+    router.post("/images/load", load);
+    router.post("/images/create", create);
+    router.post("/images/prune", prune);
+    router.post("/images/{name}/tag", tag);
+    router.post("/images/{name}/push", push);
+    router.delete("/images/{name}", remove);
+}
+
+async fn list(call: Call) -> Result<Response> {
+    let known = ["before", "dangling", "label", "reference", "since", "until"];
+    let filters = call.filters(&known)?;
+    let all = call.query.flag("all");
+    let shared_size = call.query.flag("shared-size");
+    let engine = call.engine;
+    let mut images = blocking(move || engine.images.list(&filters, all, shared_size)).await?;
+    images.iter_mut().for_each(|image| image.for_version(call.version));
+    Ok(json(&images))
+}
+
+async fn inspect(call: Call) -> Result<Response> {
+    let engine = call.engine;
+    let mut image = blocking(move || engine.images.inspect(&call.name)).await?;
+    image.for_version(call.version);
+    Ok(json(&image))
+}
+
+async fn history(call: Call) -> Result<Response> {
+    let engine = call.engine;
+    Ok(json(&blocking(move || engine.images.history(&call.name)).await?))
+}
+
+async fn tag(call: Call) -> Result<Response> {
+    let engine = call.engine;
+    let (repository, tag) = (call.query.get("repo").to_owned(), call.query.get("tag").to_owned());
+    blocking(move || engine.images.tag(&call.name, &repository, &tag)).await?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
+async fn remove(call: Call) -> Result<Response> {
+    let removal = Removal { force: call.query.flag("force"), prune: !call.query.flag("noprune") };
+    let engine = call.engine;
+    Ok(json(&blocking(move || engine.images.remove(&call.name, removal)).await?))
+}
+
+async fn prune(call: Call) -> Result<Response> {
+    let filters = call.filters(&["dangling", "label", "label!", "until"])?;
+    let options = Prune::from_filters(&filters)?;
+    let engine = call.engine;
+    Ok(json(&blocking(move || engine.images.prune(&options)).await?))
+}
+
+async fn load(call: Call) -> Result<Response> {
+    let quiet = call.query.flag("quiet");
+    let engine = Arc::clone(&call.engine);
+    let input = BodyReader::new(call.body);
+    Ok(progress(move |report| engine.images.load(input, quiet, report)))
+}
+
+async fn save(call: Call) -> Result<Response> {
+    let names = vec![call.name.clone()];
+    archive(call, names).await
+}
+
+async fn save_several(call: Call) -> Result<Response> {
+    // One parameter for each name; old clients joined them with commas.
+    let names = call.query.all("names").flat_map(|names| names.split(','));
+    let names = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    archive(call, names).await
+}
+
+/// A missing image is an error before the first byte; what fails later cuts the archive off.
+async fn archive(call: Call, names: Vec<String>) -> Result<Response> {
+    let engine = call.engine;
+    let checked = Arc::clone(&engine);
+    let names = blocking(move || checked.images.must_exist(&names).map(|()| names)).await?;
+    let (mut writer, body) = Body::stream();
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = engine.images.save(&names, &mut writer) {
+            tracing::error!("cannot save {}: {error}", names.join(" "));
+            writer.fail_blocking(std::io::Error::other(error));
+        }
+    });
+    let mut response = Response::new(body);
+    let kind = HeaderValue::from_static("application/x-tar");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// Import and pull share a path.
+async fn create(call: Call) -> Result<Response> {
+    let query = &call.query;
+    if query.has("fromImage") {
+        let name = query.get("fromImage").to_owned();
+        oci::Reference::parse(&name).map_err(|error| Error::invalid(error.to_string()))?;
+        return Err(no_registry(&format!("cannot pull {name}")));
+    }
+    if query.get("fromSrc") != "-" {
+        return Err(Error::not_implemented(
+            "only an archive in the request can be imported: fetch it first, then import it from there",
+        ));
+    }
+    let import = Import {
+        repository: query.get("repo").to_owned(),
+        tag: query.get("tag").to_owned(),
+        message: query.get("message").to_owned(),
+        changes: query.all("changes").map(str::to_owned).collect(),
+        platform: query.get("platform").to_owned(),
+    };
+    let engine = Arc::clone(&call.engine);
+    let input = BodyReader::new(call.body);
+    let id = blocking(move || engine.images.import(input, import)).await?;
+    Ok(stream_of(Body::from(line(&Message::status(id)))))
+}
+
+async fn push(call: Call) -> Result<Response> {
+    oci::Reference::parse(&call.name).map_err(|error| Error::invalid(error.to_string()))?;
+    Err(no_registry(&format!("cannot push {}", call.name)))
+}
+
+async fn search(_: Call) -> Result<Response> {
+    Err(no_registry("cannot search"))
+}
+
+async fn distribution(call: Call) -> Result<Response> {
+    Err(no_registry(&format!("cannot look up {}", call.name)))
+}
+
+fn no_registry(what: &str) -> Error {
+    Error::new(
+        Kind::NotImplemented,
+        format!("{what}: this engine does not talk to registries yet; load or import the image"),
+    )
+}
+
+/// Runs blocking work that tells what it does; its error becomes the last line.
+fn progress(work: impl FnOnce(&mut dyn FnMut(Message)) -> Result<()> + Send + 'static) -> Response {
+    let (writer, body) = Body::stream();
+    tokio::task::spawn_blocking(move || report(work, &writer));
+    stream_of(body)
+}
+
+fn report(work: impl FnOnce(&mut dyn FnMut(Message)) -> Result<()>, writer: &BodyWriter) {
+    // A client that is gone does not stop the work.
+    let mut send = |message: Message| drop(writer.send_blocking(line(&message)));
+    if let Err(error) = work(&mut send) {
+        send(Message::error(error.to_string()));
+    }
+    sys::allocator::trim();
+}
+
+fn stream_of(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
+    response
+}
+
+fn line(message: &Message) -> Bytes {
+    let mut line = serde_json::to_vec(message).expect("wire types serialise");
+    line.extend_from_slice(b"\r\n");
+    line.into()
+}
