@@ -47,7 +47,7 @@ pub(crate) fn attach(root: &OwnedFd, place: &Path) -> Result<OwnedFd> {
 }
 
 /// The directory of a path, as a mount of its own that is nowhere yet.
-pub(crate) fn open_path(path: &PathBuf) -> Result<OwnedFd> {
+pub(crate) fn open_path(path: &Path) -> Result<OwnedFd> {
     mount::clone_tree(path, Depth::Recursive).context(|| format!("rootfs {}", path.display()))
 }
 

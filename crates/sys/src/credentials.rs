@@ -81,11 +81,11 @@ pub fn set_capabilities(sets: Capabilities) -> io::Result<()> {
 pub fn set_ambient(set: u64) -> io::Result<()> {
     rustix::thread::clear_ambient_capability_set()?;
     for cap in (0..64).filter(|cap| set & 1 << cap != 0) {
-        let raise = libc::PR_CAP_AMBIENT_RAISE as libc::c_ulong;
+        let (raise, cap) =
+            (libc::PR_CAP_AMBIENT_RAISE as libc::c_ulong, libc::c_ulong::from(cap as u32));
         // SAFETY: passes numbers only.
-        check(
-            unsafe { libc::prctl(libc::PR_CAP_AMBIENT, raise, cap as libc::c_ulong, 0, 0) } as i64
-        )?;
+        let result = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, raise, cap, 0, 0) };
+        check(result.into())?;
     }
     Ok(())
 }

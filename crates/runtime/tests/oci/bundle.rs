@@ -134,19 +134,6 @@ impl Bundle {
         }
     }
 
-    /// What the container's output file holds, once it holds `wanted`.
-    pub(crate) fn await_output(&self, wanted: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let text = fs::read_to_string(self.path().join("output")).unwrap_or_default();
-            if text.contains(wanted) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{text:?} without {wanted:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
     pub(crate) fn write(&self) {
         let json = serde_json::to_vec(&self.spec).expect("JSON");
         let mut file = fs::File::create(self.path().join("config.json")).expect("config.json");

@@ -7,8 +7,8 @@ use crate::bundle::Bundle;
 fn with_volume(test: &str, script: &str, options: &[&str]) -> Option<Bundle> {
     let mut bundle = Bundle::new(test, script)?;
     let volume = bundle.path().join("volume");
-    fs::create_dir(&volume).unwrap();
-    fs::write(volume.join("file"), "content\n").unwrap();
+    fs::create_dir(&volume).expect("volume");
+    fs::write(volume.join("file"), "content\n").expect("volume's file");
     bundle.mount("bind", &volume, "/mnt/deep/er", options);
     Some(bundle)
 }

@@ -91,7 +91,7 @@ fn a_user_namespace_maps_root_and_owns_what_is_made_in_it() {
 
 fn open_to_all(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("chmod");
 }
 
 impl Bundle {
