@@ -43,8 +43,10 @@ fn run(resources: &Value, script: &str) -> Option<String> {
          ls -d /sys/fs/cgroup/test/c 2>/dev/null && echo left behind; true",
         config(script, resources)
     );
-    let outcome =
-        guest.file(env!("CARGO_BIN_EXE_gantry-runtime"), "/gantry-runtime").run(&host).unwrap();
+    let outcome = guest
+        .file(env!("CARGO_BIN_EXE_gantry-runtime"), "/gantry-runtime")
+        .run(&host)
+        .expect("the guest boots");
     assert_eq!(outcome.status, Some(0), "{}", outcome.console);
     assert!(!outcome.console.contains("left behind"), "{}", outcome.console);
     Some(outcome.console)

@@ -82,6 +82,6 @@ fn refused() {
         rule(true, "c", Some(1 << 40), None, "r"),
         rule(true, "c", None, None, "rx"),
     ] {
-        assert!(rules(&[bad.clone()]).is_err(), "{bad:?}");
+        assert!(rules(std::slice::from_ref(&bad)).is_err(), "{bad:?}");
     }
 }
