@@ -128,7 +128,9 @@ pub fn create(options: CreateOptions<'_>) -> Result<Created> {
         made_as_root: namespaces.made_as_root(),
         state,
     };
-    sysctl::check(&linux.sysctl, own_namespaces(&namespaces, linux))?;
+    let own = own_namespaces(&namespaces, linux);
+    sysctl::check(&linux.sysctl, own)?;
+    check_names(spec, own)?;
     let score = process.oom_score_adj;
     let spawned =
         spawn::spawn(&namespaces, options.cgroup, score, |channel| init::run(&plan, channel))?;
@@ -251,6 +253,18 @@ fn own_namespaces(namespaces: &Namespaces, linux: &Linux) -> u64 {
     let joined = others.fold(0, |all, (_, kind)| all | kind);
     let cgroup = if is_new(linux, NamespaceKind::Cgroup) { namespace::CGROUP } else { 0 };
     namespaces.new | joined | cgroup
+}
+
+/// The host keeps its own names.
+fn check_names(spec: &Spec, own: u64) -> Result<()> {
+    for (what, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
+        if !name.is_empty() && own & namespace::UTS == 0 {
+            return Err(Error::invalid(format!(
+                "unable to set {what} without a private UTS namespace"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn is_callers(fd: BorrowedFd<'_>, kind: u64) -> bool {

@@ -27,7 +27,8 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// Everything about a program that is settled before its process exists.
 pub(crate) struct Launch<'a> {
     process: &'a Process,
-    capabilities: Option<Sets>,
+    /// Without any in the configuration, none.
+    capabilities: Sets,
     args: Vec<CString>,
     env: Vec<CString>,
     seccomp: Option<&'a Program>,
@@ -56,7 +57,7 @@ impl<'a> Launch<'a> {
         }
         Ok(Self {
             process,
-            capabilities: process.capabilities.as_ref().map(Sets::new),
+            capabilities: process.capabilities.as_ref().map(Sets::new).unwrap_or_default(),
             args: c_strings("argument", &process.args)?,
             env: c_strings("environment", &process.env)?,
             seccomp,
@@ -112,9 +113,7 @@ impl<'a> Launch<'a> {
 
     fn change_user(&self) -> Result<()> {
         let user = &self.process.user;
-        if let Some(sets) = &self.capabilities {
-            sets.apply_bounding()?;
-        }
+        self.capabilities.apply_bounding()?;
         credentials::keep_capabilities(true).context(|| "keep capabilities")?;
         set_groups(&user.additional_gids)?;
         credentials::set_gid(user.gid).context(|| format!("setgid {}", user.gid))?;
@@ -143,7 +142,7 @@ impl Loaded<'_> {
             restore_effective()?;
             self.install_filter()?;
         }
-        self.launch.capabilities.unwrap_or_default().apply()?;
+        self.launch.capabilities.apply()?;
         if process.no_new_privileges { self.install_filter() } else { Ok(()) }
     }
 

@@ -109,8 +109,13 @@ fn check_console(process: &Process, args: &Args) -> Result<()> {
 fn wanted_process(container: &Container, args: &Args) -> Result<Process> {
     if let Some(path) = args.get("process") {
         let json = std::fs::read(path).context(|| format!("read {path}"))?;
-        return serde_json::from_slice(&json)
-            .map_err(|error| Error::invalid(format!("parse {path}: {error}")));
+        let mut process: Process = serde_json::from_slice(&json)
+            .map_err(|error| Error::invalid(format!("parse {path}: {error}")))?;
+        if process.capabilities.is_none() {
+            let own = container.record.spec.process.as_ref();
+            process.capabilities = own.and_then(|own| own.capabilities.clone());
+        }
+        return Ok(process);
     }
     let mut process = container.record.spec.process.clone().unwrap_or_default();
     process.args = args.positional[1..].to_vec();

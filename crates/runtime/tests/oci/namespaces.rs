@@ -27,6 +27,16 @@ fn a_network_namespace_is_joined_by_path() {
 }
 
 #[test]
+fn the_host_s_name_is_not_changed() {
+    let Some(mut bundle) = Bundle::new("host's name", "true") else { return };
+    let before = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    bundle.linux().namespaces.retain(|namespace| namespace.kind != NamespaceKind::Uts);
+    let ran = bundle.run();
+    assert!(ran.err.contains("without a private UTS namespace"), "{ran:?}");
+    assert_eq!(std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap(), before);
+}
+
+#[test]
 fn a_pid_namespace_is_joined_by_path() {
     let Some(mut bundle) = Bundle::new("joined pid namespace", "readlink /proc/self/ns/pid") else {
         return;
