@@ -119,6 +119,9 @@ impl ForVersion for images::Inspect {
         if version < Version::v1(45) {
             self.container.get_or_insert_default();
             self.container_config.get_or_insert_default();
+        } else {
+            self.container = None;
+            self.container_config = None;
         }
         if version < Version::v1(48) {
             self.descriptor = None;

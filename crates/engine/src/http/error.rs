@@ -29,7 +29,7 @@ struct Message {
 
 pub fn response(error: &Error) -> Response {
     let status = status(error.kind);
-    if status.is_server_error() {
+    if error.kind == Kind::System {
         tracing::error!(status = status.as_u16(), "{error}");
     } else {
         tracing::debug!(status = status.as_u16(), "{error}");

@@ -117,8 +117,7 @@ async fn archive(call: Call, names: Vec<String>) -> Result<Response> {
 async fn create(call: Call) -> Result<Response> {
     let query = &call.query;
     if query.has("fromImage") {
-        let name = query.get("fromImage").to_owned();
-        oci::Reference::parse(&name).map_err(|error| Error::invalid(error.to_string()))?;
+        let name = reference(query.get("fromImage"))?.familiar();
         return Err(no_registry(&format!("cannot pull {name}")));
     }
     if query.get("fromSrc") != "-" {
@@ -140,8 +139,8 @@ async fn create(call: Call) -> Result<Response> {
 }
 
 async fn push(call: Call) -> Result<Response> {
-    oci::Reference::parse(&call.name).map_err(|error| Error::invalid(error.to_string()))?;
-    Err(no_registry(&format!("cannot push {}", call.name)))
+    let name = reference(&call.name)?.familiar();
+    Err(no_registry(&format!("cannot push {name}")))
 }
 
 async fn search(_: Call) -> Result<Response> {
@@ -150,6 +149,10 @@ async fn search(_: Call) -> Result<Response> {
 
 async fn distribution(call: Call) -> Result<Response> {
     Err(no_registry(&format!("cannot look up {}", call.name)))
+}
+
+fn reference(text: &str) -> Result<oci::Reference> {
+    oci::Reference::parse(text).map_err(|error| Error::invalid(error.to_string()))
 }
 
 fn no_registry(what: &str) -> Error {
