@@ -121,6 +121,17 @@ fn freeze_stops_and_kill_ends_frozen_processes() {
 }
 
 #[test]
+fn kill_ends_those_that_fork_without_pause() {
+    let resources = Resources { pids: Some(Pids { limit: Some(50) }), ..Resources::default() };
+    let mut scratch = Scratch::new("forks", &resources);
+    scratch.spawn("exec 2>/dev/null; f() { f & f & }; f; wait");
+    scratch.cgroup.kill().unwrap();
+    assert_eq!(scratch.children[0].wait().unwrap().signal(), Some(libc::SIGKILL));
+    scratch.cgroup.delete().unwrap();
+    assert!(!scratch.cgroup.exists(), "nobody was left");
+}
+
+#[test]
 fn a_kill_for_want_of_memory_is_counted_and_signalled() {
     let memory = Memory { limit: Some(8 << 20), swap: Some(8 << 20), ..Memory::default() };
     let resources = Resources { memory: Some(memory), ..Resources::default() };

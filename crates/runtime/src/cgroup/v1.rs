@@ -30,6 +30,9 @@ const ON_DEMAND: [&str; 5] = ["cpuset", "hugetlb", "net_cls", "net_prio", "rdma"
 /// How long `delete` waits for processes that were killed.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often `kill` looks for processes that were forked meanwhile.
+const LOOKS: u32 = 10;
+
 pub(super) struct Group {
     directories: Vec<Directory>,
 }
@@ -112,30 +115,35 @@ impl Group {
         file::pids_below(directory)
     }
 
-    /// Frozen first, so that no fork escapes between the look and the kill. A frozen process dies
-    /// when it is thawed.
+    /// What is killed forks no more, so once a look finds nobody new it is done. Those that fork faster
+    /// than they are found are frozen first. A frozen process dies when it is thawed.
     pub(super) fn kill(&self) -> Result<()> {
-        let frozen = self.freeze();
-        let killed = self.pids().map(|pids| pids.into_iter().for_each(kill));
+        let mut killed = self.kill_those_found();
+        if matches!(killed, Ok(false)) {
+            killed = self.freeze().and_then(|()| self.kill_those_found());
+        }
         let thawed = self.thaw();
-        killed?;
-        match frozen {
-            // Without a freezer, or with one that never settles: until nothing new turns up.
-            Err(_) => self.kill_until_empty(),
-            Ok(()) => thawed,
+        match killed? {
+            true => thawed,
+            false => Err(Error::Timeout { path: self.path_of("freezer")?.into(), wanted: "empty" }),
         }
     }
 
-    fn kill_until_empty(&self) -> Result<()> {
-        let mut seen = Vec::new();
-        loop {
-            let pids = self.pids()?;
-            if pids.iter().all(|pid| seen.contains(pid)) {
-                return Ok(());
+    /// Whether the last look found nobody new.
+    fn kill_those_found(&self) -> Result<bool> {
+        let mut killed = std::collections::BTreeSet::new();
+        for _ in 0..LOOKS {
+            let before = killed.len();
+            for pid in self.pids()? {
+                if killed.insert(pid) {
+                    kill(pid);
+                }
             }
-            pids.iter().copied().for_each(kill);
-            seen.extend(pids);
+            if killed.len() == before {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     pub(super) fn oom_kills(&self) -> Result<u64> {
