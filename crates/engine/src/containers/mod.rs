@@ -1,29 +1,99 @@
-//! Containers.
+//! Containers: one task for each, one file for each verb.
+//!
+//! - what may be done when: [`state`]; when it is started again: [`restart_policy`]; both pure
+//! - from Docker's terms to the runtime specification: [`spec`], with [`merge`], [`validate`], [`mounts`]
+//! - a container's task is [`actor`], what it is asked [`request`], its monitor's socket [`link`]
+//! - a container's document is [`record`], kept by [`disk`]; who is there is known to [`index`]
+//! - what an engine finds when it starts: [`adopt`]
 
-mod merge;
+mod actor;
+mod adopt;
+mod attach;
+mod bundle;
+mod changes;
+mod create;
+mod disk;
+mod exec;
+mod exit;
+mod export;
+mod image_uses;
+mod index;
+mod inspect;
+mod kill;
+mod link;
+mod list;
+mod logging;
+mod logs;
+pub mod merge;
 mod mounts;
 mod name;
+mod pause;
+mod prune;
+pub mod record;
+mod remove;
+mod rename;
+mod request;
+mod resize;
 mod restart_policy;
 mod signal;
 mod spec;
+mod start;
 mod state;
+mod stats;
+mod stop;
 mod timestamp;
+mod top;
+mod update;
 mod validate;
+mod volumes;
+mod wait;
 mod words;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use api::containers::HostConfig;
 use network::Network;
-use store::Store;
-use store::images::Use;
+use runtime::cgroup::{self, Driver, Layout};
+use runtime::monitor::config::ExternalRuntime;
 
+use self::index::{Handle, Index};
+use self::record::Record;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::runtime_binary::RuntimeBinary;
 
+pub use self::disk::Disk;
+pub use self::exec::{ExecView, Stage};
+pub use self::list::{FILTERS as LIST_FILTERS, Options as ListOptions};
+pub use self::prune::FILTERS as PRUNE_FILTERS;
+pub use self::request::{ExecStart, Remove};
+pub use self::stop::Stop;
+pub use self::wait::{Condition, Wait};
+
+/// Gantry's own runtime, which the monitor contains.
+pub const OWN_RUNTIME: &str = "gantry-runtime";
+
+/// The service; a handle that is cheap to copy.
 #[derive(Clone)]
-pub struct Containers;
+pub struct Containers(Arc<Shared>);
+
+/// What the containers' tasks share.
+pub struct Shared {
+    config: Arc<Config>,
+    events: Events,
+    runtime: Arc<RuntimeBinary>,
+    network: Arc<Network>,
+    disk: Disk,
+    index: Arc<Index>,
+    cgroup_driver: Driver,
+    /// Where containers' cgroups are unless they say otherwise.
+    cgroup_parent: String,
+    host: validate::Host,
+    /// The engine's bounding set: no container gets more.
+    held_capabilities: u64,
+}
 
 /// What the service is made of.
 pub struct Parts {
@@ -36,21 +106,129 @@ pub struct Parts {
     pub identity: String,
 }
 
-pub struct Disk(Arc<Store>);
+impl Containers {
+    /// Adopts what is alive, settles what ended meanwhile, and starts what is to be started.
+    pub async fn open(parts: Parts) -> Result<Self> {
+        let Parts { config, events, runtime, network, disk, identity } = parts;
+        let cgroup_driver = cgroup_driver(&config)?;
+        let shared = Shared {
+            cgroup_parent: cgroup_parent(&config, cgroup_driver, &identity),
+            host: offer(),
+            held_capabilities: bounding_set(),
+            index: Arc::default(),
+            config,
+            events,
+            runtime,
+            network,
+            disk,
+            cgroup_driver,
+        };
+        let containers = Self(Arc::new(shared));
+        containers.adopt().await?;
+        Ok(containers)
+    }
 
-impl Disk {
-    pub fn new(store: Arc<Store>) -> Self {
-        Self(store)
+    /// By id, name, or the beginning of an id.
+    pub fn find(&self, wanted: &str) -> Result<Handle> {
+        self.0.index.find(wanted)
+    }
+
+    pub fn index(&self) -> &Index {
+        &self.0.index
     }
 }
 
-impl Containers {
-    pub async fn open(_: Parts) -> Result<Self> {
-        Ok(Self)
+impl Shared {
+    /// `<exec-root>/c/<id>`: the monitor's directory.
+    fn exec_directory(&self, id: &str) -> PathBuf {
+        self.config.exec_root.join("c").join(id)
     }
 
-    /// Which containers were made from which images.
-    pub fn image_uses(&self) -> Vec<Use> {
-        Vec::new()
+    /// The specification's `cgroupsPath`.
+    fn cgroup_path(&self, record: &Record) -> String {
+        let own = record.host_config.resources.cgroup_parent.as_str();
+        let parent = if own.is_empty() { self.cgroup_parent.as_str() } else { own };
+        match self.cgroup_driver {
+            Driver::Systemd => format!("{parent}:gantry:{}", record.id),
+            Driver::Cgroupfs => format!("/{}/{}", parent.trim_matches('/'), record.id),
+        }
     }
+
+    /// The file on disk: it is bound into containers as their `--init`.
+    fn init_program(&self) -> PathBuf {
+        self.runtime.path().to_owned()
+    }
+
+    fn default_cgroupns(&self, host: &HostConfig) -> String {
+        let engine = self.config.default_cgroupns_mode.as_str();
+        match (engine, self.host.cgroup_v2, host.privileged) {
+            ("", true, false) => "private".into(),
+            ("", _, _) => "host".into(),
+            (mode, _, _) => mode.into(),
+        }
+    }
+
+    fn known_runtime(&self, name: &str) -> Result<()> {
+        let own = matches!(name, "" | OWN_RUNTIME) || name == self.config.default_runtime;
+        if own || self.config.runtimes.contains_key(name) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("unknown or invalid runtime name: {name}")))
+    }
+
+    /// `--runtime`, where it is not our own.
+    fn external_runtime(&self, record: &Record) -> Result<Option<ExternalRuntime>> {
+        let name = record.host_config.runtime.as_str();
+        self.known_runtime(name)?;
+        Ok(self.config.runtimes.get(name).map(|runtime| ExternalRuntime {
+            path: PathBuf::from(&runtime.path),
+            args: runtime.args.clone(),
+        }))
+    }
+}
+
+/// `--exec-opt native.cgroupdriver`; unless given, systemd where it runs on cgroup v2.
+fn cgroup_driver(config: &Config) -> Result<Driver> {
+    let option = config.exec_opts.iter().find_map(|opt| opt.strip_prefix("native.cgroupdriver="));
+    match option {
+        Some("cgroupfs") => Ok(Driver::Cgroupfs),
+        Some("systemd") => Ok(Driver::Systemd),
+        Some(other) => {
+            Err(Error::invalid(format!("native.cgroupdriver option {other} not supported")))
+        }
+        None => {
+            let systemd = std::path::Path::new("/run/systemd/system").is_dir();
+            let v2 = cgroup::layout() == Layout::V2;
+            Ok(if v2 && systemd { Driver::Systemd } else { Driver::Cgroupfs })
+        }
+    }
+}
+
+fn cgroup_parent(config: &Config, driver: Driver, identity: &str) -> String {
+    match (config.cgroup_parent.as_str(), driver) {
+        ("", Driver::Cgroupfs) => format!("gantry-{identity}"),
+        ("", Driver::Systemd) => "system.slice".into(),
+        (parent, _) => parent.into(),
+    }
+}
+
+/// What the host has to give.
+fn offer() -> validate::Host {
+    let list = |path: &str| validate::numbers(&std::fs::read_to_string(path).unwrap_or_default());
+    let available_cpus = list("/sys/devices/system/cpu/online");
+    validate::Host {
+        cpus: u32::try_from(available_cpus.len()).unwrap_or(u32::MAX),
+        available_cpus,
+        available_nodes: list("/sys/devices/system/node/online"),
+        blkio_weight: std::path::Path::new("/sys/fs/cgroup/blkio/blkio.weight").exists()
+            || cgroup::layout() == Layout::V2,
+        cgroup_v2: cgroup::layout() == Layout::V2,
+    }
+}
+
+/// `CapBnd` of this process, by capability number.
+fn bounding_set() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
+    line.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0)
 }

@@ -16,7 +16,10 @@ mod server;
 mod tls;
 mod version;
 
+mod containers;
+mod detach_keys;
 mod events;
+mod exec;
 mod images;
 mod ping;
 mod system;
@@ -36,6 +39,8 @@ pub fn routes() -> Router {
     ping::routes(&mut router);
     system::routes(&mut router);
     images::routes(&mut router);
+    containers::routes(&mut router);
+    exec::routes(&mut router);
     events::routes(&mut router);
     router
 }

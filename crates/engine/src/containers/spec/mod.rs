@@ -30,7 +30,6 @@ use crate::error::Error;
 /// What a specification is made of.
 #[derive(Debug)]
 pub struct Input<'a> {
-    pub id: &'a str,
     /// With the image's defaults merged in.
     pub config: &'a Config,
     /// With the engine's defaults applied.
@@ -153,11 +152,7 @@ fn apparmor(input: &Input<'_>) -> String {
 }
 
 fn all_mounts(input: &Input<'_>) -> Vec<oci::runtime::Mount> {
-    let system = mounts::System {
-        privileged: input.host.privileged,
-        shm: input.shm.clone(),
-        own_network: input.namespaces.network == Space::Own,
-    };
+    let system = mounts::System { privileged: input.host.privileged, shm: input.shm.clone() };
     let user = mounts::asked_for(input.mounts);
     let replaced =
         |mount: &oci::runtime::Mount| user.iter().any(|wish| wish.destination == mount.destination);
@@ -254,7 +249,6 @@ mod tests {
     fn spec_of(config: &Config, host: &HostConfig) -> Result<Spec, Error> {
         let user = User { home: "/".into(), ..User::default() };
         build(&Input {
-            id: "ab",
             config,
             host,
             args: vec!["sh".into()],

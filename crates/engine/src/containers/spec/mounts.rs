@@ -11,8 +11,6 @@ use crate::containers::mounts::{Kind, MountPoint};
 pub struct System<'a> {
     pub privileged: bool,
     pub shm: Shm<'a>,
-    /// `/sys` shows the network's devices; with another's network namespace it can only be mounted read-only or bound.
-    pub own_network: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -169,7 +167,7 @@ mod tests {
     fn only_a_privileged_container_writes_to_sys() {
         let of = |privileged| {
             let shm = Shm::Own(1);
-            let mounts = system(&System { privileged, shm, own_network: true });
+            let mounts = system(&System { privileged, shm });
             mounts.iter().filter(|mount| mount.options.iter().any(|o| o == "ro")).count()
         };
         assert_eq!((of(false), of(true)), (2, 0));

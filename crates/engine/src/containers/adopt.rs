@@ -1,0 +1,206 @@
+//! What an engine finds when it starts.
+//!
+//! | the record says | the exec root says | then |
+//! |---|---|---|
+//! | up | a monitor that answers | it is adopted; nothing happens to the container |
+//! | up | an exit record | the container ended meanwhile: one `die`, with the real time |
+//! | up | neither, same boot | the monitor was killed: its cgroup is killed, the end is 255 |
+//! | up | nothing, another boot | the host was restarted: 255 |
+//! | restarting | | the policy is asked again |
+//! | removing, dead | | the removal is finished |
+//!
+//! After that the restart policies apply.
+
+use std::time::Duration;
+
+use api::containers::Status;
+use runtime::monitor::adopt;
+use runtime::monitor::protocol::{Connection, ExitRecord};
+
+use super::Containers;
+use super::actor::{Actor, After, Run};
+use super::exit::{UNKNOWN, lost, read_exit, started_at};
+use super::link::Link;
+use super::record::Record;
+use super::request::Remove;
+use super::restart_policy::{Policy, at_engine_start};
+use super::{index::Handle, timestamp};
+use crate::error::{Error, Result, blocking};
+
+/// What became of a container that was up.
+enum Found {
+    Alive(Connection),
+    Ended(ExitRecord),
+}
+
+impl Containers {
+    pub async fn adopt(&self) -> Result<()> {
+        let disk = self.0.disk.clone();
+        let records = blocking(move || {
+            let records = disk.all()?;
+            disk.remove_strays(&records)?;
+            Ok(records)
+        })
+        .await?;
+        let mut found = Vec::with_capacity(records.len());
+        for record in records {
+            let shared = self.0.clone();
+            let directory = shared.exec_directory(&record.id);
+            let was_up = matches!(record.state.status, Status::Running | Status::Paused);
+            let state = if was_up { Some(look(&directory)) } else { None };
+            found.push((record, state));
+        }
+        self.recover_network(&found)?;
+        self.clear_exec_root(&found);
+        for (record, state) in found {
+            self.take_over(record, state).await;
+        }
+        Ok(())
+    }
+
+    /// Those who live keep their addresses, before anybody joins.
+    fn recover_network(&self, found: &[(Record, Option<Found>)]) -> Result<()> {
+        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(_))));
+        let interfaces = alive
+            .filter_map(|(record, _)| Some((record.id.clone(), record.state.interface.clone()?)));
+        let failures = self.0.network.recover(interfaces.collect::<Vec<_>>()).map_err(|cause| {
+            Error::system("cannot take over the containers' networks").because(cause)
+        })?;
+        for failure in failures {
+            tracing::warn!("a container's network is not as it was: {failure}");
+        }
+        Ok(())
+    }
+
+    /// Directories of containers that nobody knows, left by a start or a removal that a crash cut off.
+    fn clear_exec_root(&self, found: &[(Record, Option<Found>)]) {
+        let root = self.0.config.exec_root.join("c");
+        for entry in std::fs::read_dir(&root).into_iter().flatten().flatten() {
+            let id = entry.file_name();
+            if found.iter().any(|(record, _)| id == *record.id) {
+                continue;
+            }
+            if let Err(error) = std::fs::remove_dir_all(entry.path()) {
+                tracing::warn!("cannot remove {}: {error}", entry.path().display());
+            }
+        }
+    }
+
+    async fn take_over(&self, record: Record, found: Option<Found>) {
+        let index = &self.0.index;
+        match index.reserve(&record.name, &record.id) {
+            Ok(name) => drop(name.keep()),
+            Err(error) => tracing::error!(container = record.id, "{error}"),
+        }
+        let (mut actor, handle) = Actor::new(self.0.clone(), record);
+        index.add(handle.clone());
+        if actor.settle(found).await == After::GoOn {
+            tokio::spawn(actor.run());
+            self.start_by_policy(&handle);
+        }
+    }
+
+    /// In the background, so that the engine answers while its containers come up.
+    fn start_by_policy(&self, handle: &Handle) {
+        let record = handle.record();
+        let policy = Policy::parse(&record.host_config.restart_policy).unwrap_or_default();
+        let state = &record.state;
+        let ran_before = timestamp::parse(&state.started_at).is_some();
+        let ended = matches!(state.status, Status::Exited | Status::Restarting);
+        let due = ended
+            && ran_before
+            && at_engine_start(
+                policy,
+                state.exit_code,
+                record.restart_count,
+                record.stopped_by_hand,
+            );
+        if !due {
+            return;
+        }
+        let (containers, id) = (self.clone(), record.id.clone());
+        tokio::spawn(async move {
+            if let Err(error) = containers.start(&id).await {
+                tracing::warn!(container = id, "cannot start it again: {error}");
+            }
+        });
+    }
+}
+
+/// Looks for the monitor, then for what it left.
+fn look(directory: &std::path::Path) -> Found {
+    match adopt::verify(directory) {
+        Ok((_, connection)) => Found::Alive(connection),
+        Err(why) => match read_exit(directory) {
+            Some(exit) => Found::Ended(exit),
+            None => Found::Ended(lost(&format!("the container was lost: {why}"))),
+        },
+    }
+}
+
+impl Actor {
+    /// Brings record and reality together.
+    async fn settle(&mut self, found: Option<Found>) -> After {
+        match (found, self.status()) {
+            (Some(Found::Alive(connection)), _) => self.reconnect(connection).await,
+            (Some(Found::Ended(exit)), _) => {
+                if i64::from(exit.status) == UNKNOWN {
+                    self.kill_all().await;
+                }
+                // Its restart policy is applied as at any start of an engine, without a delay.
+                self.asked_to_end = true;
+                let ran_for = between(&self.record.state.started_at, &exit.finished_at);
+                self.ended(exit, ran_for).await
+            }
+            (None, Status::Removing | Status::Dead) => self.finish_removal().await,
+            (None, Status::Restarting) => {
+                self.record.state.status = Status::Exited;
+                self.save_or_warn().await;
+                After::GoOn
+            }
+            (None, _) if self.removes_itself_now() => self.finish_removal().await,
+            (None, _) => After::GoOn,
+        }
+    }
+
+    /// It ended, and the engine was killed before it could remove it.
+    fn removes_itself_now(&self) -> bool {
+        self.record.host_config.auto_remove && self.status() == Status::Exited
+    }
+
+    async fn reconnect(&mut self, connection: Connection) -> After {
+        match Link::start(connection, self.news.clone()) {
+            Ok(link) => {
+                let started = started_at(&self.record.state.started_at);
+                self.run = Some(Run { link, started });
+                self.show();
+                After::GoOn
+            }
+            Err(error) => {
+                tracing::error!(container = self.record.id, "cannot talk to its monitor: {error}");
+                After::GoOn
+            }
+        }
+    }
+
+    async fn finish_removal(&mut self) -> After {
+        self.record.state.status = Status::Dead;
+        match self
+            .remove(Remove { force: true, volumes: self.record.host_config.auto_remove })
+            .await
+        {
+            Ok(()) => After::End,
+            Err(error) => {
+                tracing::error!(container = self.record.id, "cannot finish its removal: {error}");
+                After::GoOn
+            }
+        }
+    }
+}
+
+fn between(start: &str, end: &str) -> Duration {
+    let (Some(start), Some(end)) = (timestamp::parse(start), timestamp::parse(end)) else {
+        return Duration::ZERO;
+    };
+    Duration::try_from(end.duration_since(start)).unwrap_or_default()
+}

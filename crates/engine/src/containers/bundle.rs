@@ -1,0 +1,370 @@
+//! What a monitor needs before it can start a container: its directory under the exec root with `config.json` and
+//! `monitor.json`, the container's files, and the process itself.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use network::Attachment;
+use network::files::{DnsOptions, HostEntry, Resolver};
+use runtime::monitor::config as monitor;
+use runtime::monitor::protocol::Connection;
+
+use super::Shared;
+use super::mounts::MountPoint;
+use super::record::Record;
+use super::spec::mounts::Shm;
+use super::spec::security::{Seccomp, SecurityOptions};
+use super::spec::{self, Namespaces, Space, capabilities, user};
+use super::state::is_up;
+use super::{logging, validate, volumes};
+use crate::error::{Error, Result, blocking};
+
+/// Which namespaces come from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Joins {
+    pub namespaces: Namespaces,
+    pub network: NetworkWish,
+    /// Another container's or the host's /dev/shm.
+    pub shm: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+pub enum NetworkWish {
+    Host,
+    /// The namespace of this process.
+    Of(i32),
+    Join(Attachment),
+}
+
+/// Looks up the containers and modes that the record names.
+pub fn joins(shared: &Shared, record: &Record) -> Result<Joins> {
+    let host = &record.host_config;
+    let uts = if host.uts_mode == "host" { Space::Host } else { Space::Own };
+    let cgroup = if host.cgroupns_mode == "private" { Space::Own } else { Space::Host };
+    let (network, network_space) = network_wish(shared, record)?;
+    let shm = match host.ipc_mode.strip_prefix("container:") {
+        Some(other) => Some(PathBuf::from(format!(
+            "/proc/{}/root/dev/shm",
+            running_pid(shared, other, "ipc")?
+        ))),
+        None => (host.ipc_mode == "host").then(|| "/dev/shm".into()),
+    };
+    let namespaces = Namespaces {
+        pid: space(shared, "pid", &host.pid_mode)?,
+        ipc: space(shared, "ipc", &host.ipc_mode)?,
+        uts,
+        cgroup,
+        network: network_space,
+    };
+    Ok(Joins { namespaces, network, shm })
+}
+
+/// Its own, the host's, or that of `container:ID`.
+fn space(shared: &Shared, kind: &str, mode: &str) -> Result<Space> {
+    if mode == "host" {
+        return Ok(Space::Host);
+    }
+    let Some(other) = mode.strip_prefix("container:") else { return Ok(Space::Own) };
+    let pid = running_pid(shared, other, kind)?;
+    Ok(Space::Path(format!("/proc/{pid}/ns/{kind}").into()))
+}
+
+fn network_wish(shared: &Shared, record: &Record) -> Result<(NetworkWish, Space)> {
+    let mode = record.host_config.network_mode.as_str();
+    if let Some(other) = record.network_of() {
+        return Ok((NetworkWish::Of(running_pid(shared, other, "network")?), Space::Own));
+    }
+    match mode {
+        "host" => Ok((NetworkWish::Host, Space::Host)),
+        "none" => Ok((NetworkWish::Join(Attachment::None), Space::Own)),
+        "bridge" | "default" | "" => {
+            let mac = record.config.mac_address.parse().ok();
+            Ok((NetworkWish::Join(Attachment::Bridge { ip: None, mac }), Space::Own))
+        }
+        other => Err(Error::not_found(format!("network {other} not found"))),
+    }
+}
+
+fn running_pid(shared: &Shared, wanted: &str, what: &str) -> Result<i32> {
+    let record = shared.index.find(wanted)?.record();
+    if is_up(record.state.status) && record.state.pid > 0 {
+        return Ok(record.state.pid);
+    }
+    Err(Error::conflict(format!("cannot join {what} of a non running container: {}", record.id)))
+}
+
+/// Everything that is decided before the monitor exists.
+pub struct Bundle {
+    shared: Arc<Shared>,
+    record: Record,
+    joins: Joins,
+    directory: PathBuf,
+    pub cgroup_path: String,
+}
+
+impl Bundle {
+    pub fn new(shared: &Arc<Shared>, record: &Record, joins: Joins) -> Result<Self> {
+        Ok(Self {
+            shared: Arc::clone(shared),
+            record: record.clone(),
+            joins,
+            directory: shared.exec_directory(&record.id),
+            cgroup_path: shared.cgroup_path(record),
+        })
+    }
+
+    /// Writes the files; runs on a thread that may block.
+    fn write(&self) -> Result<()> {
+        let failed = |cause: io::Error| {
+            Error::system(format!("cannot prepare {}", self.directory.display())).because(cause)
+        };
+        match fs::remove_dir_all(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        make_private(&self.directory).map_err(failed)?;
+        make_private(&self.directory.join("exec")).map_err(failed)?;
+        make_private(&self.directory.join("rootfs")).map_err(failed)?;
+        let overlay = self.shared.disk.overlay(&self.record)?;
+        let mut mounts = self.record.mounts.clone();
+        volumes::prepare(&self.shared, &mut mounts)?;
+        let spec = self.spec(&mounts)?;
+        self.write_container_files().map_err(failed)?;
+        let config = self.monitor_config(overlay)?;
+        write_json(&self.directory.join("config.json"), &spec).map_err(failed)?;
+        write_json(&self.directory.join("monitor.json"), &config).map_err(failed)
+    }
+
+    fn spec(&self, mounts: &[MountPoint]) -> Result<oci::runtime::Spec> {
+        let (config, host) = (&self.record.config, &self.record.host_config);
+        let security = SecurityOptions::parse(host.security_opt.as_deref().unwrap_or_default())?;
+        let user = self.user()?;
+        let wishes = capabilities::Wishes::parse(
+            host.cap_add.as_deref().unwrap_or_default(),
+            host.cap_drop.as_deref().unwrap_or_default(),
+        )?;
+        let capabilities = wishes.set(host.privileged, self.shared.held_capabilities);
+        let init = self.shared.init_program();
+        let shm = match (&self.joins.shm, host.ipc_mode.as_str()) {
+            (Some(path), _) => Shm::Path(path),
+            (None, "none") => Shm::Absent,
+            _ => Shm::Own(host.shm_size),
+        };
+        spec::build(&spec::Input {
+            config,
+            host,
+            args: self.record.args.clone(),
+            user: &user,
+            mounts,
+            files: &self.record.files(&self.shared.config.data_root),
+            init: host.init.unwrap_or(self.shared.config.init).then_some(init.as_path()),
+            cgroup_path: self.cgroup_path.clone(),
+            namespaces: self.joins.namespaces.clone(),
+            shm,
+            seccomp: seccomp(&security, host.privileged, &capabilities)?,
+            security: &security,
+            capabilities,
+        })
+    }
+
+    /// Reads passwd and group from the root before there is a container.
+    fn user(&self) -> Result<user::User> {
+        let root =
+            self.shared.disk.read_only(&self.record.id)?.mount().map_err(|cause| {
+                Error::system("cannot mount the container's root").because(cause)
+            })?;
+        let files = user::Files::read(root.as_fd());
+        let group_add = self.record.host_config.group_add.as_deref().unwrap_or_default();
+        user::resolve(&self.record.config.user, group_add, &files)
+    }
+
+    /// hostname and resolv.conf; hosts waits for the address. Written in place: they may be mounted somewhere.
+    fn write_container_files(&self) -> io::Result<()> {
+        let directory = self.record.files(&self.shared.config.data_root);
+        let config = &self.record.config;
+        fs::write(directory.join("hostname"), network::files::hostname(&config.hostname))?;
+        let host = network::files::host_resolv_conf().unwrap_or_default();
+        let resolver = match self.joins.network {
+            NetworkWish::Host => Resolver::Host,
+            _ => Resolver::Private,
+        };
+        let text = network::files::resolv_conf(&host, resolver, &self.dns());
+        fs::write(directory.join("resolv.conf"), text)
+    }
+
+    /// The container's wishes, each of which replaces the engine's of its kind.
+    fn dns(&self) -> DnsOptions {
+        let host = &self.record.host_config;
+        let engine = &self.shared.config;
+        let or = |own: &Option<Vec<String>>, engine: &[String]| match own.as_deref() {
+            Some([]) | None => engine.to_vec(),
+            Some(own) => own.to_vec(),
+        };
+        let own = host.dns.iter().flatten().filter_map(|ip| ip.parse().ok());
+        let own: Vec<IpAddr> = own.collect();
+        DnsOptions {
+            servers: if own.is_empty() { engine.dns.clone() } else { own },
+            search: or(&host.dns_search, &engine.dns_search),
+            options: or(&host.dns_options, &engine.dns_opts),
+        }
+    }
+
+    fn monitor_config(&self, overlay: sys::overlay::Overlay) -> Result<monitor::Config> {
+        let config = &self.record.config;
+        let log = logging::monitor_config(&self.record, &self.shared.config.data_root)?;
+        if let Some(directory) = log.path.parent() {
+            make_private(directory)
+                .map_err(|cause| Error::system("cannot make the log's directory").because(cause))?;
+        }
+        let missing = || Error::system("the container's root has no writable layer");
+        Ok(monitor::Config {
+            id: self.record.id.clone(),
+            rootfs: monitor::Rootfs::Overlay(monitor::Overlay {
+                lower: overlay.lower,
+                upper: overlay.upper.ok_or_else(missing)?,
+                work: overlay.work.ok_or_else(missing)?,
+                volatile: overlay.volatile,
+            }),
+            open_stdin: config.open_stdin,
+            stdin_once: config.stdin_once,
+            cgroup_driver: match self.shared.cgroup_driver {
+                runtime::cgroup::Driver::Cgroupfs => monitor::CgroupDriver::Cgroupfs,
+                runtime::cgroup::Driver::Systemd => monitor::CgroupDriver::Systemd,
+            },
+            log,
+            runtime: self.shared.external_runtime(&self.record)?,
+        })
+    }
+}
+
+/// The filter: built in, given, or none.
+fn seccomp(
+    security: &SecurityOptions,
+    privileged: bool,
+    capabilities: &[String],
+) -> Result<Option<oci::runtime::Seccomp>> {
+    if privileged {
+        return Ok(None);
+    }
+    let (arch, kernel) = (runtime::seccomp::Arch::NATIVE, kernel());
+    let invalid = |cause: runtime::seccomp::Error| {
+        Error::invalid("opening seccomp profile failed").because(cause)
+    };
+    match &security.seccomp {
+        Seccomp::Unconfined => Ok(None),
+        Seccomp::Builtin => {
+            Ok(Some(runtime::seccomp::docker::default_profile(capabilities, arch, kernel)))
+        }
+        Seccomp::Profile(json) => {
+            runtime::seccomp::docker::from_json(json, capabilities, arch, kernel)
+                .map(Some)
+                .map_err(invalid)
+        }
+    }
+}
+
+/// Rules of a profile may depend on it. A release that does not read is taken for an old one.
+fn kernel() -> runtime::seccomp::docker::Kernel {
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    runtime::seccomp::docker::parse_kernel(&release).unwrap_or((0, 0))
+}
+
+/// /etc/hosts, once the address is known. Written in place, as long as it may be mounted.
+pub async fn write_hosts(shared: &Arc<Shared>, record: &Record) -> Result<()> {
+    let directory = record.files(&shared.config.data_root);
+    let text = hosts(shared, record)?;
+    blocking(move || {
+        fs::write(directory.join("hosts"), text)
+            .map_err(|cause| Error::system("cannot write the container's hosts").because(cause))
+    })
+    .await
+}
+
+fn hosts(shared: &Shared, record: &Record) -> Result<String> {
+    if let Some(other) = record.network_of() {
+        let other = shared.index.find(other)?.record();
+        let path = other.files(&shared.config.data_root).join("hosts");
+        return fs::read_to_string(path).map_err(|cause| {
+            Error::system("cannot read the other container's hosts").because(cause)
+        });
+    }
+    if record.host_config.network_mode == "host" {
+        return Ok(fs::read_to_string("/etc/hosts").unwrap_or_default());
+    }
+    let gateway = record.state.interface.as_ref().map_or(Ipv4Addr::LOCALHOST, |i| i.gateway);
+    let mut extra = Vec::new();
+    for entry in record.host_config.extra_hosts.iter().flatten() {
+        let (name, ip) = validate::extra_host(entry)?;
+        let ip = ip.parse().unwrap_or(IpAddr::V4(gateway));
+        extra.push(HostEntry { ip, names: name.to_owned() });
+    }
+    let config = &record.config;
+    let own = record.state.interface.as_ref().map(|interface| {
+        HostEntry::of_container(interface.ip.into(), &config.hostname, &config.domainname)
+    });
+    Ok(network::files::hosts(&extra, own.as_ref()))
+}
+
+/// A monitor that was spawned and has not yet been left to itself.
+pub struct Monitor {
+    child: Option<tokio::process::Child>,
+    connection: Option<Connection>,
+}
+
+impl Monitor {
+    pub async fn spawn(shared: &Arc<Shared>, bundle: Bundle) -> Result<Self> {
+        let shared = Arc::clone(shared);
+        let (connection, directory, theirs) = blocking(move || {
+            bundle.write()?;
+            let (connection, theirs) = Connection::pair()
+                .map_err(|cause| Error::system("cannot make a socket").because(cause))?;
+            Ok((connection, bundle.directory, theirs))
+        })
+        .await?;
+        let mut command = tokio::process::Command::from(shared.runtime.command());
+        command.arg("monitor").arg(&directory).current_dir("/").env_clear();
+        command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command
+            .spawn()
+            .map_err(|cause| Error::system("cannot start the monitor").because(cause))?;
+        Ok(Self { child: Some(child), connection: Some(connection) })
+    }
+
+    /// The engine's end of its socket; given once.
+    pub fn connection(&mut self) -> Result<Connection> {
+        self.connection.take().ok_or_else(|| Error::system("the monitor's socket is in use"))
+    }
+
+    /// The container runs: from now on it is only waited for, so that it leaves no zombie.
+    pub fn leave_running(mut self) {
+        if let Some(mut child) = self.child.take() {
+            tokio::spawn(async move { child.wait().await });
+        }
+    }
+
+    /// Nothing came of it.
+    pub fn end(mut self) {
+        if let Some(mut child) = self.child.take() {
+            tokio::spawn(async move {
+                // Fails only if it ended already.
+                let _ = child.kill().await;
+            });
+        }
+    }
+}
+
+/// For engine directories: nobody else looks inside (CVE-2021-41091).
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
+    fs::write(path, serde_json::to_vec(value)?)
+}

@@ -1,0 +1,195 @@
+//! `create`: a name, an id, the configuration made whole, a snapshot of the image, a record.
+
+use std::collections::BTreeMap;
+
+use api::containers::{CreateRequest, CreateResponse, HostConfig, LogConfig};
+
+use super::Containers;
+use super::actor::Actor;
+use super::index::Reservation;
+use super::record::{Record, State};
+use super::spec::security::{MASKED_PATHS, READONLY_PATHS};
+use super::{logging, merge, mounts, name, timestamp, validate, volumes};
+use crate::error::{Error, Kind, Result, blocking};
+
+/// Made-up names that are tried before giving up.
+const ATTEMPTS: u32 = 32;
+
+impl Containers {
+    /// `wished` is empty for a name of the engine's choice.
+    pub async fn create(&self, wished: &str, request: CreateRequest) -> Result<CreateResponse> {
+        let shared = &self.0;
+        let CreateRequest { mut config, host_config, networking_config } = request;
+        let mut host = host_config.unwrap_or_default();
+        let warnings = validate::validate(&config, &host, &shared.host)?;
+        self.apply_defaults(&mut host)?;
+        let id = name::random_id();
+        let name = self.reserve_name(wished, &id)?;
+        let image = self.image(&config.image).await?;
+        merge::with_image(&mut config, &image.config);
+        let args = merge::command(&config)?;
+        if config.hostname.is_empty() {
+            config.hostname = self.default_hostname(&host, &id);
+        }
+        let inherited = self.inherited_mounts(&host)?;
+        let mut points = mounts::mount_points(&config, &host, inherited)?;
+        volumes::check_sources(&points)?;
+        volumes::settle(&shared.config.data_root, &mut points);
+        let endpoints = networking_config.unwrap_or_default().endpoints_config.unwrap_or_default();
+        let record = Record {
+            id: id.clone(),
+            name: name.name.clone(),
+            created: timestamp::now(),
+            image: image.id,
+            config,
+            host_config: host,
+            args,
+            mounts: points,
+            endpoints: self.known_endpoints(endpoints)?,
+            state: State::default(),
+            restart_count: 0,
+            stopped_by_hand: false,
+            exec_ids: Vec::new(),
+        };
+        self.make(record, name).await?;
+        Ok(CreateResponse { id, warnings })
+    }
+
+    /// The part that leaves something behind: on disk, in the index, in the events.
+    async fn make(&self, record: Record, name: Reservation) -> Result<()> {
+        let shared = &self.0;
+        shared.disk.create(&record).await?;
+        let (actor, handle) = Actor::new(shared.clone(), record);
+        shared.index.add(handle);
+        name.keep();
+        actor.tell("create", []);
+        tokio::spawn(actor.run());
+        Ok(())
+    }
+
+    fn reserve_name(&self, wished: &str, id: &str) -> Result<Reservation> {
+        let index = &self.0.index;
+        if !wished.is_empty() {
+            return index.reserve(name::checked(wished)?, id);
+        }
+        let mut free =
+            (0..ATTEMPTS).filter_map(|attempt| index.reserve(&name::random(attempt), id).ok());
+        free.next().map_or_else(|| index.reserve(&id[..12], id), Ok)
+    }
+
+    /// Fills what the request left open with the engine's defaults; what inspect shows.
+    fn apply_defaults(&self, host: &mut HostConfig) -> Result<()> {
+        let config = &self.0.config;
+        let engine_log =
+            LogConfig { driver: config.log_driver.clone(), config: Some(config.log_opts.clone()) };
+        host.log_config = logging::checked(&host.log_config, &engine_log)?;
+        if matches!(host.network_mode.as_str(), "" | "default") {
+            host.network_mode = "bridge".into();
+        }
+        if host.restart_policy.name.is_empty() {
+            host.restart_policy.name = "no".into();
+        }
+        if host.ipc_mode.is_empty() {
+            host.ipc_mode.clone_from(&config.default_ipc_mode);
+        }
+        if host.cgroupns_mode.is_empty() {
+            host.cgroupns_mode = self.0.default_cgroupns(host);
+        }
+        if host.shm_size == 0 {
+            host.shm_size = config.default_shm_size;
+        }
+        if host.runtime.is_empty() {
+            host.runtime.clone_from(&config.default_runtime);
+        }
+        self.0.known_runtime(&host.runtime)?;
+        apply_default_ulimits(host, &config.default_ulimits);
+        apply_default_paths(host);
+        Ok(())
+    }
+
+    fn default_hostname(&self, host: &HostConfig, id: &str) -> String {
+        let hosts = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        if host.network_mode == "host" || host.uts_mode == "host" {
+            hosts
+        } else {
+            id[..12].to_owned()
+        }
+    }
+
+    /// `--volumes-from`: `container[:ro|rw]`.
+    fn inherited_mounts(&self, host: &HostConfig) -> Result<Vec<mounts::MountPoint>> {
+        let mut inherited = Vec::new();
+        for wish in host.volumes_from.iter().flatten() {
+            let (container, mode) = wish.split_once(':').unwrap_or((wish, ""));
+            if !matches!(mode, "" | "ro" | "rw" | "z" | "Z") {
+                return Err(Error::invalid(format!("invalid mode: {mode}")));
+            }
+            let from = self.find(container)?.record();
+            inherited.extend(from.mounts.iter().cloned().map(|mut point| {
+                point.read_only |= mode == "ro";
+                point.anonymous = false;
+                point
+            }));
+        }
+        Ok(inherited)
+    }
+
+    fn known_endpoints(
+        &self,
+        wished: BTreeMap<String, api::networks::EndpointSettings>,
+    ) -> Result<BTreeMap<String, api::networks::EndpointSettings>> {
+        for (network, endpoint) in &wished {
+            let given =
+                endpoint.ipam_config.as_ref().is_some_and(|ipam| !ipam.ipv4_address.is_empty());
+            if given && matches!(network.as_str(), "bridge" | "default") {
+                return Err(Error::invalid(
+                    "invalid config for network bridge: invalid endpoint settings:\n* user specified IP address is supported on user defined networks only",
+                ));
+            }
+        }
+        Ok(wished)
+    }
+
+    async fn image(&self, reference: &str) -> Result<super::disk::Image> {
+        if reference.is_empty() {
+            return Err(Error::invalid("no image was given to make the container from"));
+        }
+        let (disk, wanted) = (self.0.disk.clone(), reference.to_owned());
+        blocking(move || disk.image(&wanted)).await
+    }
+}
+
+fn apply_default_ulimits(
+    host: &mut HostConfig,
+    defaults: &BTreeMap<String, crate::config::Ulimit>,
+) {
+    if defaults.is_empty() {
+        return;
+    }
+    let ulimits = host.resources.ulimits.get_or_insert_default();
+    for (name, limit) in defaults {
+        if !ulimits.iter().any(|ulimit| ulimit.name == *name) {
+            let (soft, hard) = (limit.soft, limit.hard);
+            ulimits.push(api::containers::Ulimit { name: name.clone(), soft, hard });
+        }
+    }
+}
+
+/// A privileged container sees everything; an explicit list, an empty one included, is taken as it is.
+fn apply_default_paths(host: &mut HostConfig) {
+    if host.privileged {
+        return;
+    }
+    let owned = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+    host.masked_paths.get_or_insert_with(|| owned(&MASKED_PATHS));
+    host.readonly_paths.get_or_insert_with(|| owned(&READONLY_PATHS));
+}
+
+/// As Docker words an image that is not there: clients pull it then.
+pub fn no_such_image(reference: &str) -> Error {
+    let tagged = match reference.rsplit_once('/').map_or(reference, |(_, last)| last) {
+        last if last.contains(':') || last.contains('@') => reference.to_owned(),
+        _ => format!("{reference}:latest"),
+    };
+    Error::new(Kind::NotFound, format!("No such image: {tagged}"))
+}

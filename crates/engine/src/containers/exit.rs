@@ -1,0 +1,184 @@
+//! The end of a container's process: writing it down, telling of it once, and what follows: a restart, the removal of
+//! a container that was to be removed, or rest.
+
+use std::time::{Duration, Instant};
+
+use api::containers::Status;
+use runtime::monitor::protocol::ExitRecord;
+
+use super::actor::{Actor, After};
+use super::index::Exit;
+use super::request::Remove;
+use super::restart_policy::{self, Decision, Policy};
+use super::timestamp;
+use crate::events::Kind;
+
+/// What a run that nobody saw end is recorded as.
+pub const UNKNOWN: i64 = 255;
+
+impl Actor {
+    /// The monitor's word that init is gone and its log complete.
+    pub async fn exited(&mut self, exit: ExitRecord) -> After {
+        let ran_for = self.run.as_ref().map_or(Duration::ZERO, |run| run.started.elapsed());
+        self.ended(exit, ran_for).await
+    }
+
+    /// The monitor is gone. Either it had finished, or it was killed: then its container is, too.
+    pub async fn monitor_lost(&mut self) -> After {
+        let directory = self.shared.exec_directory(&self.record.id);
+        let exit = match read_exit(&directory) {
+            Some(exit) => exit,
+            None => {
+                self.kill_all().await;
+                lost("the container's monitor was killed")
+            }
+        };
+        self.exited(exit).await
+    }
+
+    /// Kills what is left in the container's cgroup.
+    pub async fn kill_all(&self) {
+        let result = self.with_cgroup(|cgroup| cgroup.kill()).await;
+        if let Err(error) = result {
+            tracing::warn!(container = self.record.id, "its processes are not all killed: {error}");
+        }
+    }
+
+    /// Settles the end, whoever reported it.
+    pub async fn ended(&mut self, exit: ExitRecord, ran_for: Duration) -> After {
+        self.run = None;
+        self.early_clients.clear();
+        self.forget_execs();
+        let decision = self.decide(&exit, ran_for);
+        let state = &mut self.record.state;
+        state.status = match decision {
+            Decision::Restart { .. } => Status::Restarting,
+            Decision::Stay => Status::Exited,
+        };
+        state.pid = 0;
+        state.exit_code = exit.status.into();
+        state.oom_killed = exit.oom_killed;
+        state.error = exit.error.clone().unwrap_or_default();
+        state.finished_at.clone_from(&exit.finished_at);
+        self.leave_network();
+        self.tell_death(&exit, ran_for);
+        if let Decision::Restart { after } = decision {
+            self.restart = Some(Box::pin(tokio::time::sleep(after)));
+        }
+        self.save_or_warn().await;
+        self.clear_exec_directory().await;
+        self.announce_exit(&exit);
+        if self.record.host_config.auto_remove && decision == Decision::Stay {
+            return self.remove_itself().await;
+        }
+        After::GoOn
+    }
+
+    fn decide(&mut self, exit: &ExitRecord, ran_for: Duration) -> Decision {
+        let policy = Policy::parse(&self.record.host_config.restart_policy).unwrap_or_default();
+        let exit = restart_policy::Exit {
+            status: exit.status.into(),
+            ran_for,
+            asked_for: self.asked_to_end,
+        };
+        self.asked_to_end = false;
+        self.backoff.decide(policy, exit, self.record.restart_count)
+    }
+
+    /// The one `die` of this run, at the time of the death.
+    fn tell_death(&self, exit: &ExitRecord, ran_for: Duration) {
+        let mut attributes = self.record.event_attributes();
+        attributes.insert("exitCode".into(), exit.status.to_string());
+        attributes.insert("execDuration".into(), ran_for.as_secs().to_string());
+        let died = timestamp::parse(&exit.finished_at).map(jiff::Timestamp::as_nanosecond);
+        let died = died.and_then(|time| i64::try_from(time).ok());
+        let events = &self.shared.events;
+        match died {
+            Some(time) => {
+                events.publish_at(time, Kind::Container, "die", &self.record.id, attributes);
+            }
+            None => events.publish(Kind::Container, "die", &self.record.id, attributes),
+        }
+    }
+
+    /// Wakes those who wait for the end.
+    fn announce_exit(&mut self, exit: &ExitRecord) {
+        let last_exit =
+            Exit { code: exit.status.into(), error: exit.error.clone().unwrap_or_default() };
+        self.view.send_modify(|view| {
+            view.exits += 1;
+            view.last_exit = last_exit;
+        });
+    }
+
+    async fn remove_itself(&mut self) -> After {
+        match self.remove(Remove { force: false, volumes: true }).await {
+            Ok(()) => After::End,
+            Err(error) => {
+                tracing::error!(container = self.record.id, "cannot remove it: {error}");
+                After::GoOn
+            }
+        }
+    }
+
+    pub async fn clear_exec_directory(&self) {
+        let directory = self.shared.exec_directory(&self.record.id);
+        if let Err(error) = tokio::fs::remove_dir_all(&directory).await
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!("cannot remove {}: {error}", directory.display());
+        }
+    }
+
+    /// The delay is over.
+    pub async fn restart_now(&mut self) {
+        self.restart = None;
+        self.record.restart_count += 1;
+        if let Err(error) = self.start().await {
+            tracing::warn!(container = self.record.id, "cannot restart it: {error}");
+            self.restart_failed(&error.to_string()).await;
+        }
+    }
+
+    /// A restart that fails counts as a run that failed.
+    async fn restart_failed(&mut self, why: &str) {
+        let mut exit = lost(why);
+        exit.status = u8::try_from(self.record.state.exit_code).unwrap_or(u8::MAX);
+        let decision = self.decide(&exit, Duration::ZERO);
+        if let Decision::Restart { after } = decision {
+            self.record.state.status = Status::Restarting;
+            self.restart = Some(Box::pin(tokio::time::sleep(after)));
+        } else {
+            self.record.state.status = Status::Exited;
+        }
+        self.save_or_warn().await;
+        self.announce_exit(&exit);
+    }
+}
+
+/// The record of a run that nobody saw end.
+pub fn lost(why: &str) -> ExitRecord {
+    ExitRecord {
+        status: u8::MAX,
+        signal: None,
+        oom_killed: false,
+        finished_at: timestamp::now(),
+        log_end: 0,
+        error: Some(why.to_owned()),
+    }
+}
+
+/// The monitor's exit record, if it left one.
+pub fn read_exit(directory: &std::path::Path) -> Option<ExitRecord> {
+    let text = std::fs::read(directory.join("exit.json")).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// An instant so long ago as `since` tells, for runs that an earlier engine started.
+pub fn started_at(since: &str) -> Instant {
+    let ran = timestamp::parse(since).and_then(|started| {
+        Duration::try_from(jiff::Timestamp::now().duration_since(started)).ok()
+    });
+    let now = Instant::now();
+    ran.and_then(|ran| now.checked_sub(ran)).unwrap_or(now)
+}

@@ -1,0 +1,75 @@
+//! `rm`: what must be gone before the answer goes first; what takes time is done behind it.
+
+use api::containers::Status;
+
+use super::actor::Actor;
+use super::request::{Purpose, Request};
+use super::state::{Action, is_up, may};
+use super::{Containers, Remove, stop, volumes};
+use crate::error::{Error, Kind, Result};
+
+impl Containers {
+    pub async fn remove(&self, wanted: &str, options: Remove) -> Result<()> {
+        let handle = self.find(wanted)?;
+        let record = handle.record();
+        if options.force && is_up(record.state.status) {
+            may(Action::ForceRemove, record.subject())?;
+            stop::kill(&handle, Purpose::Remove).await.map_err(|cause| {
+                Error::new(
+                    cause.kind,
+                    format!(
+                        "cannot remove container \"/{}\": could not kill: {}",
+                        record.name, cause.what
+                    ),
+                )
+            })?;
+        }
+        match handle.ask(|reply| Request::Remove { options, reply }).await {
+            // `--rm` was quicker.
+            Err(error) if options.force && error.kind == Kind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl Actor {
+    /// The task ends with its success.
+    pub async fn remove(&mut self, options: Remove) -> Result<()> {
+        let action = if options.force { Action::ForceRemove } else { Action::Remove };
+        may(action, self.record.subject())?;
+        let before = std::mem::replace(&mut self.record.state.status, Status::Removing);
+        self.restart = None;
+        if let Err(error) = self.save().await {
+            self.record.state.status = before;
+            self.show();
+            return Err(error);
+        }
+        self.leave_network();
+        self.clear_exec_directory().await;
+        if let Err(error) = self.remove_from_disk(options).await {
+            self.record.state.status = Status::Dead;
+            self.record.state.error = error.to_string();
+            self.save_or_warn().await;
+            return Err(error);
+        }
+        self.shared.index.remove(&self.record.id, &self.record.name);
+        self.tell("destroy", []);
+        self.view.send_modify(|view| view.removed = true);
+        Ok(())
+    }
+
+    async fn remove_from_disk(&self, options: Remove) -> Result<()> {
+        self.shared.disk.remove(&self.record.id).await?;
+        if options.volumes && self.record.mounts.iter().any(|point| point.anonymous) {
+            let data_root = self.shared.config.data_root.clone();
+            let points = self.record.mounts.clone();
+            // Nobody waits for directories to be deleted; what fails is left for `volume prune`.
+            tokio::task::spawn_blocking(move || {
+                for error in volumes::remove_anonymous(&data_root, &points) {
+                    tracing::warn!("an anonymous volume is left: {error}");
+                }
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,232 @@
+//! `start`: network and monitor are brought up side by side, then the monitor is told to start.
+//!
+//! ```text
+//! join the network  ----------------.
+//!                                    > hosts file -> early clients -> start -> running
+//! root, user, spec -> monitor ------'
+//! ```
+//!
+//! Whatever fails, nothing of the attempt is left, and the failure is in the container's state.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use api::containers::Status;
+use network::Interface;
+use runtime::monitor::protocol::{Command, ErrorKind, Failure};
+
+use super::Containers;
+use super::actor::{Actor, Run};
+use super::bundle::{self, Bundle, Monitor};
+use super::link::Link;
+use super::name;
+use super::request::{Remove, Request, Started};
+use super::restart_policy::Backoff;
+use super::state::{Action, Verdict, may};
+use super::timestamp;
+use crate::error::{Error, Kind, Result};
+
+impl Containers {
+    /// `NotModified` if it runs already.
+    pub async fn start(&self, wanted: &str) -> Result<()> {
+        match self.find(wanted)?.ask(|reply| Request::Start { reply }).await? {
+            Started::Now => Ok(()),
+            Started::Already => Err(Error::new(Kind::NotModified, "container already started")),
+        }
+    }
+}
+
+/// Why a container does not run, and the exit code that says so.
+struct NotStarted {
+    error: Error,
+    code: i64,
+}
+
+/// Not about the executable.
+const OTHER: i64 = 128;
+
+impl From<Error> for NotStarted {
+    fn from(error: Error) -> Self {
+        Self { error, code: OTHER }
+    }
+}
+
+/// A place in the network.
+struct Place {
+    /// None for the host's.
+    netns: Option<OwnedFd>,
+    interface: Option<Interface>,
+}
+
+impl Actor {
+    /// A start that somebody asked for: counters begin anew.
+    pub async fn start_by_hand(&mut self) -> Result<Started> {
+        if may(Action::Start, self.record.subject())? == Verdict::Nothing {
+            return Ok(Started::Already);
+        }
+        self.restart = None;
+        self.backoff = Backoff::default();
+        self.record.restart_count = 0;
+        self.record.stopped_by_hand = false;
+        match self.start().await {
+            Ok(()) => Ok(Started::Now),
+            Err(error) => {
+                self.announce_failed_start().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A container that was to remove itself does so also when it never ran.
+    async fn announce_failed_start(&mut self) {
+        self.early_clients.clear();
+        if self.record.host_config.auto_remove {
+            // The task goes on, so that whoever asked hears why; the next request finds it removed.
+            let options = Remove { force: false, volumes: true };
+            if let Err(error) = self.remove(options).await {
+                tracing::error!(container = self.record.id, "cannot remove it: {error}");
+            }
+        }
+    }
+
+    /// Brings it up, by hand or by policy.
+    pub async fn start(&mut self) -> Result<()> {
+        self.asked_to_end = false;
+        match self.bring_up().await {
+            Ok(()) => Ok(()),
+            Err(NotStarted { error, code }) => {
+                self.leave_network();
+                self.clear_exec_directory().await;
+                let state = &mut self.record.state;
+                state.pid = 0;
+                state.exit_code = code;
+                state.error = error.to_string();
+                self.save_or_warn().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn bring_up(&mut self) -> Result<(), NotStarted> {
+        let joins = bundle::joins(&self.shared, &self.record)?;
+        let bundle = Bundle::new(&self.shared, &self.record, joins.clone())?;
+        self.record.state.cgroup.clone_from(&bundle.cgroup_path);
+        let (place, monitor) =
+            tokio::join!(join_network(self, joins.network), Monitor::spawn(&self.shared, bundle));
+        let (mut monitor, place) = match (monitor, place) {
+            (Ok(monitor), Ok(place)) => (monitor, place),
+            (Ok(monitor), Err(error)) => {
+                monitor.end();
+                return Err(error.into());
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
+        self.record.state.interface.clone_from(&place.interface);
+        match self.go(&mut monitor, place).await {
+            Ok(()) => {
+                monitor.leave_running();
+                Ok(())
+            }
+            Err(failed) => {
+                monitor.end();
+                Err(failed)
+            }
+        }
+    }
+
+    async fn go(&mut self, monitor: &mut Monitor, place: Place) -> Result<(), NotStarted> {
+        bundle::write_hosts(&self.shared, &self.record).await?;
+        let link = Link::start(monitor.connection()?, self.news.clone())
+            .map_err(|cause| Error::system("cannot talk to the monitor").because(cause))?;
+        self.hand_over_early_clients(&link).await;
+        let size =
+            self.record.host_config.console_size.map(|side| u16::try_from(side).unwrap_or(0));
+        let command = Command::Start { console_size: (size != [0, 0]).then_some(size) };
+        let fds: Vec<_> = place.netns.iter().map(AsFd::as_fd).collect();
+        let done = link.call(command, &fds).await.map_err(in_dockers_words)?;
+        self.started(link, done.pid.unwrap_or(0)).await;
+        Ok(())
+    }
+
+    async fn started(&mut self, link: Link, pid: i32) {
+        self.run = Some(Run { link, started: Instant::now() });
+        let state = &mut self.record.state;
+        state.status = Status::Running;
+        state.pid = pid;
+        state.exit_code = 0;
+        state.oom_killed = false;
+        state.error = String::new();
+        state.started_at = timestamp::now();
+        state.sandbox = name::random_id();
+        self.tell_network("connect");
+        self.tell("start", []);
+        self.save_or_warn().await;
+    }
+
+    /// Gives the network's place back; harmless without one.
+    pub fn leave_network(&mut self) {
+        if self.record.state.interface.is_some() {
+            self.shared.network.leave(&self.record.id);
+            self.tell_network("disconnect");
+            self.record.state.interface = None;
+        }
+    }
+
+    fn tell_network(&self, action: &str) {
+        let Some(interface) = &self.record.state.interface else { return };
+        let attributes =
+            [("container", self.record.id.as_str()), ("name", "bridge"), ("type", "bridge")];
+        let attributes =
+            attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect();
+        self.shared.events.publish(
+            crate::events::Kind::Network,
+            action,
+            &interface.network_id,
+            attributes,
+        );
+    }
+}
+
+/// The network's part, on a thread that may block.
+async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place> {
+    let network = actor.shared.network.clone();
+    let id = actor.record.id.clone();
+    let attachment = match wish {
+        bundle::NetworkWish::Host => return Ok(Place { netns: None, interface: None }),
+        bundle::NetworkWish::Of(pid) => return other_containers_network(pid),
+        bundle::NetworkWish::Join(attachment) => attachment,
+    };
+    crate::error::blocking(move || {
+        let endpoint = network::Endpoint { container: &id, attachment };
+        let joined = network.join(&endpoint).map_err(|cause| {
+            Error::system("failed to set up container networking").because(cause)
+        })?;
+        Ok(Place { netns: Some(joined.netns), interface: joined.interface })
+    })
+    .await
+}
+
+fn other_containers_network(pid: i32) -> Result<Place> {
+    let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net")).map_err(|cause| {
+        Error::conflict("cannot join the network of the other container").because(cause)
+    })?;
+    Ok(Place { netns: Some(namespace.into()), interface: None })
+}
+
+/// Docker's long chain, which clients search for their words.
+fn in_dockers_words(failure: Failure) -> NotStarted {
+    let (code, kind) = match failure.kind {
+        ErrorKind::NotFound => (127, Kind::Invalid),
+        ErrorKind::Permission => (126, Kind::Invalid),
+        _ => (OTHER, Kind::System),
+    };
+    let text = format!(
+        "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: {failure}: unknown"
+    );
+    let text = if failure.message.ends_with("is a directory") {
+        format!("{text}: permission denied")
+    } else {
+        text
+    };
+    NotStarted { error: Error::new(kind, text), code }
+}
