@@ -82,10 +82,12 @@ fn help(words: &[String]) -> Result<u8> {
     let text = match words.as_slice() {
         [] => root_help(),
         [name, rest @ ..] => match (commands::find(name), rest) {
-            (Some(Entry::Command(command)), []) => command_help(command, &format!("gantry {name}")),
+            (Some(Entry::Command(command)), []) => {
+                command_help(command, &format!("gantry {name}"), width())
+            }
             (Some(Entry::Group(group)), []) => group_help(group),
             (Some(Entry::Group(group)), [verb]) => match group.find(verb) {
-                Some(command) => command_help(command, &format!("gantry {name} {verb}")),
+                Some(command) => command_help(command, &format!("gantry {name} {verb}"), width()),
                 None => group_help(group),
             },
             _ => return Err(Failure::new(format!("unknown help topic: {}", words.join(" ")))),
@@ -99,7 +101,7 @@ fn run(command: &'static Command, path: String, globals: Parsed, words: &[String
     let parsed = flags::parse(command.flags, words, interspersed)
         .map_err(|error| Failure::with_code(BAD_FLAG, format!("{error}\nSee '{path} --help'.")))?;
     if parsed.help {
-        return print(command_help(command, &path)).map(|()| 0);
+        return print(command_help(command, &path, width())).map(|()| 0);
     }
     if let Some(wrong) = command.args.check(parsed.args.len()) {
         return Err(Failure::new(format!(
@@ -125,14 +127,14 @@ fn width() -> usize {
     }
 }
 
-fn command_help(command: &Command, path: &str) -> String {
+fn command_help(command: &Command, path: &str, width: usize) -> String {
     let mut text = format!("\nUsage:  {path} {}\n\n{}\n", command.usage, command.about);
     if command.paths.len() > 1 {
         let paths: Vec<String> =
             command.paths.iter().map(|path| format!("gantry {path}")).collect();
         text += &format!("\nAliases:\n  {}\n", paths.join(", "));
     }
-    let options: String = flags::usages(command.flags, width());
+    let options: String = flags::usages(command.flags, width);
     if !options.is_empty() {
         text += &format!("\nOptions:\n{options}");
     }
@@ -163,4 +165,44 @@ fn root_help() -> String {
     text += &section("Commands", commands::others());
     text += &format!("\nGlobal Options:\n{}", flags::usages(&[GLOBAL_FLAGS], width()));
     text + "\nRun 'gantry COMMAND --help' for more information on a command.\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_help_text() {
+        let mut text = String::new();
+        for (name, _) in commands::common().into_iter().chain(commands::others()) {
+            if let Some(Entry::Command(command)) = commands::find(name) {
+                text += &command_help(command, &format!("gantry {name}"), 79);
+            }
+        }
+        for (name, _) in commands::groups() {
+            if let Some(Entry::Group(group)) = commands::find(name) {
+                text += &group_help(group);
+            }
+        }
+        expect_test::expect_file!["../tests/help.txt"].assert_eq(&text);
+    }
+
+    #[test]
+    fn flags_that_are_wrong_are_told_from_commands_that_are() {
+        let failure = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            dispatch(&words).unwrap_err()
+        };
+        let bad_flag = failure(&["run", "--foo"]);
+        assert_eq!(bad_flag.message, "unknown flag: --foo\nSee 'gantry run --help'.");
+        assert_eq!(bad_flag.code, 125);
+        let unknown = failure(&["foo"]);
+        assert_eq!(unknown.message, "gantry: 'foo' is not a gantry command.\nSee 'gantry --help'");
+        assert_eq!(unknown.code, 1);
+        let count = failure(&["container", "list", "x"]);
+        assert!(count.message.starts_with(
+            "\"gantry container ls\" accepts no arguments.\nSee 'gantry container ls --help'."
+        ));
+        assert_eq!(count.code, 1);
+    }
 }

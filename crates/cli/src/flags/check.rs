@@ -120,15 +120,10 @@ pub(crate) fn nano_cpus(text: &str) -> Result<i64, String> {
 }
 
 pub(super) fn filter(text: &str) -> Result<(), String> {
-    let plain = "invalid argument format of filter: expected name=value";
     if text.is_empty() || text.contains('=') {
-        Ok(())
-    } else {
-        Err(plain.replace(
-            "invalid argument format of filter: expected name=value",
-            "bad format of filter (expected name=value)",
-        ))
+        return Ok(());
     }
+    Err("bad format of filter (expected name=value)".to_owned())
 }
 
 #[cfg(test)]

@@ -95,6 +95,7 @@ mod tests {
             Flag::bool("secret", "Not shown").hidden(),
         ];
         expect![[r#"
+            Options:
               -a, --all              Everything
                   --last int         How many (default -1)
                   --pull string      When to pull (default "missing")
@@ -102,6 +103,6 @@ mod tests {
                                      which need not exist before it
                                      is started
         "#]]
-        .assert_eq(&usages(&[FLAGS], 63));
+        .assert_eq(&format!("Options:\n{}", usages(&[FLAGS], 63)));
     }
 }

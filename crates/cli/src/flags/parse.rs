@@ -69,9 +69,9 @@ pub(crate) fn parse(
     interspersed: Interspersed,
 ) -> Result<Parsed, String> {
     let flags = || tables.iter().flat_map(|table| table.iter());
-    let mut parsed = Parsed::default();
-    parsed.defaults =
-        flags().filter(|f| !f.default.is_empty()).map(|f| (f.long, f.default)).collect();
+    let defaults = flags().filter(|flag| !flag.default.is_empty());
+    let defaults = defaults.map(|flag| (flag.long, flag.default)).collect();
+    let mut parsed = Parsed { defaults, ..Parsed::default() };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if word == "--" {

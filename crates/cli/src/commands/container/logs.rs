@@ -3,6 +3,7 @@
 use client::containers::Logs;
 
 use crate::command::{Args, Command, Done, run};
+use crate::commands::system::time;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 use crate::session::Demux;
@@ -35,8 +36,8 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let since = super::super::system::time::parse("since", parsed.str("since"))?;
-    let until = super::super::system::time::parse("until", parsed.str("until"))?;
+    let since = time::parse("since", parsed.str("since"))?;
+    let until = time::parse("until", parsed.str("until"))?;
     let client = context.connect().await?;
     let logs = Logs {
         stdout: true,

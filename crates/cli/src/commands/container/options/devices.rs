@@ -74,7 +74,8 @@ fn mapping(text: &str) -> Result<DeviceMapping, String> {
     })
 }
 
-fn device_and<'a>(text: &'a str) -> Result<(&'a str, &'a str), String> {
+/// A device, and what is said of it.
+fn device_and(text: &str) -> Result<(&str, &str), String> {
     let (path, value) = text
         .split_once(':')
         .filter(|(path, _)| !path.is_empty())

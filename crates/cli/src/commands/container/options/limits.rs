@@ -106,7 +106,7 @@ pub(super) fn namespace(
         Some(_) => value.len() > name.len() && value.starts_with(*name),
         None => value == *name,
     };
-    if value.is_empty() || known.iter().any(|name| is_known(name)) {
+    if value.is_empty() || known.iter().any(is_known) {
         return Ok(value.to_owned());
     }
     Err(format!("--{flag}: invalid {what} mode"))

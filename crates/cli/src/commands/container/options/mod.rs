@@ -76,7 +76,6 @@ pub(super) const FLAGS: &[Flag] = &[
         "Time to start in, when failures do not count (ms|s|m|h)",
     ),
     Flag::duration("health-timeout", "Time that one check may take (ms|s|m|h)"),
-    Flag::bool("help", "Print usage").hidden(),
     Flag::string("hostname", "Host name").short('h'),
     Flag::bool("init", "Run an init that reaps processes and passes signals on"),
     Flag::bool("interactive", "Keep stdin open").short('i'),
