@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use super::call;
+use super::call::RequestBody;
 use crate::error::Result;
 
 /// Chunks that may wait for a slow client before its writer has to.
@@ -86,10 +86,10 @@ pub struct BodyReader {
 }
 
 impl BodyReader {
-    pub fn new(mut body: Incoming) -> Self {
+    pub fn new(mut body: RequestBody) -> Self {
         let (sender, chunks) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
-            while let Some(chunk) = call::chunk(&mut body).await.transpose() {
+            while let Some(chunk) = body.chunk().await.transpose() {
                 let failed = chunk.is_err();
                 if sender.send(chunk).await.is_err() || failed {
                     return;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use api::{Filters, Version};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 
 use super::{Query, json};
 use crate::engine::Engine;
@@ -28,7 +29,7 @@ pub struct Call {
     /// What the route's `{name}` stood for, decoded; empty if it has none.
     pub name: String,
     pub head: Parts,
-    pub body: Incoming,
+    pub body: RequestBody,
     pub(super) upgrade: OnUpgrade,
 }
 
@@ -56,7 +57,7 @@ impl Call {
 
     /// The next piece of the body, `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        chunk(&mut self.body).await
+        self.body.chunk().await
     }
 
     async fn document(&mut self) -> Result<Bytes> {
@@ -86,7 +87,43 @@ impl Call {
     }
 }
 
-pub async fn chunk(body: &mut Incoming) -> Result<Option<Bytes>> {
+/// A request's body. What nobody read of it is read and thrown away, up to a bound: a client that still writes would
+/// else find its connection closed instead of the answer.
+pub struct RequestBody(Option<Incoming>);
+
+const MAX_UNREAD: usize = 256 << 10;
+
+impl RequestBody {
+    pub fn new(body: Incoming) -> Self {
+        Self(Some(body))
+    }
+
+    /// The next piece, `None` at the end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        match &mut self.0 {
+            Some(body) => chunk(body).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let unread = self.0.take().filter(|body| !body.is_end_stream());
+        if let (Some(mut body), Ok(runtime)) = (unread, Handle::try_current()) {
+            runtime.spawn(async move {
+                let mut left = MAX_UNREAD;
+                while let Ok(Some(chunk)) = chunk(&mut body).await
+                    && chunk.len() <= left
+                {
+                    left -= chunk.len();
+                }
+            });
+        }
+    }
+}
+
+async fn chunk(body: &mut Incoming) -> Result<Option<Bytes>> {
     loop {
         let frame = tokio::time::timeout(BODY_PATIENCE, body.frame())
             .await

@@ -12,14 +12,14 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::{Body, BodyWriter, Call, Response, call};
+use super::call::RequestBody;
+use super::{Body, BodyWriter, Call, Response};
 
 pub struct Hijack(How);
 
@@ -27,7 +27,7 @@ enum How {
     /// The client asked for an upgrade and gets 101.
     Upgrade(OnUpgrade),
     /// It did not: output is a streamed body, input is what is left of the request's body.
-    Streams { input: Incoming, output: BodyWriter },
+    Streams { input: RequestBody, output: BodyWriter },
 }
 
 impl Hijack {
@@ -90,10 +90,10 @@ where
     into_std(theirs)
 }
 
-async fn pump_streams(mut input: Incoming, output: BodyWriter, ours: UnixStream) {
+async fn pump_streams(mut input: RequestBody, output: BodyWriter, ours: UnixStream) {
     let (mut reader, mut writer) = ours.into_split();
     let stdin = async {
-        while let Ok(Some(chunk)) = call::chunk(&mut input).await {
+        while let Ok(Some(chunk)) = input.chunk().await {
             if writer.write_all(&chunk).await.is_err() {
                 break;
             }
