@@ -31,6 +31,7 @@ pub struct Manifest {
 
 /// What the root descriptor of a reference points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "held one at a time, and read at once")]
 pub enum Document {
     Manifest(Manifest),
     Index(Index),

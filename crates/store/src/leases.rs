@@ -24,11 +24,17 @@ impl Store {
 
 impl Lease<'_> {
     pub(crate) fn hold(&self, resource: &str) -> Result<()> {
+        self.hold_all(&[resource.to_owned()])
+    }
+
+    pub(crate) fn hold_all(&self, resources: &[String]) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO leases (owner, resource, expires) VALUES (?1, ?2, ?3)";
+        let expires = now() + LIFETIME.as_secs().cast_signed();
         self.store.write(Durability::ProcessDeath, |transaction| {
-            let sql =
-                "INSERT OR REPLACE INTO leases (owner, resource, expires) VALUES (?1, ?2, ?3)";
-            let expires = now() + LIFETIME.as_secs().cast_signed();
-            transaction.prepare_cached(sql)?.execute((&self.owner, resource, expires))?;
+            let mut statement = transaction.prepare_cached(sql)?;
+            for resource in resources {
+                statement.execute((&self.owner, resource, expires))?;
+            }
             Ok(())
         })
     }

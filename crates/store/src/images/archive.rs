@@ -7,13 +7,13 @@ use std::io::{self, Read};
 use oci::Digest;
 
 use super::LoadEvent;
+use crate::Store;
 use crate::compression::{Compression, read_start};
 use crate::error::{Error, Result};
-use crate::layers::layer_resource;
+use crate::layers::{StagedLayer, layer_resource};
 use crate::leases::Lease;
 use crate::tar::reader::{Forget, Reader};
 use crate::tar::{BLOCK, Entry, Kind, header::Header};
-use crate::{Layer, Store};
 
 const MAX_DOCUMENT: u64 = 8 << 20;
 const MAX_DOCUMENTS: u64 = 128 << 20;
@@ -22,13 +22,23 @@ const START: usize = 4096;
 
 pub(super) enum Content {
     Document(Vec<u8>),
-    Layer(Layer),
+    Layer(Digest),
     Link(String),
 }
 
 /// What an archive held, by clean path.
 pub(super) struct Archive {
     contents: HashMap<String, Content>,
+}
+
+/// Takes the members of an archive in, one after the other.
+struct Intake<'i> {
+    store: &'i Store,
+    lease: &'i Lease<'i>,
+    events: &'i mut dyn FnMut(LoadEvent),
+    staged: Vec<StagedLayer>,
+    /// Bytes of documents so far.
+    documents: u64,
 }
 
 impl Archive {
@@ -44,7 +54,7 @@ impl Archive {
         let whole = compression.reader((&start[..count]).chain(source))?;
         let mut reader = Reader::new(whole, Forget, store.limits);
         let mut contents = HashMap::new();
-        let mut documents = 0;
+        let mut intake = Intake { store, lease, events, staged: Vec::new(), documents: 0 };
         while let Some(entry) = reader.next_entry()? {
             let path = clean(&entry.path);
             match entry.kind {
@@ -56,9 +66,7 @@ impl Archive {
                 }
                 Kind::File => {
                     let payload = Payload { reader: &mut reader };
-                    if let Some(content) =
-                        take(store, payload, &path, &entry, &mut documents, lease, events)?
-                    {
+                    if let Some(content) = intake.take(payload, &path, &entry)? {
                         contents.insert(path, content);
                     }
                 }
@@ -66,6 +74,7 @@ impl Archive {
             }
         }
         reader.drain()?;
+        store.commit_layers(intake.staged, lease)?;
         Ok(Archive { contents })
     }
 
@@ -76,9 +85,10 @@ impl Archive {
         }
     }
 
-    pub(super) fn layer(&self, path: &str) -> Option<&Layer> {
+    /// The diff ID of the layer at a path.
+    pub(super) fn layer(&self, path: &str) -> Option<&Digest> {
         match self.find(path)? {
-            Content::Layer(layer) => Some(layer),
+            Content::Layer(diff_id) => Some(diff_id),
             _ => None,
         }
     }
@@ -95,50 +105,53 @@ impl Archive {
     }
 }
 
-fn take<R: Read>(
-    store: &Store,
-    mut payload: Payload<'_, R>,
-    path: &str,
-    entry: &Entry,
-    documents: &mut u64,
-    lease: &Lease<'_>,
-    events: &mut dyn FnMut(LoadEvent),
-) -> Result<Option<Content>> {
-    if let Some(layer) = known_layer(store, path, lease)? {
-        return Ok(Some(Content::Layer(layer)));
+impl Intake<'_> {
+    fn take<R: Read>(
+        &mut self,
+        mut payload: Payload<'_, R>,
+        path: &str,
+        entry: &Entry,
+    ) -> Result<Option<Content>> {
+        if let Some(diff_id) = self.known_layer(path)? {
+            return Ok(Some(Content::Layer(diff_id)));
+        }
+        let mut start = vec![0; START];
+        let count = read_start(&mut payload, &mut start)?;
+        start.truncate(count);
+        let mut whole = start.as_slice().chain(payload);
+        if is_layer(&start) {
+            let (id, total) = (layer_name(path), entry.size);
+            let events = &mut *self.events;
+            let mut progress =
+                |current| events(LoadEvent::Layer { id: id.clone(), current, total });
+            let staged = self.store.stage_layer(&mut whole, &mut progress)?;
+            let diff_id = staged.diff_id.clone();
+            self.staged.push(staged);
+            return Ok(Some(Content::Layer(diff_id)));
+        }
+        if entry.size > MAX_DOCUMENT {
+            return Ok(None);
+        }
+        self.documents += entry.size;
+        if self.documents > MAX_DOCUMENTS {
+            return Err(Error::invalid("too many documents in the image archive"));
+        }
+        let mut bytes = Vec::new();
+        whole.read_to_end(&mut bytes)?;
+        Ok(Some(Content::Document(bytes)))
     }
-    let mut start = vec![0; START];
-    let count = read_start(&mut payload, &mut start)?;
-    start.truncate(count);
-    let mut whole = start.as_slice().chain(payload);
-    if is_layer(&start) {
-        let id = layer_name(path);
-        let total = entry.size;
-        let mut progress = |current| events(LoadEvent::Layer { id: id.clone(), current, total });
-        let layer = store.add_layer(&mut whole, lease, &mut progress)?;
-        return Ok(Some(Content::Layer(layer)));
-    }
-    if entry.size > MAX_DOCUMENT {
-        return Ok(None);
-    }
-    *documents += entry.size;
-    if *documents > MAX_DOCUMENTS {
-        return Err(Error::invalid("too many documents in the image archive"));
-    }
-    let mut bytes = Vec::new();
-    whole.read_to_end(&mut bytes)?;
-    Ok(Some(Content::Document(bytes)))
-}
 
-/// A layer that is here under the digest its path claims need not be read: ours was verified.
-fn known_layer(store: &Store, path: &str, lease: &Lease<'_>) -> Result<Option<Layer>> {
-    let Some(hex) = path.strip_prefix("blobs/sha256/") else { return Ok(None) };
-    let Ok(digest) = Digest::from_sha256_hex(hex) else { return Ok(None) };
-    if store.layer(&digest)?.is_none() {
-        return Ok(None);
+    /// A layer that is here under the digest its path claims need not be read: ours was verified.
+    fn known_layer(&self, path: &str) -> Result<Option<Digest>> {
+        let Some(hex) = path.strip_prefix("blobs/sha256/") else { return Ok(None) };
+        let Ok(digest) = Digest::from_sha256_hex(hex) else { return Ok(None) };
+        if self.store.layer(&digest)?.is_none() {
+            return Ok(None);
+        }
+        self.lease.hold(&layer_resource(&digest))?;
+        // It may have gone before it was held.
+        Ok(self.store.layer(&digest)?.map(|layer| layer.diff_id))
     }
-    lease.hold(&layer_resource(&digest))?;
-    store.layer(&digest)
 }
 
 /// A tar, an empty tar, or something compressed.

@@ -62,9 +62,8 @@ impl Images<'_> {
         let archive = Archive::read(self.store, source, &lease, events);
         let loaded = archive.and_then(|archive| self.take_images(&archive, platform, events));
         drop(lease);
-        if loaded.is_err() {
-            self.store.collect_garbage()?;
-        }
+        // Layers that the archive held and no image of it named.
+        self.store.collect_garbage()?;
         loaded
     }
 
@@ -173,11 +172,10 @@ fn verify_layers(archive: &Archive, config: &ImageConfig, paths: &[String]) -> R
         )));
     }
     for (index, (path, expected)) in paths.iter().zip(expected).enumerate() {
-        let layer = archive.layer(path).ok_or_else(|| missing(path))?;
-        if layer.diff_id != *expected {
+        let found = archive.layer(path).ok_or_else(|| missing(path))?;
+        if found != expected {
             return Err(Error::invalid(format!(
-                "invalid diffID for layer {index}: expected {expected:?}, got {:?}",
-                layer.diff_id
+                "invalid diffID for layer {index}: expected \"{expected}\", got \"{found}\""
             )));
         }
     }

@@ -93,10 +93,10 @@ impl Images<'_> {
             }
         }
         write_file(out, layout::INDEX_FILE, &json(&plan.index()))?;
-        write_file(out, layout::DOCKER_MANIFEST_FILE, &json(&plan.images))?;
+        write_file(out, layout::DOCKER_MANIFEST_FILE, &json_line(&plan.images))?;
         write_file(out, layout::OCI_LAYOUT_FILE, layout::OCI_LAYOUT_CONTENT.as_bytes())?;
         if !plan.repositories.is_empty() {
-            write_file(out, layout::DOCKER_REPOSITORIES_FILE, &json(&plan.repositories))?;
+            write_file(out, layout::DOCKER_REPOSITORIES_FILE, &json_line(&plan.repositories))?;
         }
         Ok(writer::finish(out)?)
     }
@@ -196,6 +196,13 @@ impl Plan {
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("plain data without maps by non-strings always serializes")
+}
+
+/// Docker ends its own two documents with a newline.
+fn json_line(value: &impl serde::Serialize) -> Vec<u8> {
+    let mut bytes = json(value);
+    bytes.push(b'\n');
+    bytes
 }
 
 fn write_file(out: &mut dyn Write, path: &str, bytes: &[u8]) -> Result<()> {

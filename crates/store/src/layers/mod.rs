@@ -40,9 +40,23 @@ impl Store {
         lease: &Lease<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Layer> {
+        let staged = self.stage_layer(source, progress)?;
+        let diff_id = staged.diff_id.clone();
+        self.commit_layers(vec![staged], lease)?;
+        let missing = || Error::system(format!("layer {diff_id} vanished"));
+        self.layer(&diff_id)?.ok_or_else(missing)
+    }
+
+    /// Unpacks a layer without making it visible.
+    pub(crate) fn stage_layer(
+        &self,
+        source: &mut dyn Read,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<StagedLayer> {
         let staged = self.root.stage()?;
         let unpacked = pipeline::unpack(source, staged.path(), self.limits, progress)?;
-        self.commit_layer(staged, &unpacked.diff_id, unpacked.tar_size, lease)
+        let size = disk_size(&staged.path().join(split::DIFF))?;
+        Ok(StagedLayer { staged, diff_id: unpacked.diff_id, size, tar_size: unpacked.tar_size })
     }
 
     pub fn layer(&self, diff_id: &Digest) -> Result<Option<Layer>> {
@@ -59,34 +73,51 @@ impl Store {
         Err(Error::system(format!("layer {} is damaged on disk", layer.diff_id)))
     }
 
-    /// Of two that bring the same layer at once the first wins; the other's copy is dropped.
-    fn commit_layer(
-        &self,
-        staged: Staged,
-        diff_id: &Digest,
-        tar_size: u64,
-        lease: &Lease<'_>,
-    ) -> Result<Layer> {
-        let size = disk_size(&staged.path().join(split::DIFF))?;
-        sync(staged.path())?;
-        let mut next = self.next_layer.lock().unwrap_or_else(PoisonError::into_inner);
-        lease.hold(&layer_resource(diff_id))?;
-        if let Some(layer) = self.layer(diff_id)? {
-            return Ok(layer);
+    /// Makes staged layers visible, all for the price of one sync. Of two that bring the same layer at once the first
+    /// wins; the other's copy is dropped.
+    pub(crate) fn commit_layers(&self, staged: Vec<StagedLayer>, lease: &Lease<'_>) -> Result<()> {
+        if staged.is_empty() {
+            return Ok(());
         }
-        let layer = Layer { number: *next, diff_id: diff_id.clone(), size, tar_size };
-        *next += 1;
-        staged.rename(&self.root.layer(layer.number))?;
+        sync(self.root.path())?;
+        let mut next = self.next_layer.lock().unwrap_or_else(PoisonError::into_inner);
+        let resources: Vec<String> =
+            staged.iter().map(|one| layer_resource(&one.diff_id)).collect();
+        lease.hold_all(&resources)?;
+        let mut layers: Vec<Layer> = Vec::new();
+        for StagedLayer { staged, diff_id, size, tar_size } in staged {
+            let twice = layers.iter().any(|layer| layer.diff_id == diff_id);
+            if twice || self.layer(&diff_id)?.is_some() {
+                continue;
+            }
+            let layer = Layer { number: *next, diff_id, size, tar_size };
+            *next += 1;
+            staged.rename(&self.root.layer(layer.number))?;
+            layers.push(layer);
+        }
+        if layers.is_empty() {
+            return Ok(());
+        }
         sync_directory(&self.root.path().join("layers"))?;
         self.write(Durability::PowerLoss, |transaction| {
-            transaction.execute(
-                "INSERT INTO layers (number, diff_id, size, tar_size) VALUES (?1, ?2, ?3, ?4)",
-                (layer.number, diff_id.as_str(), layer.size, layer.tar_size),
-            )?;
-            Ok(())
-        })?;
-        Ok(layer)
+            layers.iter().try_for_each(|layer| insert(transaction, layer))
+        })
     }
+}
+
+/// A layer that is unpacked and that nobody sees yet.
+pub(crate) struct StagedLayer {
+    staged: Staged,
+    pub(crate) diff_id: Digest,
+    size: u64,
+    tar_size: u64,
+}
+
+fn insert(db: &Connection, layer: &Layer) -> Result<()> {
+    let sql = "INSERT INTO layers (number, diff_id, size, tar_size) VALUES (?1, ?2, ?3, ?4)";
+    let values = (layer.number, layer.diff_id.as_str(), layer.size, layer.tar_size);
+    db.prepare_cached(sql)?.execute(values)?;
+    Ok(())
 }
 
 pub(crate) fn layer_resource(diff_id: &Digest) -> String {

@@ -1,5 +1,7 @@
 //! The store from outside, on the real file system.
 
+#![allow(clippy::unwrap_used, reason = "a test's failure is its report, in the fixture too")]
+
 mod faults;
 mod fixture;
 mod hostile;
