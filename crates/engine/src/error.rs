@@ -8,8 +8,6 @@ use std::fmt;
 pub enum Kind {
     /// The request can never succeed as it is.
     Invalid,
-    Unauthorized,
-    Forbidden,
     NotFound,
     /// The object is in a state that does not allow it.
     Conflict,
@@ -19,7 +17,6 @@ pub enum Kind {
     /// The client did not send what it promised in time.
     Timeout,
     NotImplemented,
-    Unavailable,
     System,
 }
 

@@ -9,15 +9,12 @@ use crate::error::{Error, Kind};
 pub fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::Invalid => StatusCode::BAD_REQUEST,
-        Kind::Unauthorized => StatusCode::UNAUTHORIZED,
-        Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::NotModified => StatusCode::NOT_MODIFIED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
         Kind::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::System => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -13,7 +13,7 @@ use super::body::BodyReader;
 use super::json::{APPLICATION_JSON, json};
 use super::{Body, BodyWriter, Call, Response, Router};
 use crate::error::{Error, Kind, Result, blocking};
-use crate::images::{Import, Prune};
+use crate::images::{Commit, Import, Prune};
 
 pub fn routes(router: &mut Router) {
     router.get("/images/json", list);
@@ -28,6 +28,7 @@ pub fn routes(router: &mut Router) {
     router.post("/images/prune", prune);
     router.post("/images/{name}/tag", tag);
     router.post("/images/{name}/push", push);
+    router.post("/commit", commit);
     router.delete("/images/{name}", remove);
 }
 
@@ -136,6 +137,25 @@ async fn create(call: Call) -> Result<Response> {
     let input = BodyReader::new(call.body);
     let id = blocking(move || engine.images.import(input, import)).await?;
     Ok(stream_of(Body::from(line(&Message::status(id)))))
+}
+
+async fn commit(mut call: Call) -> Result<Response> {
+    let config = call.json_or_default().await?;
+    let query = &call.query;
+    let commit = Commit {
+        container: query.get("container").to_owned(),
+        repository: query.get("repo").to_owned(),
+        tag: query.get("tag").to_owned(),
+        comment: query.get("comment").to_owned(),
+        author: query.get("author").to_owned(),
+        changes: query.all("changes").flat_map(str::lines).map(str::to_owned).collect(),
+        config,
+    };
+    let pause = query.flag_or("pause", true);
+    let id = call.engine.images.commit(commit, pause).await?;
+    let mut response = json(&api::IdResponse { id });
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
 }
 
 async fn push(call: Call) -> Result<Response> {

@@ -2,6 +2,7 @@
 //! block and runs on blocking threads.
 
 mod changes;
+mod commit;
 mod history;
 mod import;
 mod inspect;
@@ -24,6 +25,7 @@ use crate::containers::Containers;
 use crate::error::{Error, Kind, Result};
 use crate::events::{self, Events};
 
+pub use commit::Commit;
 pub use import::Import;
 pub use prune::Prune;
 

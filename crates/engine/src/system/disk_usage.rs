@@ -37,7 +37,7 @@ impl Objects {
 impl System {
     pub fn disk_usage(&self, objects: Objects) -> Result<DiskUsage> {
         let images = objects.images.then(|| self.images.disk_usage()).transpose()?;
-        let containers = objects.containers.then(Vec::new);
+        let containers = objects.containers.then(|| self.containers.disk_usage()).transpose()?;
         Ok(DiskUsage {
             layers_size: if objects.images { self.images.layers_size()? } else { 0 },
             images,

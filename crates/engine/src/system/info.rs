@@ -1,5 +1,6 @@
 //! GET /info.
 
+use api::containers::Status;
 use api::system::{AddressPool, Commit, Info, Plugins, RegistryConfig, Runtime, Swarm};
 
 use super::version::VERSION;
@@ -65,6 +66,7 @@ impl System {
             warnings: Some(limits.warnings()).filter(|warnings| !warnings.is_empty()),
             ..Info::default()
         };
+        self.count_containers(&mut info);
         self.add_runtimes(&mut info);
         self.add_pools(&mut info);
         Ok(info)
@@ -108,6 +110,17 @@ impl System {
             options.push("name=no-new-privileges".to_owned());
         }
         options
+    }
+
+    fn count_containers(&self, info: &mut Info) {
+        for container in self.containers.index().all() {
+            info.containers += 1;
+            match container.record().state.status {
+                Status::Running | Status::Restarting => info.containers_running += 1,
+                Status::Paused => info.containers_paused += 1,
+                _ => info.containers_stopped += 1,
+            }
+        }
     }
 
     fn add_runtimes(&self, info: &mut Info) {
