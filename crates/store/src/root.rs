@@ -1,6 +1,7 @@
 //! The data root's directories. Nothing in `staging` or `trash` is ever visible; both are emptied at open.
 
 use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,12 +61,19 @@ impl Root {
 
     /// Takes a directory out of sight at once; [`Root::empty_trash`] deletes it later.
     pub(crate) fn discard(&self, path: &Path) -> Result<()> {
-        let target = self.path.join("trash").join(self.unique());
-        match fs::rename(path, &target) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io(format!("remove {}", path.display()), error))
+        loop {
+            let target = self.path.join("trash").join(self.unique());
+            match fs::rename(path, &target) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                // A process of this id died before, and what it discarded could not be deleted.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists
+                    ) => {}
+                Err(error) => return Err(Error::io(format!("remove {}", path.display()), error)),
             }
-            _ => Ok(()),
         }
     }
 
@@ -85,15 +93,6 @@ impl Root {
         let staging = self.path.join("staging");
         let entries = fs::read_dir(&staging).map_err(|error| Error::io("staging", error))?;
         for entry in entries.flatten() {
-            // Names carry a process id that may come again: find a free one.
-            while self
-                .path
-                .join("trash")
-                .join(format!("{}-{}", std::process::id(), self.next.load(Ordering::Relaxed)))
-                .exists()
-            {
-                self.next.fetch_add(1, Ordering::Relaxed);
-            }
             self.discard(&entry.path())?;
         }
         self.empty_trash();

@@ -37,6 +37,7 @@ impl Database {
         writer.pragma_update(None, "journal_mode", "wal")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
+        writer.pragma_update(None, "journal_size_limit", CHECKPOINT_AT)?;
         migrate(&mut writer, path)?;
         Ok(Database {
             path: path.to_owned(),
@@ -87,11 +88,12 @@ impl Database {
         fs::metadata(log).is_ok_and(|metadata| metadata.len() > CHECKPOINT_AT)
     }
 
-    /// Moves the log into the database file, on a connection of its own so that the writer goes on.
+    /// Moves the log into the database file, on a connection of its own so that the writer goes on. The next writer
+    /// that finds all of it moved begins the log anew, and cuts it to its limit.
     pub(crate) fn checkpoint(&self) -> Result<()> {
         let connection = Connection::open(&self.path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
     }
 }
@@ -135,6 +137,26 @@ mod tests {
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = Database::open(&path).err().expect("refused").to_string();
         assert!(error.contains("schema version 99 is newer"), "{error}");
+    }
+
+    #[test]
+    fn the_log_does_not_grow_without_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("gantry.db")).unwrap();
+        for round in 0..40 {
+            let document = vec![b'x'; 1 << 20];
+            database
+                .write(Durability::ProcessDeath, |transaction| {
+                    let sql = "INSERT OR REPLACE INTO containers VALUES ('c', ?1, ?2)";
+                    Ok(transaction.execute(sql, (format!("n{round}"), document))?)
+                })
+                .unwrap();
+            if database.wants_checkpoint() {
+                database.checkpoint().unwrap();
+            }
+        }
+        let log = fs::metadata(directory.path().join("gantry.db-wal")).unwrap().len();
+        assert!(log < 3 * CHECKPOINT_AT, "{log}");
     }
 
     #[test]
