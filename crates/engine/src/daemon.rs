@@ -60,6 +60,11 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
     let ready_fd = invocation.ready_fd.map(sys::inherited::adopt).transpose().map_err(|error| {
         Error::invalid("the descriptor of --ready-fd is not open").because(error)
     })?;
+    if ready_fd.is_some() {
+        // The command that started this one ends, and its terminal's signals are not for the engine.
+        // It fails for a process that leads a group already, which needs no session of its own.
+        let _ = rustix::process::setsid();
+    }
     sys::allocator::keep_little();
     rustix::process::umask(Mode::from_raw_mode(0o022));
     log_to_stderr(&config);
