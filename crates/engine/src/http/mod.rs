@@ -8,6 +8,7 @@ mod body;
 mod call;
 mod error;
 mod hijack;
+mod idle;
 mod json;
 pub mod listen;
 mod query;

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
 use super::call::RequestBody;
+use super::idle::Idle;
 use super::query::{Plus, decode};
 use super::router::Route;
 use super::{Call, OnDisconnect, Query, Response, Router, error, version};
@@ -34,6 +35,7 @@ pub struct Server {
     stopping: watch::Sender<bool>,
     /// How many requests are being carried out that must be; `stop` waits for them.
     unfinished: watch::Sender<usize>,
+    idle: Idle,
 }
 
 impl Server {
@@ -44,6 +46,7 @@ impl Server {
             slots: Arc::new(Semaphore::new(max_connections())),
             stopping: watch::Sender::new(false),
             unfinished: watch::Sender::new(0),
+            idle: Idle::watch(),
         }
     }
 
@@ -115,6 +118,7 @@ impl Server {
             }
             Err(error) => error::response(&error),
         };
+        self.idle.busy();
         let headers = response.headers_mut();
         add(headers, "api-version", &Version::MAX.to_string());
         add(headers, "ostype", "linux");
