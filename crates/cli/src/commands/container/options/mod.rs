@@ -218,8 +218,6 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
     let security = security::options(&parsed.list("security-opt"))?;
     let (binds, tmpfs) =
         (mounts::binds(&parsed.list("volume"))?, mounts::tmpfs(&parsed.list("tmpfs")));
-    let (cap_add, cap_drop) =
-        security::capabilities(&parsed.list("cap-add"), &parsed.list("cap-drop"));
     let dns_options = [parsed.list("dns-opt"), parsed.list("dns-option")].concat();
     Ok(HostConfig {
         binds: Some(binds).filter(|binds| !binds.is_empty()),
@@ -233,8 +231,8 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
         restart_policy: restart_policy(parsed.str("restart"))?,
         auto_remove: parsed.bool("rm"),
         annotations: Some(pairs(&parsed.list("annotation"))),
-        cap_add: non_empty(cap_add),
-        cap_drop: non_empty(cap_drop),
+        cap_add: non_empty(parsed.list("cap-add")),
+        cap_drop: non_empty(parsed.list("cap-drop")),
         cgroupns_mode: limits::namespace(parsed, "cgroupns", "CGROUP", &["host", "private"])?,
         dns: Some(parsed.list("dns")),
         dns_options: Some(dns_options),

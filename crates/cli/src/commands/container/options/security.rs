@@ -1,7 +1,5 @@
 //! `--security-opt`.
 
-use std::collections::BTreeSet;
-
 use super::env::os_error;
 use crate::output::json::Json;
 
@@ -34,24 +32,6 @@ pub(super) fn options(words: &[String]) -> Result<Security, String> {
     Ok(security)
 }
 
-/// Capabilities to add and to drop, under their full names, each once. Adding wins over dropping.
-pub(super) fn capabilities(add: &[String], drop: &[String]) -> (Vec<String>, Vec<String>) {
-    let named = |words: &[String]| -> BTreeSet<String> {
-        let names: BTreeSet<String> = words.iter().map(|word| full_name(word)).collect();
-        if names.contains(ALL) { BTreeSet::from([ALL.to_owned()]) } else { names }
-    };
-    let (add, mut drop) = (named(add), named(drop));
-    drop.retain(|name| !add.contains(name));
-    (add.into_iter().collect(), drop.into_iter().collect())
-}
-
-const ALL: &str = "ALL";
-
-fn full_name(word: &str) -> String {
-    let name = word.trim().to_ascii_uppercase();
-    if name == ALL || name.starts_with("CAP_") { name } else { format!("CAP_{name}") }
-}
-
 fn seccomp_profile(path: &str) -> Result<String, String> {
     let text = std::fs::read(path).map_err(|error| {
         format!("opening seccomp profile ({path}) failed: open {path}: {}", os_error(&error))
@@ -74,15 +54,6 @@ mod tests {
         let security = options(&words(&["systempaths=unconfined", "no-new-privileges"])).unwrap();
         assert!(security.unconfined_paths);
         assert_eq!(security.options, ["no-new-privileges"]);
-    }
-
-    #[test]
-    fn capabilities_have_full_names_and_adding_wins() {
-        let (add, drop) =
-            capabilities(&words(&["sys_time", "CAP_CHOWN", "chown"]), &words(&["all", "kill"]));
-        assert_eq!(add, ["CAP_CHOWN", "CAP_SYS_TIME"]);
-        assert_eq!(drop, ["ALL"]);
-        assert_eq!(capabilities(&words(&["kill"]), &words(&["KILL"])).1, Vec::<String>::new());
     }
 
     #[test]
