@@ -1,3 +1,4 @@
 mod binaries;
+mod cgroup_v2;
 mod crash;
 mod roots;

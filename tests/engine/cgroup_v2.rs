@@ -1,0 +1,73 @@
+//! The whole engine on a host with cgroup v2, in the guest.
+
+use std::time::Duration;
+
+use testkit::engine::{binary, image_archive};
+use testkit::guest::Guest;
+
+const START: &str = r#"
+/gantryd --data-root /data --exec-root /run/gantry -H unix:///socket >/gantryd.log 2>&1 &
+tries=0
+until /gantry -H unix:///socket version >/dev/null 2>&1; do
+    tries=$((tries+1)); [ $tries -gt 300 ] && cat /gantryd.log && exit 9
+    sleep 0.1
+done
+g() { /gantry -H unix:///socket "$@"; }
+g load -q -i /busybox.tar
+"#;
+
+/// Runs a script in a guest in which `g` is `gantry`, and returns the console.
+fn with_engine(script: &str) -> Option<String> {
+    let guest = match Guest::new() {
+        Ok(guest) => guest,
+        Err(reason) => {
+            testkit::skip("the engine on cgroup v2", &reason);
+            return None;
+        }
+    };
+    let guest = ["gantry", "gantryd", "gantry-runtime"]
+        .into_iter()
+        .fold(guest, |guest, name| guest.file(binary(name), &format!("/{name}")));
+    let guest = guest.file(image_archive("busybox"), "/busybox.tar").memory(1024);
+    let outcome = guest
+        .limit(Duration::from_secs(150))
+        .run(&format!("{START}{script}"))
+        .expect("the guest boots");
+    assert_eq!(outcome.status, Some(0), "{}", outcome.console);
+    Some(outcome.console)
+}
+
+#[track_caller]
+fn shows(console: &str, line: &str) {
+    assert!(
+        console.lines().any(|shown| shown.trim_end() == line),
+        "no line {line:?} in\n{console}"
+    );
+}
+
+#[test]
+fn limits_are_enforced_and_running_out_of_memory_is_reported() {
+    let script = r#"
+echo "memory $(g run --rm --memory 32m busybox cat /sys/fs/cgroup/memory.max)"
+echo "cpu $(g run --rm --cpus 0.5 busybox cat /sys/fs/cgroup/cpu.max)"
+echo "pids $(g run --rm --pids-limit 20 busybox cat /sys/fs/cgroup/pids.max)"
+g run --rm --pids-limit 5 busybox sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 5 & done' 2>&1 | grep -c "can't fork" | sed 's/^/refused forks /'
+g run --name glutton --memory 16m --memory-swap 16m busybox sh -c 'x=a; while :; do x=$x$x; done'
+echo "glutton $? $(g inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' glutton)"
+g run --rm busybox sh -c 'mknod /disk b 1 0; head -c1 /disk' 2>&1 | sed 's/^/device: /'
+g run --rm --device-cgroup-rule 'b 1:0 r' busybox sh -c 'mknod /disk b 1 0; head -c1 /disk >/dev/null' 2>&1 | sed 's/^/allowed: /'
+g run -d --name box busybox sleep 60 >/dev/null; g pause box >/dev/null
+echo "frozen $(g inspect -f '{{.State.Status}}' box)"; g unpause box >/dev/null; g rm -f box >/dev/null
+echo "driver $(g info --format '{{.CgroupVersion}}')"
+"#;
+    let Some(console) = with_engine(script) else { return };
+    shows(&console, "memory 33554432");
+    shows(&console, "cpu 50000 100000");
+    shows(&console, "pids 20");
+    assert!(!console.contains("refused forks 0"), "{console}");
+    shows(&console, "glutton 137 true 137");
+    shows(&console, "device: head: /disk: Operation not permitted");
+    assert!(!console.contains("allowed: head: /disk: Operation not permitted"), "{console}");
+    shows(&console, "frozen paused");
+    shows(&console, "driver 2");
+}
