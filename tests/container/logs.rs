@@ -8,7 +8,7 @@ use testkit::engine::Engine;
 #[test]
 fn streams_apart_tail_and_timestamps() {
     let engine = Engine::with_busybox();
-    let script = "echo one; echo two >&2; echo three";
+    let script = "echo one; echo two >&2; sleep 0.2; echo three";
     engine.gantry(&["run", "--name", "box", "busybox", "sh", "-c", script]).ok();
     let out = engine.gantry(&["logs", "box"]);
     assert_eq!((out.stdout.as_str(), out.stderr.as_str()), ("one\nthree\n", "two\n"));

@@ -19,14 +19,14 @@ fn lists_running_ones_and_all_with_a() {
 #[test]
 fn filters_narrow_the_list() {
     let engine = Engine::with_busybox();
-    engine.gantry(&["create", "--name", "a", "-l", "tier=web", "busybox"]).ok();
-    engine.gantry(&["create", "--name", "b", "-l", "tier=db", "busybox"]).ok();
+    engine.gantry(&["create", "--name", "aa", "-l", "tier=web", "busybox"]).ok();
+    engine.gantry(&["create", "--name", "bb", "-l", "tier=db", "busybox"]).ok();
     let names =
         |filter: &str| engine.gantry(&["ps", "-a", "--format", "{{.Names}}", "-f", filter]).ok();
-    assert_eq!(names("label=tier=db"), "b");
-    assert_eq!(names("name=a"), "a");
-    assert_eq!(names("status=created"), "b\na");
-    assert_eq!(names("ancestor=busybox"), "b\na");
+    assert_eq!(names("label=tier=db"), "bb");
+    assert_eq!(names("name=a"), "aa");
+    assert_eq!(names("status=created"), "bb\naa");
+    assert_eq!(names("ancestor=busybox"), "bb\naa");
     let unknown = engine.gantry(&["ps", "-f", "colour=red"]).fails(1);
     assert!(unknown.contains("invalid filter 'colour'"), "{unknown}");
 }

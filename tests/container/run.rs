@@ -29,7 +29,11 @@ fn stdout_and_stderr_stay_apart_and_the_exit_code_comes_through() {
 #[test]
 fn a_program_killed_by_a_signal_is_128_and_the_signal() {
     let engine = Engine::with_busybox();
-    assert_eq!(engine.gantry(&["run", "--rm", "busybox", "sh", "-c", "kill -TERM $$"]).code, 143);
+    let script = "sh -c 'kill -TERM $$'; echo $?";
+    assert_eq!(engine.gantry(&["run", "--rm", "busybox", "sh", "-c", script]).ok(), "143");
+    engine.gantry(&["run", "-d", "--name", "box", "busybox", "sleep", "300"]).ok();
+    engine.gantry(&["kill", "box"]).ok();
+    assert_eq!(engine.gantry(&["wait", "box"]).ok(), "137");
 }
 
 #[test]

@@ -4,12 +4,12 @@ use std::process::{Command, Stdio};
 
 use testkit::engine::{Engine, Output, finish};
 
-/// Runs `gantry ARGS` on a terminal, with `input` typed into it.
+/// Runs `gantry ARGS` on a terminal, with `input` typed into it once the program inside is there to read it:
+/// what is typed before would be taken by the terminal itself.
 fn on_a_terminal(engine: &Engine, args: &str, input: &str) -> Output {
+    let gantry = format!("{} -H {}", testkit::engine::binary("gantry").display(), engine.host());
     let line = format!(
-        "printf '{input}' | script -qec \"{} -H {} {args}\" /dev/null",
-        testkit::engine::binary("gantry").display(),
-        engine.host(),
+        "{{ sleep 1; printf '{input}'; sleep 1; }} | timeout 30 script -qec \"{gantry} {args}\" /dev/null"
     );
     finish(Command::new("sh").args(["-c", &line]).stdin(Stdio::null()))
 }

@@ -10,6 +10,7 @@ docker history --no-trunc busybox | cut -c1-20
 docker history --format '{{.CreatedBy}} {{.Size}} {{.Comment}}' busybox
 docker tag busybox d-tag:1; docker images --format '{{.Repository}}:{{.Tag}}' d-tag
 docker tag busybox UPPER
+docker tag busybox UPPER/case; docker rmi UPPER/case
 docker tag nosuch d-tag:2
 docker save busybox | tar -t | grep -v -E '/$' | sort | sed 's/[0-9a-f]\{64\}/X/'
 docker save -o img.tar d-tag:1; docker rmi d-tag:1; docker load -i img.tar

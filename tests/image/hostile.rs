@@ -50,6 +50,6 @@ fn a_malformed_config() {
     add("manifest.json", br#"[{"Config":"c.json","RepoTags":["bad:latest"],"Layers":[]}]"#);
     add("c.json", b"{ this is not json");
     let refused = load(&engine, &tar.into_inner().unwrap()).fails(1);
-    assert!(refused.contains("invalid character"), "{refused}");
+    assert!(refused.contains("invalid"), "{refused}");
     nothing_came_of_it(&engine);
 }

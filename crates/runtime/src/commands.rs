@@ -84,13 +84,15 @@ impl Global {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut words = std::env::args_os();
+    let called = words.next().map(PathBuf::from).unwrap_or_default();
+    let words: Vec<OsString> = words.collect();
     match &words[..] {
-        // Neither is a command of the OCI runtime: their arguments are their own.
-        [verb, directory] if verb == "monitor" => monitor(Path::new(directory)),
-        [verb, dashes, program @ ..] if verb == "init" && dashes == "--" => {
+        // The name under which it is mounted into containers that run with `--init`.
+        [dashes, program @ ..] if called.ends_with("docker-init") && dashes == "--" => {
             ExitCode::from(crate::init::run(program) as u8)
         }
+        [verb, directory] if verb == "monitor" => monitor(Path::new(directory)),
         _ => oci(words),
     }
 }

@@ -1,4 +1,4 @@
-//! `gantry-runtime init -- PROGRAM ARGS...`: process 1 of a container run with `--init`. It starts the program as its
+//! `docker-init -- PROGRAM ARGS...`: process 1 of a container run with `--init`. It starts the program as its
 //! only child, passes signals on to it, reaps whatever is orphaned, and ends as the program ended.
 
 use std::ffi::{CString, OsStr, OsString};

@@ -53,15 +53,30 @@ pub fn fork(options: Clone3<'_>) -> io::Result<Fork> {
     // SAFETY: without CLONE_VM the child gets a copy of the memory, and with one thread no lock is
     // held by anybody else, so both sides may go on running arbitrary code. `args` and `pidfd`
     // outlive the call.
-    let pid = check(unsafe {
+    let cloned = check(unsafe {
         libc::syscall(libc::SYS_clone3, &raw mut args, std::mem::size_of::<libc::clone_args>())
-    })?;
+    });
+    let pid = match cloned {
+        // Docker's seccomp profile answers so, since it cannot look into the structure.
+        Err(e) if e.raw_os_error() == Some(libc::ENOSYS) && options.cgroup.is_none() => {
+            clone(args.flags | args.exit_signal, &mut pidfd)?
+        }
+        cloned => cloned?,
+    };
     if pid == 0 {
         return Ok(Fork::Child);
     }
     // SAFETY: CLONE_PIDFD made the kernel store a new descriptor that nobody else owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Fork::Parent(Child { pid: pid as i32, pidfd }))
+}
+
+/// The older call, for namespaces of the first 32 flags.
+fn clone(flags: u64, pidfd: &mut RawFd) -> io::Result<libc::c_long> {
+    let no_stack = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: as for clone3; a null stack goes on with a copy of the caller's, and with CLONE_PIDFD
+    // the kernel stores the descriptor where the third argument points.
+    check(unsafe { libc::syscall(libc::SYS_clone, flags, no_stack, &raw mut *pidfd, 0, 0) })
 }
 
 /// Whether no second thread has ever been started here.
