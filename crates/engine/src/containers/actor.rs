@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use api::containers::Status;
-use runtime::monitor::protocol::Message;
+use runtime::monitor::protocol::{Hello, Message, State};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Sleep;
 
@@ -153,6 +153,10 @@ impl Actor {
             News::Message(Message::Detached { exec_id }) => self.detached(exec_id),
             News::Message(Message::LogError { message }) => {
                 tracing::warn!(container = self.record.id, "the log is incomplete: {message}");
+            }
+            // It ended before we were connected, and waits for clients that still read.
+            News::Message(Message::Hello(Hello { state: State::Exited { record }, .. })) => {
+                return self.exited(record).await;
             }
             News::Message(Message::Hello(_) | Message::Reply { .. }) => {}
             News::Lost => return self.monitor_lost().await,

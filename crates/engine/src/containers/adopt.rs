@@ -7,19 +7,24 @@
 //! | up | neither, same boot | the monitor was killed: its cgroup is killed, the end is 255 |
 //! | up | nothing, another boot | the host was restarted: 255 |
 //! | restarting | | the policy is asked again |
+//! | not up | a monitor | an engine was killed in the middle of a start: it is undone |
 //! | removing, dead | | the removal is finished |
 //!
 //! After that the restart policies apply.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use api::containers::Status;
+use runtime::cgroup::Cgroup;
 use runtime::monitor::adopt;
 use runtime::monitor::protocol::{Connection, ExitRecord};
 
 use super::Containers;
 use super::actor::{Actor, After, Run};
-use super::exit::{UNKNOWN, lost, read_exit, started_at};
+use super::discard::discard;
+use super::exit::{read_exit, started_at};
 use super::link::Link;
 use super::record::Record;
 use super::request::Remove;
@@ -31,6 +36,8 @@ use crate::error::{Error, Result, blocking};
 enum Found {
     Alive(Connection),
     Ended(ExitRecord),
+    /// Why nobody knows what became of it.
+    Lost(String),
 }
 
 impl Containers {
@@ -50,8 +57,8 @@ impl Containers {
             let state = if was_up { Some(look(&directory)) } else { None };
             found.push((record, state));
         }
+        self.clear_exec_root(&found).await;
         self.recover_network(&found)?;
-        self.clear_exec_root(&found);
         for (record, state) in found {
             self.take_over(record, state).await;
         }
@@ -72,17 +79,23 @@ impl Containers {
         Ok(())
     }
 
-    /// Directories of containers that nobody knows, left by a start or a removal that a crash cut off.
-    fn clear_exec_root(&self, found: &[(Record, Option<Found>)]) {
-        let root = self.0.config.exec_root.join("c");
-        for entry in std::fs::read_dir(&root).into_iter().flatten().flatten() {
-            let id = entry.file_name();
-            if found.iter().any(|(record, _)| id == *record.id) {
-                continue;
+    /// Only containers that were up have something there; the rest was left by a crash.
+    async fn clear_exec_root(&self, found: &[(Record, Option<Found>)]) {
+        let were_up = found.iter().filter(|(_, state)| state.is_some());
+        let were_up: HashSet<OsString> =
+            were_up.map(|(record, _)| OsString::from(&record.id)).collect();
+        let (root, driver) = (self.0.config.exec_root.join("c"), self.0.cgroup_driver);
+        let cleared = blocking(move || {
+            let entries = std::fs::read_dir(&root).into_iter().flatten().flatten();
+            for entry in entries.filter(|entry| !were_up.contains(&entry.file_name())) {
+                if let Err(error) = discard(driver, &entry.path()) {
+                    tracing::warn!("{error}");
+                }
             }
-            if let Err(error) = std::fs::remove_dir_all(entry.path()) {
-                tracing::warn!("cannot remove {}: {error}", entry.path().display());
-            }
+            Ok(())
+        });
+        if let Err(error) = cleared.await {
+            tracing::warn!("{error}");
         }
     }
 
@@ -133,7 +146,7 @@ fn look(directory: &std::path::Path) -> Found {
         Ok((_, connection)) => Found::Alive(connection),
         Err(why) => match read_exit(directory) {
             Some(exit) => Found::Ended(exit),
-            None => Found::Ended(lost(&format!("the container was lost: {why}"))),
+            None => Found::Lost(format!("the container was lost: {why}")),
         },
     }
 }
@@ -143,14 +156,10 @@ impl Actor {
     async fn settle(&mut self, found: Option<Found>) -> After {
         match (found, self.status()) {
             (Some(Found::Alive(connection)), _) => self.reconnect(connection).await,
-            (Some(Found::Ended(exit)), _) => {
-                if i64::from(exit.status) == UNKNOWN {
-                    self.kill_all().await;
-                }
-                // Its restart policy is applied as at any start of an engine, without a delay.
-                self.asked_to_end = true;
-                let ran_for = between(&self.record.state.started_at, &exit.finished_at);
-                self.ended(exit, ran_for).await
+            (Some(Found::Ended(exit)), _) => self.ended_meanwhile(exit).await,
+            (Some(Found::Lost(why)), _) => {
+                let exit = self.bury(&why).await;
+                self.ended_meanwhile(exit).await
             }
             (None, Status::Removing | Status::Dead) => self.finish_removal().await,
             (None, Status::Restarting) => {
@@ -163,6 +172,13 @@ impl Actor {
         }
     }
 
+    async fn ended_meanwhile(&mut self, exit: ExitRecord) -> After {
+        // Its restart policy is applied as at any start of an engine, without a delay.
+        self.asked_to_end = true;
+        let ran_for = between(&self.record.state.started_at, &exit.finished_at);
+        self.ended(exit, ran_for).await
+    }
+
     /// It ended, and the engine was killed before it could remove it.
     fn removes_itself_now(&self) -> bool {
         self.record.host_config.auto_remove && self.status() == Status::Exited
@@ -173,12 +189,25 @@ impl Actor {
             Ok(link) => {
                 let started = started_at(&self.record.state.started_at);
                 self.run = Some(Run { link, started });
+                self.record.state.status = self.running_or_paused().await;
                 self.show();
                 After::GoOn
             }
             Err(error) => {
                 tracing::error!(container = self.record.id, "cannot talk to its monitor: {error}");
                 After::GoOn
+            }
+        }
+    }
+
+    /// An engine that is killed while it pauses may have frozen the container and not written that down.
+    async fn running_or_paused(&self) -> Status {
+        match self.with_cgroup(Cgroup::is_frozen).await {
+            Ok(true) => Status::Paused,
+            Ok(false) => Status::Running,
+            Err(error) => {
+                tracing::warn!(container = self.record.id, "is it paused? {error}");
+                self.status()
             }
         }
     }

@@ -1,6 +1,9 @@
 //! The end of a container's process: writing it down, telling of it once, and what follows: a restart, the removal of
 //! a container that was to be removed, or rest.
 
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::containers::Status;
@@ -12,9 +15,6 @@ use super::request::Remove;
 use super::restart_policy::{self, Decision, Policy};
 use super::timestamp;
 use crate::events::Kind;
-
-/// What a run that nobody saw end is recorded as.
-pub const UNKNOWN: i64 = 255;
 
 impl Actor {
     /// The monitor's word that init is gone and its log complete.
@@ -28,20 +28,27 @@ impl Actor {
         let directory = self.shared.exec_directory(&self.record.id);
         let exit = match read_exit(&directory) {
             Some(exit) => exit,
-            None => {
-                self.kill_all().await;
-                lost("the container's monitor was killed")
-            }
+            None => self.bury("the container's monitor was killed").await,
         };
         self.exited(exit).await
     }
 
-    /// Kills what is left in the container's cgroup.
-    pub async fn kill_all(&self) {
-        let result = self.with_cgroup(|cgroup| cgroup.kill()).await;
-        if let Err(error) = result {
-            tracing::warn!(container = self.record.id, "its processes are not all killed: {error}");
+    /// Does what a monitor that was killed left undone: ends the container, removes its cgroup, and leaves the record,
+    /// so that an engine that is killed now tells the next one of the same end.
+    pub async fn bury(&self, why: &str) -> ExitRecord {
+        let ended = self.with_cgroup(|cgroup| {
+            cgroup.kill()?;
+            cgroup.delete()
+        });
+        if let Err(error) = ended.await {
+            tracing::warn!(container = self.record.id, "something of it is left: {error}");
         }
+        let exit = lost(why);
+        let directory = self.shared.exec_directory(&self.record.id);
+        if let Err(error) = write_exit(&directory, &exit) {
+            tracing::warn!(container = self.record.id, "its end is not recorded: {error}");
+        }
+        exit
     }
 
     /// Settles the end, whoever reported it.
@@ -65,9 +72,8 @@ impl Actor {
         if let Decision::Restart { after } = decision {
             self.restart = Some(Box::pin(tokio::time::sleep(after)));
         }
-        self.save_or_warn().await;
+        self.save_end(&exit).await;
         self.clear_exec_directory().await;
-        self.announce_exit(&exit);
         if self.record.host_config.auto_remove && decision == Decision::Stay {
             return self.remove_itself().await;
         }
@@ -85,7 +91,8 @@ impl Actor {
         self.backoff.decide(policy, exit, self.record.restart_count)
     }
 
-    /// The one `die` of this run, at the time of the death.
+    /// The one `die` of this run, at the time of the death: that of an engine that was killed before it could write
+    /// the end down is known by its time.
     fn tell_death(&self, exit: &ExitRecord, ran_for: Duration) {
         let mut attributes = self.record.event_attributes();
         attributes.insert("exitCode".into(), exit.status.to_string());
@@ -101,11 +108,16 @@ impl Actor {
         }
     }
 
-    /// Wakes those who wait for the end.
-    fn announce_exit(&mut self, exit: &ExitRecord) {
+    /// Writes the end down, then wakes those who wait for it: state and exit code are seen together.
+    async fn save_end(&mut self, exit: &ExitRecord) {
+        if let Err(error) = self.shared.disk.put(&self.record).await {
+            tracing::error!(container = self.record.id, "its end is not written: {error}");
+        }
+        let record = Arc::new(self.record.clone());
         let last_exit =
             Exit { code: exit.status.into(), error: exit.error.clone().unwrap_or_default() };
         self.view.send_modify(|view| {
+            view.record = record;
             view.exits += 1;
             view.last_exit = last_exit;
         });
@@ -151,13 +163,12 @@ impl Actor {
         } else {
             self.record.state.status = Status::Exited;
         }
-        self.save_or_warn().await;
-        self.announce_exit(&exit);
+        self.save_end(&exit).await;
     }
 }
 
-/// The record of a run that nobody saw end.
-pub fn lost(why: &str) -> ExitRecord {
+/// The record of a run that nobody saw end: 255.
+fn lost(why: &str) -> ExitRecord {
     ExitRecord {
         status: u8::MAX,
         signal: None,
@@ -168,10 +179,18 @@ pub fn lost(why: &str) -> ExitRecord {
     }
 }
 
-/// The monitor's exit record, if it left one.
-pub fn read_exit(directory: &std::path::Path) -> Option<ExitRecord> {
+/// The monitor's exit record, if it left one that can be read.
+pub fn read_exit(directory: &Path) -> Option<ExitRecord> {
     let text = std::fs::read(directory.join("exit.json")).ok()?;
     serde_json::from_slice(&text).ok()
+}
+
+/// As the monitor would have left it: whole, or not there.
+fn write_exit(directory: &Path, exit: &ExitRecord) -> io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let new = directory.join("exit.json.tmp");
+    std::fs::write(&new, serde_json::to_vec(exit)?)?;
+    std::fs::rename(new, directory.join("exit.json"))
 }
 
 /// An instant so long ago as `since` tells, for runs that an earlier engine started.

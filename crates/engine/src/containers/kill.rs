@@ -8,10 +8,12 @@ use super::actor::Actor;
 use super::request::{Purpose, Request};
 use super::signal::{self, SIGKILL, SIGTERM};
 use super::state::{Action, Verdict, is_up, may};
+use super::stop;
 use crate::error::{Error, Kind, Result};
 
 impl Containers {
-    /// Sends `signal` (a name or a number; empty is KILL) to a container's first process.
+    /// Sends `signal` (a name or a number; empty is KILL) to a container's first process; after KILL, the container
+    /// has ended when this returns.
     pub async fn kill(&self, wanted: &str, signal: &str) -> Result<()> {
         let handle = self.find(wanted)?;
         let named = |error: Error| {
@@ -23,6 +25,9 @@ impl Containers {
         if !signal::exists(number) {
             let text = format!("the linux daemon does not support signal {number}");
             return Err(named(Error::invalid(text)));
+        }
+        if number == SIGKILL {
+            return stop::kill(&handle, Purpose::Kill).await;
         }
         handle.ask(|reply| Request::Signal { signal: number, purpose: Purpose::Kill, reply }).await
     }

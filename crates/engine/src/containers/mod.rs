@@ -12,6 +12,7 @@ mod attach;
 mod bundle;
 mod changes;
 mod create;
+mod discard;
 mod disk;
 mod exec;
 mod exit;

@@ -93,7 +93,8 @@ impl Events {
         self.publish_at(i64::try_from(now).unwrap_or(i64::MAX), kind, action, id, attributes);
     }
 
-    /// Something that happened at `time` (Unix, ns) and was noticed only now.
+    /// Something that happened at `time` (Unix, ns) and was noticed only now. What an engine before this one told of
+    /// and was killed before it had noted that it did is not told again.
     pub fn publish_at(
         &self,
         time: i64,
@@ -103,8 +104,12 @@ impl Events {
         attributes: BTreeMap<String, String>,
     ) {
         let mut state = self.state();
-        let sequence = *self.0.newest.borrow() + 1;
         let (action, id) = (action.into(), id.into());
+        let told = |e: &Arc<Event>| e.time == time && e.action == action && e.id == id;
+        if state.ring.iter().any(told) {
+            return;
+        }
+        let sequence = *self.0.newest.borrow() + 1;
         let event = Event { sequence, time, kind, action, id, attributes };
         if state.ring.len() == RING {
             state.ring.pop_front();
@@ -205,6 +210,18 @@ mod tests {
         let kept = events.listen_to_all().ready();
         assert_eq!(kept.len(), RING);
         assert_eq!(kept.last().unwrap().sequence, 3 * RING as u64 + 1);
+    }
+
+    #[test]
+    fn what_has_a_time_of_its_own_is_told_once() {
+        let root = tempfile::tempdir().unwrap();
+        for _engine in 0..2 {
+            let events = Events::open(root.path()).unwrap();
+            for (time, action) in [(7, "die"), (7, "exec_die"), (8, "die")] {
+                events.publish_at(time, Kind::Container, action, "id", BTreeMap::new());
+            }
+            assert_eq!(actions(&events.listen_to_all().ready()), ["die", "exec_die", "die"]);
+        }
     }
 
     #[test]

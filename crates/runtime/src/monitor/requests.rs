@@ -27,6 +27,10 @@ impl Monitor {
             return Ok(());
         }
         let Received::Request(request, fds) = self.engines.receive(number) else { return Ok(()) };
+        // The engine was killed after it asked for the start. The next one may have looked already, and seen none.
+        if flags.contains(EventFlags::HUP) && matches!(request.command, Command::Start { .. }) {
+            return Ok(());
+        }
         let outcome = match self.perform(request.command, fds) {
             Ok(done) => Outcome::Ok(done),
             Err(failure) => Outcome::Error(shortened(failure)),

@@ -1,0 +1,65 @@
+//! What is left of a start, or of a removal, that an engine was killed in the middle of: nobody was told that the
+//! container runs, so it is not to.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use oci::runtime::Spec;
+use runtime::cgroup::{Cgroup, Driver};
+use runtime::monitor::adopt;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::error::{Error, Result};
+
+/// How long a process may take to die of SIGKILL before that is an error.
+const DEATH: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+
+/// Ends what lives behind a container's directory under the exec root, and removes the directory. The monitor goes
+/// first, so that it starts nothing more.
+pub fn discard(driver: Driver, directory: &Path) -> Result<()> {
+    let failed = |what: &str| {
+        let text = format!("cannot {what} of {}", directory.display());
+        move |cause: io::Error| Error::system(text).because(cause)
+    };
+    end_monitor(directory).map_err(failed("end the monitor"))?;
+    end_container(driver, directory).map_err(|cause| {
+        Error::system(format!("cannot end what runs of {}", directory.display())).because(cause)
+    })?;
+    fs::remove_dir_all(directory).map_err(failed("remove what is left"))
+}
+
+fn end_monitor(directory: &Path) -> io::Result<()> {
+    // One that has not written who it is yet has lost its engine, and ends by itself.
+    let Ok(monitor) = adopt::Identity::read(directory) else { return Ok(()) };
+    let Some(pid) = Pid::from_raw(monitor.pid) else { return Ok(()) };
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(()) };
+    // Asked after the process is held: the number may have been another's before.
+    if !monitor.is_alive()? {
+        return Ok(());
+    }
+    pidfd_send_signal(&process, Signal::KILL)?;
+    match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&DEATH))? {
+        0 => Err(io::ErrorKind::TimedOut.into()),
+        _ => Ok(()),
+    }
+}
+
+fn end_container(driver: Driver, directory: &Path) -> runtime::cgroup::Result<()> {
+    let id = directory.file_name().unwrap_or_default().to_string_lossy();
+    // Without a whole specification there was no start.
+    let Some(path) = cgroup_path(directory) else { return Ok(()) };
+    let cgroup = Cgroup::open(driver, &path, &id)?;
+    if !cgroup.exists() {
+        return Ok(());
+    }
+    cgroup.kill()?;
+    cgroup.delete()
+}
+
+fn cgroup_path(directory: &Path) -> Option<String> {
+    let text = fs::read(directory.join("config.json")).ok()?;
+    let spec: Spec = serde_json::from_slice(&text).ok()?;
+    Some(spec.linux?.cgroups_path)
+}
