@@ -8,26 +8,26 @@ docker image inspect -f '{{json .Config}}' hello-world
 docker image inspect nosuch
 docker history --no-trunc busybox | cut -c1-20
 docker history --format '{{.CreatedBy}} {{.Size}} {{.Comment}}' busybox
-docker tag busybox d-tag:1; docker images --format '{{.Repository}}:{{.Tag}}' d-tag
+docker tag busybox images-tag:1; docker images --format '{{.Repository}}:{{.Tag}}' images-tag
 docker tag busybox UPPER
 docker tag busybox UPPER/case; docker rmi UPPER/case
-docker tag nosuch d-tag:2
+docker tag nosuch images-tag:2
 docker save busybox | tar -t | grep -v -E '/$' | sort | sed 's/[0-9a-f]\{64\}/X/'
-docker save -o img.tar d-tag:1; docker rmi d-tag:1; docker load -i img.tar
-docker rmi d-tag:1
+docker save -o img.tar images-tag:1; docker rmi images-tag:1; docker load -i img.tar
+docker rmi images-tag:1
 docker rmi nosuch
-docker rmi d-tag:1
+docker rmi images-tag:1
 docker save nosuch
 docker load -i /etc/passwd
 docker load -i /nosuch
-docker run --name d-e busybox touch /mark; docker export d-e | tar -t | grep mark
-docker export d-e | docker import -c 'CMD ["ls","/mark"]' -m msg - d-flat:1 | wc -c
-docker run --rm d-flat:1
-docker history --format '{{.Comment}} {{.CreatedBy}}' d-flat:1
-docker commit -a me -m msg -c 'ENV X=y' d-e d-made:1 | wc -c
-docker image inspect -f '{{.Author}} {{.Comment}} {{json .Config.Env}} {{len .RootFS.Layers}}' d-made:1
-docker run --rm d-made:1 sh -c 'ls /mark; echo $X'
+docker run --name images-e busybox touch /mark; docker export images-e | tar -t | grep mark
+docker export images-e | docker import -c 'CMD ["ls","/mark"]' -m msg - images-flat:1 | wc -c
+docker run --rm images-flat:1
+docker history --format '{{.Comment}} {{.CreatedBy}}' images-flat:1
+docker commit -a me -m msg -c 'ENV X=y' images-e images-made:1 | wc -c
+docker image inspect -f '{{.Author}} {{.Comment}} {{json .Config.Env}} {{len .RootFS.Layers}}' images-made:1
+docker run --rm images-made:1 sh -c 'ls /mark; echo $X'
 docker rmi busybox:nosuch
-docker rmi d-flat:1 d-made:1 | wc -l
-docker image prune -f | tail -n1
-docker import -c 'BOGUS x' - d-bad < /dev/null
+docker rmi images-flat:1 images-made:1 | wc -l
+docker image prune -f --filter label=images-none
+docker import -c 'BOGUS x' - images-bad < /dev/null

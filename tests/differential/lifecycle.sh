@@ -1,51 +1,51 @@
-docker create --name d-a busybox sleep 300
-docker create --name d-a busybox 2>&1 | sed 's/container "[0-9a-f]*"/container X/'
-docker ps -a --filter name=d-a --format '{{.Names}} {{.Status}} {{.Command}} {{.Image}}'
-docker start d-a
-docker ps --filter name=d-a --format '{{.Names}} {{.State}} {{.Ports}} {{.Networks}} {{.Mounts}} {{.LocalVolumes}} {{.Size}}'
-docker ps --filter name=d-a | sed 's/^[0-9a-f]\{12\}//' | cut -c1-60
-docker pause d-a
-docker pause d-a
-docker exec d-a true
-docker stop d-a; docker ps -a --filter name=d-a --format '{{.State}}'
-docker unpause d-a
-docker unpause d-a
-docker start d-a
-docker rm d-a 2>&1 | sed 's/[0-9a-f]\{64\}/X/'
-docker kill -s NOSUCH d-a
-docker kill -s 0 d-a
-docker rename d-a d-b
-docker inspect -f '{{.Name}} {{.State.Status}} {{.State.Running}} {{.State.OOMKilled}} {{.State.Error}}' d-b
-docker stop -t 0 d-b
-docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' d-b
-docker restart -t 0 d-b
-docker top d-b -o pid,comm | tail -n1 | awk '{print $2}'
-docker kill d-b
-docker kill d-b 2>&1 | sed 's/[0-9a-f]\{64\}/X/'
-docker wait d-b
-docker wait d-none
-docker start d-none
-docker stop d-none
-docker rm d-none
-docker rm -f d-none
-docker logs d-none
-docker inspect d-none
-docker attach d-b
-docker diff d-b
-docker port d-b
-docker rm d-b
-docker run --name d-c busybox sh -c 'echo x > /new; rm /bin/vi; touch /etc/passwd'
-docker diff d-c
-docker start -a d-c
-docker container prune -f --filter label=none
-docker rm d-c
-docker run -d --name d-r --restart on-failure:1 busybox sh -c 'exit 3' | wc -c
-sleep 2; docker inspect -f '{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}' d-r
-docker update --restart no d-r
-docker inspect -f '{{json .HostConfig.RestartPolicy}}' d-r
-docker inspect -f '{{json .Config}}' d-r | sed 's/"Hostname":"[0-9a-f]*"/H/'
-docker inspect -f '{{json .HostConfig}}' d-r | tr ',' '\n' | grep -v -E 'LogConfig|ConsoleSize|Runtime|max-'
-docker inspect d-r | grep -o '^        "[A-Za-z]*"' 
-docker inspect -f '{{json .State}}' d-r | grep -o '"[A-Za-z]*":'
-docker inspect -f '{{json .NetworkSettings}}' d-r | grep -o '"[A-Za-z0-9]*":'
-docker rm d-r
+docker create --name lifecycle-a busybox sleep 300
+docker create --name lifecycle-a busybox 2>&1 | sed 's/container "[0-9a-f]*"/container X/'
+docker ps -a --filter name=lifecycle-a --format '{{.Names}} {{.Status}} {{.Command}} {{.Image}}'
+docker start lifecycle-a
+docker ps --filter name=lifecycle-a --format '{{.Names}} {{.State}} {{.Ports}} {{.Networks}} {{.Mounts}} {{.LocalVolumes}} {{.Size}}'
+docker ps --filter name=lifecycle-a | sed 's/^[0-9a-f]\{12\}//' | cut -c1-60
+docker pause lifecycle-a
+docker pause lifecycle-a
+docker exec lifecycle-a true
+docker stop lifecycle-a; docker ps -a --filter name=lifecycle-a --format '{{.State}}'
+docker unpause lifecycle-a
+docker unpause lifecycle-a
+docker start lifecycle-a
+docker rm lifecycle-a 2>&1 | sed 's/[0-9a-f]\{64\}/X/'
+docker kill -s NOSUCH lifecycle-a
+docker kill -s 0 lifecycle-a
+docker rename lifecycle-a lifecycle-b
+docker inspect -f '{{.Name}} {{.State.Status}} {{.State.Running}} {{.State.OOMKilled}} {{.State.Error}}' lifecycle-b
+docker stop -t 0 lifecycle-b
+docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' lifecycle-b
+docker restart -t 0 lifecycle-b
+docker top lifecycle-b -o pid,comm | tail -n1 | awk '{print $2}'
+docker kill lifecycle-b
+docker kill lifecycle-b 2>&1 | sed 's/[0-9a-f]\{64\}/X/'
+docker wait lifecycle-b
+docker wait lifecycle-none
+docker start lifecycle-none
+docker stop lifecycle-none
+docker rm lifecycle-none
+docker rm -f lifecycle-none
+docker logs lifecycle-none
+docker inspect lifecycle-none
+docker attach lifecycle-b
+docker diff lifecycle-b
+docker port lifecycle-b
+docker rm lifecycle-b
+docker run --name lifecycle-c busybox sh -c 'echo x > /new; rm /bin/vi; touch /etc/passwd'
+docker diff lifecycle-c
+docker start -a lifecycle-c
+docker container prune -f --filter label=lifecycle-none
+docker rm lifecycle-c
+docker run -d --name lifecycle-r --restart on-failure:1 busybox sh -c 'exit 3' | wc -c
+sleep 2; docker inspect -f '{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}' lifecycle-r
+docker update --restart no lifecycle-r
+docker inspect -f '{{json .HostConfig.RestartPolicy}}' lifecycle-r
+docker inspect -f '{{json .Config}}' lifecycle-r | sed 's/"Hostname":"[0-9a-f]*"/H/'
+docker inspect -f '{{json .HostConfig}}' lifecycle-r | tr ',' '\n' | grep -v -E 'LogConfig|ConsoleSize|Runtime|max-'
+docker inspect lifecycle-r | grep -o '^        "[A-Za-z]*"' 
+docker inspect -f '{{json .State}}' lifecycle-r | grep -o '"[A-Za-z]*":'
+docker inspect -f '{{json .NetworkSettings}}' lifecycle-r | grep -o '"[A-Za-z0-9]*":'
+docker rm lifecycle-r

@@ -12,55 +12,84 @@ use testkit::peers::Peers;
 
 use normalise::normalise;
 
-/// A script of shell lines that call `docker`; its containers carry names that begin with `d-`.
+/// A script of shell lines that call `docker` or, for a bare request, `api`. What it makes carries names that begin
+/// with its own, so that scripts can run side by side on one dockerd.
 struct Script {
     name: &'static str,
     text: &'static str,
 }
 
+/// One test for each script.
 macro_rules! scripts {
     ($($name:ident)*) => {
         const SCRIPTS: &[Script] = &[$(Script {
             name: stringify!($name),
             text: include_str!(concat!(stringify!($name), ".sh")),
         }),*];
+        $(
+            #[test]
+            fn $name() {
+                compare_with_docker(stringify!($name));
+            }
+        )*
+
+        /// To be run after a script was changed: `cargo nextest run -p e2e itself --run-ignored only`.
+        mod itself {
+            $(
+                #[test]
+                #[ignore = "checks the scripts, not the engine"]
+                fn $name() {
+                    super::compare_docker_with_itself(stringify!($name));
+                }
+            )*
+        }
     };
 }
 
-scripts!(run lifecycle exec logs images system errors);
+scripts!(run lifecycle exec logs terminal images system errors api);
 
 #[test]
-fn command_lines_behave_as_with_docker() {
+fn enough_lines_are_compared() {
+    let lines: usize = SCRIPTS.iter().map(|script| script.lines().count()).sum();
+    println!("{lines} command lines in {} scripts", SCRIPTS.len());
+    assert!(lines >= 250, "only {lines} lines are compared");
+}
+
+const IMAGES: &[&str] = &["busybox", "debian", "hello-world"];
+
+/// What differs between two runs on dockerd proves nothing about this engine.
+fn compare_docker_with_itself(name: &str) {
+    let Some(peers) = Peers::at_hand("the same command lines on Docker twice") else { return };
+    peers.load_all(IMAGES);
+    let (script, docker) = (script(name), Way::docker_on_dockerd(&peers));
+    let differences = compare(script, &docker, &docker.play(script), &docker.play(script));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+fn script(name: &str) -> &'static Script {
+    SCRIPTS.iter().find(|script| script.name == name).expect("each test has its script")
+}
+
+fn compare_with_docker(name: &str) {
     let Some(mut peers) = Peers::at_hand("the same command lines on Docker") else { return };
     let socket = format!("/sock/gantry-{}.sock", std::process::id());
     let engine =
         Engine::start_with(&["-H", &format!("unix://{}", peers.outside(&socket).display())]);
-    let (gantry, host) = (peers.bring("gantry"), format!("unix://{socket}"));
-    let way = |name, client: &str, host: &str| Way {
-        name,
-        peers: &peers,
-        client: client.to_owned(),
-        host: host.to_owned(),
-    };
-    let ways = [
-        way("docker on dockerd", "/usr/bin/docker", "unix:///run/docker.sock"),
-        way("docker on gantryd", "/usr/bin/docker", &host),
-        way("gantry on gantryd", &gantry, &host),
-    ];
-    for image in ["busybox", "debian", "hello-world"] {
+    for image in IMAGES {
         engine.load(image);
-        peers.load(image);
     }
-    let mut lines = 0;
-    let mut differences = Vec::new();
-    for script in SCRIPTS {
-        let [docker, ours @ ..] = &ways;
-        let expected = docker.play(script);
-        lines += expected.len();
-        for way in ours {
-            differences.extend(compare(script, way, &expected, &way.play(script)));
-        }
-    }
+    peers.load_all(IMAGES);
+    let gantry = peers.bring("gantry");
+    let dockerd = Way::docker_on_dockerd(&peers);
+    let ours = [
+        Way::new("docker on gantryd", &peers, DOCKER, &socket),
+        Way::new("gantry on gantryd", &peers, &gantry, &socket),
+    ];
+    let script = script(name);
+    let expected = dockerd.play(script);
+    let differences: Vec<String> =
+        ours.iter().flat_map(|way| compare(script, way, &expected, &way.play(script))).collect();
+    let lines = expected.len();
     println!("{lines} command lines compared");
     assert!(
         differences.is_empty(),
@@ -68,19 +97,30 @@ fn command_lines_behave_as_with_docker() {
         differences.len(),
         differences.join("\n")
     );
-    assert!(lines >= 60, "only {lines} lines were compared");
 }
 
 fn compare(script: &Script, way: &Way<'_>, expected: &[Played], seen: &[Played]) -> Vec<String> {
     let differs = |(expected, seen): (&Played, &Played)| {
         (expected.result != seen.result).then(|| {
-            format!(
-                "--- {} ({}): {}\n{}+++\n{}",
-                script.name, way.name, expected.line, expected.result, seen.result
-            )
+            let (was, is) = without_common(&expected.result, &seen.result);
+            format!("--- {} ({}): {}\n{was}\n+++\n{is}", script.name, way.name, expected.line)
         })
     };
     expected.iter().zip(seen).filter_map(differs).collect()
+}
+
+/// What two texts do not share: a difference in a long listing is to be seen at once.
+fn without_common(a: &str, b: &str) -> (String, String) {
+    let (mut a, mut b): (Vec<&str>, Vec<&str>) = (a.lines().collect(), b.lines().collect());
+    for _ in 0..2 {
+        while a.last().is_some() && a.last() == b.last() {
+            a.pop();
+            b.pop();
+        }
+        a.reverse();
+        b.reverse();
+    }
+    (a.join("\n"), b.join("\n"))
 }
 
 /// One line of a script and what came of it, normalised.
@@ -89,38 +129,72 @@ struct Played {
     result: String,
 }
 
+impl Script {
+    fn lines(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+    }
+}
+
+const DOCKER: &str = "/usr/bin/docker";
+
+/// What the scripts use beside `docker`.
+const TOOLS: &[(&str, &str)] = &[
+    ("api", include_str!("bin/api")),
+    ("shape", include_str!("bin/shape")),
+    ("terminal", include_str!("bin/terminal")),
+];
+
 /// A client and the engine it talks to.
 struct Way<'a> {
     name: &'static str,
     peers: &'a Peers,
-    client: String,
-    host: String,
+    socket: String,
+    /// The working directory; `docker` in its `bin` is the client.
+    dir: String,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    fn docker_on_dockerd(peers: &'a Peers) -> Self {
+        Self::new("docker on dockerd", peers, DOCKER, "/run/docker.sock")
+    }
+
+    fn new(name: &'static str, peers: &'a Peers, client: &str, socket: &str) -> Self {
+        let dir = format!("/tmp/differential-{}/{}", std::process::id(), name.replace(' ', "-"));
+        let tools: String = TOOLS
+            .iter()
+            .map(|(name, text)| format!("cat >{dir}/bin/{name} <<'END'\n{text}END\n"))
+            .collect();
+        let line = format!("mkdir -p {dir}/bin && cd {dir}/bin && ln -s {client} docker\n");
+        peers.sh(&format!("{line}{tools}chmod +x api shape terminal")).ok();
+        Self { name, peers, socket: socket.to_owned(), dir }
+    }
+
     fn play(&self, script: &Script) -> Vec<Played> {
-        let lines = script.text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let played =
-            lines.map(|line| Played { line, result: normalise(&self.run(line)) }).collect();
-        self.run(
-            "docker rm -f $(docker ps -aq --filter name=^/d-) 2>/dev/null; rm -rf /tmp/d; true",
-        );
+        let played = script
+            .lines()
+            .map(|line| Played { line, result: normalise(&self.run(line)) })
+            .collect();
+        let name = script.name;
+        self.run(&format!(
+            "docker rm -f $(docker ps -aq --filter name=^/{name}-); \
+             docker rmi -f $(docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' '{name}-*')"
+        ));
         played
     }
 
     fn run(&self, line: &str) -> Output {
-        let script =
-            format!("docker() {{ {} \"$@\"; }}; mkdir -p /tmp/d; cd /tmp/d; {line}", self.client);
+        let Self { socket, dir, .. } = self;
         let mut command = self.peers.inside();
-        command.args([
-            "env",
-            &format!("DOCKER_HOST={}", self.host),
-            "timeout",
-            "60",
-            "sh",
-            "-c",
-            &script,
-        ]);
+        command.args(["env", "-C", dir, &format!("DOCKER_HOST=unix://{socket}")]);
+        command.args([&format!("PATH={dir}/bin:/usr/sbin:/usr/bin:/sbin:/bin")]);
+        command.args(["timeout", "60", "sh", "-c", line]);
         finish(command.stdin(Stdio::null()))
+    }
+}
+
+impl Drop for Way<'_> {
+    fn drop(&mut self) {
+        self.peers
+            .sh(&format!("rm -rf {0}; rmdir --ignore-fail-on-non-empty $(dirname {0})", self.dir));
     }
 }

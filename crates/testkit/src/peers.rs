@@ -68,6 +68,15 @@ impl Peers {
         finish(self.inside().args(["docker", "load", "-q"]).stdin(archive)).ok();
     }
 
+    /// Loads base images that their Docker does not have yet.
+    pub fn load_all(&self, images: &[&str]) {
+        for image in images {
+            if finish(self.inside().args(["docker", "image", "inspect", image])).code != 0 {
+                self.load(image);
+            }
+        }
+    }
+
     /// Copies a file in, to be taken out again in the end.
     pub fn copy(&mut self, from: &Path, place: &str) {
         let to = self.outside(place);
