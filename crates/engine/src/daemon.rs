@@ -98,6 +98,7 @@ async fn serve(invocation: &Invocation, config: Config, ready: Option<File>) -> 
     until_told_to_stop(invocation, &engine).await?;
     tracing::info!("stopping; containers go on");
     server.stop(patience).await;
+    engine.containers.close().await;
     Ok(())
 }
 

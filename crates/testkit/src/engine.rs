@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::archive::sha256;
+
 /// Long enough for anything on a busy machine; a condition that takes longer will not come true.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -211,7 +213,7 @@ impl Engine {
         }
     }
 
-    /// Processes and mounts that name this engine's folders.
+    /// Processes and mounts that name this engine's folders, and what it has in the kernel under its own name.
     fn leftovers(&self) -> Vec<String> {
         let needle = self.dir.path().to_string_lossy().into_owned();
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -219,8 +221,35 @@ impl Engine {
             .lines()
             .filter(|line| line.contains(&needle))
             .map(|line| format!("mount {line}"));
-        mounts.chain(processes_naming(&needle)).collect()
+        mounts.chain(processes_naming(&needle)).chain(self.kernel_objects()).collect()
     }
+
+    /// Links, cgroups and firewall tables: nothing of them outlives an orderly end with nothing running.
+    pub fn kernel_objects(&self) -> Vec<String> {
+        let Ok(id) = fs::read_to_string(self.data_root().join("engine-id")) else {
+            return Vec::new();
+        };
+        let name = format!("gantry-{}", &sha256(id.trim().as_bytes())[..8]);
+        let group = u32::from_str_radix(&name[7..], 16).expect("hexadecimal") & 0x7fff_fffe;
+        let groups = [group.max(2), group.max(2) + 1].map(|group| group.to_string());
+        let links = entries("/sys/class/net").filter(|link| {
+            let group = fs::read_to_string(link.join("netdev_group")).unwrap_or_default();
+            groups.iter().any(|ours| group.trim() == ours)
+        });
+        let cgroups = entries("/sys/fs/cgroup").chain([PathBuf::from("/sys/fs/cgroup")]);
+        let cgroups = cgroups.map(|root| root.join(&name)).filter(|cgroup| cgroup.exists());
+        let mut found: Vec<_> =
+            links.chain(cgroups).map(|path| path.display().to_string()).collect();
+        let tables = Command::new("nft").args(["list", "tables"]).output();
+        let tables = tables.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let tables = tables.unwrap_or_default();
+        found.extend(tables.lines().filter(|line| line.contains(&name)).map(str::to_owned));
+        found
+    }
+}
+
+fn entries(dir: &str) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 impl Drop for Engine {

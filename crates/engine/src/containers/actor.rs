@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Sleep;
 
 use super::Shared;
+use super::cheap_moves::Running;
 use super::exec::Exec;
 use super::index::{Exit, Handle, View};
 use super::link::{self, Link, News};
@@ -49,6 +50,8 @@ pub struct Actor {
 pub struct Run {
     pub link: Link,
     pub started: Instant,
+    /// Held for its end.
+    pub _running: Running,
 }
 
 /// What becomes of the task after a request.

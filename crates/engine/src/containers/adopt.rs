@@ -188,7 +188,8 @@ impl Actor {
         match Link::start(connection, self.news.clone()) {
             Ok(link) => {
                 let started = started_at(&self.record.state.started_at);
-                self.run = Some(Run { link, started });
+                let running = self.shared.cheap_moves.hold();
+                self.run = Some(Run { link, started, _running: running });
                 self.record.state.status = self.running_or_paused().await;
                 self.show();
                 After::GoOn

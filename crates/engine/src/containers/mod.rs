@@ -11,6 +11,7 @@ mod adopt;
 mod attach;
 mod bundle;
 mod changes;
+mod cheap_moves;
 mod create;
 mod discard;
 mod disk;
@@ -55,13 +56,15 @@ use std::sync::Arc;
 
 use api::containers::HostConfig;
 use network::Network;
-use runtime::cgroup::{self, Driver, Layout};
+use runtime::cgroup::{self, Cgroup, Driver, Layout};
 use runtime::monitor::config::ExternalRuntime;
 
+use self::cheap_moves::CheapMoves;
 use self::index::{Handle, Index};
 use self::record::Record;
+use self::state::is_up;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::runtime_binary::RuntimeBinary;
 
@@ -89,6 +92,7 @@ pub struct Shared {
     disk: Disk,
     index: Arc<Index>,
     cgroup_driver: Driver,
+    cheap_moves: CheapMoves,
     /// Where containers' cgroups are unless they say otherwise.
     cgroup_parent: String,
     host: validate::Host,
@@ -117,6 +121,7 @@ impl Containers {
             host: offer(),
             held_capabilities: bounding_set(),
             index: Arc::default(),
+            cheap_moves: CheapMoves::new(config.exec_root.clone()),
             config,
             events,
             runtime,
@@ -127,6 +132,25 @@ impl Containers {
         let containers = Self(Arc::new(shared));
         containers.adopt().await?;
         Ok(containers)
+    }
+
+    /// The engine's orderly end. Containers that run go on; where none does, nothing of the engine stays in the
+    /// kernel.
+    pub async fn close(&self) {
+        self.0.cheap_moves.close().await;
+        if self.0.index.all().iter().any(|handle| is_up(handle.record().state.status)) {
+            return;
+        }
+        let shared = Arc::clone(&self.0);
+        let emptied = blocking(move || {
+            for failure in shared.network.destroy() {
+                tracing::warn!("something of the network is left: {failure}");
+            }
+            shared.remove_cgroup_parent()
+        });
+        if let Err(error) = emptied.await {
+            tracing::warn!("{error}");
+        }
     }
 
     /// By id, name, or the beginning of an id.
@@ -153,6 +177,17 @@ impl Shared {
             Driver::Systemd => format!("{parent}:gantry:{}", record.id),
             Driver::Cgroupfs => format!("/{}/{}", parent.trim_matches('/'), record.id),
         }
+    }
+
+    /// The cgroup that is the engine's own, unless another was given to put containers in.
+    fn remove_cgroup_parent(&self) -> Result<()> {
+        if self.cgroup_driver == Driver::Systemd || !self.config.cgroup_parent.is_empty() {
+            return Ok(());
+        }
+        let parent = format!("/{}", self.cgroup_parent);
+        let removed =
+            Cgroup::open(self.cgroup_driver, &parent, "").and_then(|cgroup| cgroup.delete());
+        removed.map_err(|cause| Error::system("cannot remove the engine's cgroup").because(cause))
     }
 
     /// The file on disk: it is bound into containers as their `--init`.

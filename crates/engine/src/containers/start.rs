@@ -149,7 +149,8 @@ impl Actor {
     }
 
     async fn started(&mut self, link: Link, pid: i32) {
-        self.run = Some(Run { link, started: Instant::now() });
+        let running = self.shared.cheap_moves.hold();
+        self.run = Some(Run { link, started: Instant::now(), _running: running });
         let state = &mut self.record.state;
         state.status = Status::Running;
         state.pid = pid;
