@@ -169,7 +169,6 @@ impl Actor {
 
     /// Writes the document down, then shows it.
     pub async fn save(&mut self) -> Result<()> {
-        self.record.exec_ids = self.execs.keys().cloned().collect();
         self.shared.disk.put(&self.record).await?;
         self.show();
         Ok(())
@@ -189,6 +188,7 @@ impl Actor {
 
     /// Shows the document to everybody.
     pub fn show(&mut self) {
+        self.record.exec_ids = self.unfinished_execs();
         let record = Arc::new(self.record.clone());
         self.view.send_modify(|view| view.record = record);
     }

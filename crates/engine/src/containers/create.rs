@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::containers::{CreateRequest, CreateResponse, HostConfig, LogConfig};
 
-use super::Containers;
+use super::{Containers, OWN_RUNTIME};
 use super::actor::Actor;
 use super::index::Reservation;
 use super::record::{Record, State};
@@ -100,8 +100,14 @@ impl Containers {
         }
         if host.runtime.is_empty() {
             host.runtime.clone_from(&config.default_runtime);
+            if host.runtime.is_empty() {
+                host.runtime = OWN_RUNTIME.into();
+            }
         }
         self.0.known_runtime(&host.runtime)?;
+        // What clients send for "not given".
+        host.resources.memory_swappiness.take_if(|value| *value == -1);
+        host.resources.pids_limit.take_if(|limit| *limit == 0);
         apply_default_ulimits(host, &config.default_ulimits);
         apply_default_paths(host);
         Ok(())

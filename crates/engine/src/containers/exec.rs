@@ -111,7 +111,6 @@ impl Actor {
         self.tell(format!("exec_create: {}", exec.command()), [("execID", exec.id.clone())]);
         self.shared.index.add_exec(&exec.id, &self.record.id);
         self.execs.insert(exec.id.clone(), exec);
-        self.record.exec_ids = self.execs.keys().cloned().collect();
         self.show();
         Ok(())
     }
@@ -203,8 +202,15 @@ impl Actor {
         if let Some(exec) = self.execs.get_mut(id) {
             exec.stage = Stage::Ended { code };
         }
+        self.show();
         self.tell("exec_die", [("execID", id.to_owned()), ("exitCode", code.to_string())]);
         self.forget_later(id);
+    }
+
+    /// What inspect lists.
+    pub fn unfinished_execs(&self) -> Vec<String> {
+        let unfinished = self.execs.values().filter(|e| !matches!(e.stage, Stage::Ended { .. }));
+        unfinished.map(|exec| exec.id.clone()).collect()
     }
 
     fn forget_later(&self, id: &str) {

@@ -16,6 +16,8 @@ pub fn with_image(config: &mut Config, image: &Config) {
     fill(&mut config.stop_signal, &image.stop_signal);
     unite(&mut config.exposed_ports, &image.exposed_ports);
     unite(&mut config.volumes, &image.volumes);
+    // Clients send empty maps for what was not asked for; inspect shows what there is.
+    config.volumes.take_if(|volumes| volumes.is_empty());
     unite(&mut config.labels, &image.labels);
     config.env = with_image_env(config.env.take(), image.env.as_deref());
     if is_empty(&config.entrypoint) {
