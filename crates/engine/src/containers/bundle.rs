@@ -15,7 +15,6 @@ use runtime::monitor::config as monitor;
 use runtime::monitor::protocol::Connection;
 
 use super::Shared;
-use super::mounts::MountPoint;
 use super::record::Record;
 use super::spec::mounts::Shm;
 use super::spec::security::{Seccomp, SecurityOptions};
@@ -29,8 +28,19 @@ use crate::error::{Error, Result, blocking};
 pub struct Joins {
     pub namespaces: Namespaces,
     pub network: NetworkWish,
-    /// Another container's or the host's /dev/shm.
-    pub shm: Option<PathBuf>,
+    /// Whose /dev/shm it has.
+    pub shm: SharedMemory,
+}
+
+/// A container that lends its IPC namespace has its /dev/shm in a directory on the exec root's tmpfs, since a mount
+/// inside its namespace could not be given to another.
+#[derive(Clone, Debug)]
+pub enum SharedMemory {
+    Own,
+    Host,
+    Absent,
+    /// Its own, or that of the container whose IPC namespace it joins.
+    Directory(PathBuf),
 }
 
 #[derive(Clone, Debug)]
@@ -47,13 +57,7 @@ pub fn joins(shared: &Shared, record: &Record) -> Result<Joins> {
     let uts = if host.uts_mode == "host" { Space::Host } else { Space::Own };
     let cgroup = if host.cgroupns_mode == "private" { Space::Own } else { Space::Host };
     let (network, network_space) = network_wish(shared, record)?;
-    let shm = match host.ipc_mode.strip_prefix("container:") {
-        Some(other) => Some(PathBuf::from(format!(
-            "/proc/{}/root/dev/shm",
-            running_pid(shared, other, "ipc")?
-        ))),
-        None => (host.ipc_mode == "host").then(|| "/dev/shm".into()),
-    };
+    let shm = shared_memory(shared, record)?;
     let namespaces = Namespaces {
         pid: space(shared, "pid", &host.pid_mode)?,
         ipc: space(shared, "ipc", &host.ipc_mode)?,
@@ -62,6 +66,30 @@ pub fn joins(shared: &Shared, record: &Record) -> Result<Joins> {
         network: network_space,
     };
     Ok(Joins { namespaces, network, shm })
+}
+
+fn shared_memory(shared: &Shared, record: &Record) -> Result<SharedMemory> {
+    let directory = |id: &str| SharedMemory::Directory(shared.exec_directory(id).join("shm"));
+    Ok(match record.host_config.ipc_mode.as_str() {
+        "host" => SharedMemory::Host,
+        "none" => SharedMemory::Absent,
+        "shareable" => directory(&record.id),
+        mode => match mode.strip_prefix("container:") {
+            Some(other) => directory(&lender(shared, other)?.id),
+            None => SharedMemory::Own,
+        },
+    })
+}
+
+fn lender(shared: &Shared, wanted: &str) -> Result<Arc<Record>> {
+    let lender = shared.index.find(wanted)?.record();
+    if lender.host_config.ipc_mode == "shareable" {
+        return Ok(lender);
+    }
+    Err(Error::invalid(format!(
+        "can't join IPC of container {}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)",
+        lender.id
+    )))
 }
 
 /// Its own, the host's, or that of `container:ID`.
@@ -130,17 +158,19 @@ impl Bundle {
         make_private(&self.directory).map_err(failed)?;
         make_private(&self.directory.join("exec")).map_err(failed)?;
         make_private(&self.directory.join("rootfs")).map_err(failed)?;
+        if self.record.host_config.ipc_mode == "shareable" {
+            make_shared_memory(&self.directory.join("shm")).map_err(failed)?;
+        }
         let overlay = self.shared.disk.overlay(&self.record)?;
-        let mut mounts = self.record.mounts.clone();
-        volumes::prepare(&self.shared, &mut mounts)?;
-        let spec = self.spec(&mounts)?;
+        volumes::prepare(&self.shared, &self.record.id, &self.record.mounts)?;
+        let spec = self.spec()?;
         self.write_container_files().map_err(failed)?;
         let config = self.monitor_config(overlay)?;
         write_json(&self.directory.join("config.json"), &spec).map_err(failed)?;
         write_json(&self.directory.join("monitor.json"), &config).map_err(failed)
     }
 
-    fn spec(&self, mounts: &[MountPoint]) -> Result<oci::runtime::Spec> {
+    fn spec(&self) -> Result<oci::runtime::Spec> {
         let (config, host) = (&self.record.config, &self.record.host_config);
         let security = SecurityOptions::parse(host.security_opt.as_deref().unwrap_or_default())?;
         let user = self.user()?;
@@ -150,17 +180,18 @@ impl Bundle {
         )?;
         let capabilities = wishes.set(host.privileged, self.shared.held_capabilities);
         let init = self.shared.init_program();
-        let shm = match (&self.joins.shm, host.ipc_mode.as_str()) {
-            (Some(path), _) => Shm::Path(path),
-            (None, "none") => Shm::Absent,
-            _ => Shm::Own(host.shm_size),
+        let shm = match &self.joins.shm {
+            SharedMemory::Own => Shm::Own(host.shm_size),
+            SharedMemory::Host => Shm::Host,
+            SharedMemory::Absent => Shm::Absent,
+            SharedMemory::Directory(path) => Shm::Shared(path),
         };
         spec::build(&spec::Input {
             config,
             host,
             args: self.record.args.clone(),
             user: &user,
-            mounts,
+            mounts: &self.record.mounts,
             files: &self.record.files(&self.shared.config.data_root),
             init: host.init.unwrap_or(self.shared.config.init).then_some(init.as_path()),
             cgroup_path: self.cgroup_path.clone(),
@@ -357,6 +388,13 @@ impl Monitor {
             });
         }
     }
+}
+
+/// Open to all users of the containers that have it, like any /dev/shm.
+fn make_shared_memory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o1777))
 }
 
 /// For engine directories: nobody else looks inside (CVE-2021-41091).

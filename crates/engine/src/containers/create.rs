@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use api::containers::{CreateRequest, CreateResponse, HostConfig, LogConfig};
 
-use super::{Containers, OWN_RUNTIME};
 use super::actor::Actor;
 use super::index::Reservation;
 use super::record::{Record, State};
 use super::spec::security::{MASKED_PATHS, READONLY_PATHS};
+use super::{Containers, OWN_RUNTIME};
 use super::{logging, merge, mounts, name, timestamp, validate, volumes};
 use crate::error::{Error, Kind, Result, blocking};
 

@@ -12,6 +12,7 @@ mod attach;
 mod bundle;
 mod changes;
 mod cheap_moves;
+mod copy_up;
 mod create;
 mod discard;
 mod disk;

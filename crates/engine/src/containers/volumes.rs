@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use sys::overlay::Overlay;
+
 use super::Shared;
+use super::copy_up;
 use super::mounts::{Kind, MountPoint};
 use super::name;
 use crate::error::{Error, Result};
@@ -33,14 +37,22 @@ pub fn check_sources(points: &[MountPoint]) -> Result<()> {
     Ok(())
 }
 
-/// Makes what is missing, before each start.
-pub fn prepare(shared: &Shared, points: &mut [MountPoint]) -> Result<()> {
+/// Makes what is missing, before each start of the container `id`. A volume that is made here starts with what the
+/// image has at its place.
+pub fn prepare(shared: &Shared, id: &str, points: &[MountPoint]) -> Result<()> {
     for point in points {
         let failed = |cause: io::Error| {
             Error::system(format!("cannot make the mount's source {}", point.source)).because(cause)
         };
         match point.kind {
-            Kind::Volume => make_volume(&shared.config.data_root, &point.name).map_err(failed)?,
+            Kind::Volume => {
+                let data_root = &shared.config.data_root;
+                if directory(data_root, &point.name).exists() {
+                    continue;
+                }
+                let root = shared.disk.read_only(id)?;
+                make_volume(data_root, point, &root).map_err(failed)?;
+            }
             Kind::Bind if point.create_source => make_source(&point.source).map_err(failed)?,
             Kind::Bind | Kind::Tmpfs => {}
         }
@@ -62,9 +74,22 @@ fn directory(data_root: &Path, name: &str) -> PathBuf {
     data_root.join("volumes").join(name).join("_data")
 }
 
-/// Containers' users must be able to pass through; the data root above is closed to the host's.
-fn make_volume(data_root: &Path, name: &str) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(directory(data_root, name))
+/// Filled under another name, so that a crash leaves no volume half filled. Containers' users must be able to pass
+/// through; the data root above is closed to the host's.
+fn make_volume(data_root: &Path, point: &MountPoint, root: &Overlay) -> io::Result<()> {
+    let volume = data_root.join("volumes").join(&point.name);
+    let making = data_root.join("volumes").join(format!(".making-{}", name::random_id()));
+    let data = making.join("_data");
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(&data)?;
+    if point.copy {
+        let root = root.mount()?;
+        copy_up::copy(root.as_fd(), Path::new(&point.destination), &data)?;
+    }
+    match fs::rename(&making, &volume) {
+        // Two containers made it at the same time; the first won.
+        Err(_) if volume.exists() => fs::remove_dir_all(&making),
+        result => result,
+    }
 }
 
 /// `-v` makes a missing source, as a directory.

@@ -17,8 +17,10 @@ pub struct System<'a> {
 pub enum Shm<'a> {
     /// A tmpfs of its own, in bytes.
     Own(i64),
-    /// The host's or another container's.
-    Path(&'a Path),
+    /// The host's.
+    Host,
+    /// A directory that containers share.
+    Shared(&'a Path),
     /// `--ipc none`.
     Absent,
 }
@@ -46,7 +48,11 @@ pub fn system(system: &System<'_>) -> Vec<Mount> {
             let options = ["nosuid", "noexec", "nodev", "mode=1777", size.as_str()];
             mounts.push(mount("/dev/shm", "tmpfs", "shm", &options));
         }
-        Shm::Path(path) => mounts.push(bind(path, "/dev/shm", &["rbind", "rprivate"])),
+        Shm::Host => mounts.push(bind(Path::new("/dev/shm"), "/dev/shm", &["rbind", "rprivate"])),
+        Shm::Shared(path) => {
+            let options = ["rbind", "rprivate", "nosuid", "noexec", "nodev"];
+            mounts.push(bind(path, "/dev/shm", &options));
+        }
         Shm::Absent => {}
     }
     mounts
