@@ -1,4 +1,6 @@
+mod adoption;
 mod binaries;
 mod cgroup_v2;
 mod crash;
+mod orderly;
 mod roots;
