@@ -114,8 +114,14 @@ impl Actor {
             Request::Signal { signal, purpose, reply } => {
                 drop(reply.send(self.signal(signal, purpose).await));
             }
-            Request::Stopped { reply } => drop(reply.send(Ok(self.tell("stop", [])))),
-            Request::Restarted { reply } => drop(reply.send(Ok(self.tell("restart", [])))),
+            Request::Stopped { reply } => {
+                self.tell("stop", []);
+                drop(reply.send(Ok(())));
+            }
+            Request::Restarted { reply } => {
+                self.tell("restart", []);
+                drop(reply.send(Ok(())));
+            }
             Request::Pause { reply } => drop(reply.send(self.pause().await)),
             Request::Unpause { reply } => drop(reply.send(self.unpause().await)),
             Request::Resize { exec, height, width, reply } => {
@@ -131,7 +137,10 @@ impl Actor {
             Request::Update { resources, policy, reply } => {
                 drop(reply.send(self.update(&resources, policy).await));
             }
-            Request::Tell { action, reply } => drop(reply.send(Ok(self.tell(action, [])))),
+            Request::Tell { action, reply } => {
+                self.tell(action, []);
+                drop(reply.send(Ok(())));
+            }
             Request::Remove { options, reply } => {
                 let result = self.remove(options).await;
                 let after = if result.is_ok() { After::End } else { After::GoOn };

@@ -159,8 +159,9 @@ fn all_mounts(input: &Input<'_>) -> Vec<oci::runtime::Mount> {
     let mut all: Vec<_> =
         mounts::system(&system).into_iter().filter(|mount| !replaced(mount)).collect();
     all.extend(input.init.map(mounts::init));
-    all.extend(mounts::files(input.files, input.mounts, input.host.readonly_rootfs));
     all.extend(user);
+    // Last: they lie in /etc, which may be a mount itself.
+    all.extend(mounts::files(input.files, input.mounts, input.host.readonly_rootfs));
     all
 }
 

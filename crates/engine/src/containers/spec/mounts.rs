@@ -190,7 +190,7 @@ mod tests {
     fn a_slave_mount_needs_a_root_that_listens() {
         let slave = parse_bind("/a:/x:rslave").unwrap();
         let shared = parse_bind("/a:/x:rshared").unwrap();
-        assert_eq!(root_propagation(&[slave.clone()]), "rslave");
+        assert_eq!(root_propagation(std::slice::from_ref(&slave)), "rslave");
         assert_eq!(root_propagation(&[slave, shared]), "shared");
         assert_eq!(root_propagation(&[]), "");
     }
