@@ -2,17 +2,19 @@
 //!
 //! It is replaced as a whole, in one transaction, and then changes by elements of its sets only:
 //!
-//!     bridges       { "gantry0" }                what belongs to us
-//!     same_bridge   { "gantry0" . "gantry0" }    bridged frames, seen here where br_netfilter is on
-//!     masqueraded   { 172.17.0.0/24 }            subnets that leave with the host's address
-//!     uplinks       { "eth0", .. }               see [`Contents::uplinks`]
+//! ```text
+//! bridges       { "gantry0" }                what belongs to us
+//! same_bridge   { "gantry0" . "gantry0" }    bridged frames, seen here where br_netfilter is on
+//! masqueraded   { 172.17.0.0/24 }            subnets that leave with the host's address
+//! uplinks       { "eth0", .. }               see Contents::uplinks
 //!
-//!     prerouting    raw        iifname != @bridges ip daddr @masqueraded drop
-//!     forward       filter     iifname . oifname @same_bridge accept
-//!                              oifname @bridges ct state established,related accept
-//!                              oifname @bridges drop
-//!                              iifname @uplinks oifname @uplinks drop
-//!     postrouting   srcnat     ip saddr @masqueraded oifname != @bridges masquerade
+//! prerouting    raw        iifname != @bridges ip daddr @masqueraded drop
+//! forward       filter     iifname . oifname @same_bridge accept
+//!                          oifname @bridges ct state established,related accept
+//!                          oifname @bridges drop
+//!                          iifname @uplinks oifname @uplinks drop
+//! postrouting   srcnat     ip saddr @masqueraded oifname != @bridges masquerade
+//! ```
 //!
 //! So nobody reaches a container's address from outside, by whatever route, and bridges do not reach one another.
 //! Where containers show their own addresses (`--ip-masq=false`), answers to them must pass the raw hook, which comes
