@@ -121,7 +121,12 @@ impl Cgroup {
         }
     }
 
-    /// Moves a process in. Meant for one that has not forked yet: its children are not moved.
+    /// Whether [`Cgroup::add`] still has to make the cgroup, around the pid that it is given.
+    pub fn awaits_pid(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Moves a process in, the calling one by zero. Meant for one that has not forked yet: its children are not moved.
     pub fn add(&mut self, pid: i32) -> Result<()> {
         if let (Some(unit), Some(resources)) = (self.path.unit(), self.pending.take()) {
             systemd::start_scope(unit, pid, &resources)?;

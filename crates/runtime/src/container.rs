@@ -1,8 +1,9 @@
 //! Making a container: its first process, set up to the point where only `execve` is left.
 //!
 //! ```text
-//! create() -> Created (everything is in place, the program is found) -> start() -> Init (the program runs)
-//!         \-> Error, and nothing is left of it                      \-> Error, likewise
+//! create() -> Created: everything is in place, the program is found, and waits at its gate for another process
+//! run()    -> Init: the program runs
+//!         \-> Error, and nothing is left of it
 //! ```
 //!
 //! The caller must have one thread: the first process begins as a copy of it.
@@ -44,8 +45,8 @@ pub struct CreateOptions<'a> {
     pub preserve_fds: u32,
     /// Moves the root over `/` where pivot_root is impossible (an initramfs).
     pub no_pivot: bool,
-    /// Where `start` will come from.
-    pub gate: Gate,
+    /// A session keyring of its own.
+    pub new_keyring: bool,
 }
 
 pub enum Rootfs {
@@ -63,20 +64,19 @@ pub enum Stdio {
     Pty,
 }
 
-/// Who lets the created container go on.
-pub enum Gate {
-    /// [`Created::start`].
+/// Who lets the program begin.
+enum Gate {
+    /// [`run`], which says so ahead of time.
     Creator,
     /// Another process, that connects to this listening SEQPACKET socket.
     Socket(OwnedFd),
 }
 
-/// A container that waits to be started. Dropping it kills it.
+/// A container that waits at its socket to be started. Dropping it kills it.
 #[derive(Debug)]
 pub struct Created {
     pub pid: i32,
     pub pty_master: Option<OwnedFd>,
-    filter: Option<Program>,
     process: Spawned,
 }
 
@@ -90,8 +90,66 @@ pub struct Init {
     pub filter: Option<Program>,
 }
 
-/// Makes the container. Nothing is left of one that fails.
-pub fn create(options: CreateOptions<'_>) -> Result<Created> {
+/// Makes the container, which then waits for a connection to `socket`. Nothing is left of one that fails.
+pub fn create(options: CreateOptions<'_>, socket: OwnedFd) -> Result<Created> {
+    let (created, _) = make(options, Gate::Socket(socket), |mut process, plan| {
+        let mut pty_master = None;
+        loop {
+            match process.channel.receive()? {
+                Message::Ready => break,
+                Message::Console(master) => pty_master = Some(master),
+                Message::RunHooks => {
+                    run_runtime_hooks(plan, process.pid())?;
+                    process.channel.send(&Message::Go)?;
+                }
+                Message::Failed(error) => return Err(error),
+                _ => return Err(process.died()),
+            }
+        }
+        Ok(Created { pid: process.pid(), pty_master, process })
+    })?;
+    Ok(created)
+}
+
+/// Makes the container and runs its program: returns once it runs, or says why it cannot. The program does not begin
+/// before `note` has returned, which is told the pid while the process still sets itself up.
+pub fn run<T>(
+    options: CreateOptions<'_>,
+    note: impl FnOnce(i32) -> Result<T>,
+) -> Result<(Init, T)> {
+    let ((child, pty_master, noted), filter) =
+        make(options, Gate::Creator, |mut process, plan| {
+            let noted = note(process.pid())?;
+            // Said ahead, so that the process need not wait; behind the hooks' own Go, where there are any.
+            if !plan.has_runtime_hooks() {
+                process.channel.send(&Message::Start)?;
+            }
+            let (mut pty_master, mut ready) = (None, false);
+            loop {
+                match process.channel.receive()? {
+                    Message::Ready => ready = true,
+                    Message::Console(master) => pty_master = Some(master),
+                    Message::RunHooks => {
+                        run_runtime_hooks(plan, process.pid())?;
+                        process.channel.send(&Message::Go)?;
+                        process.channel.send(&Message::Start)?;
+                    }
+                    Message::End if ready => break,
+                    Message::Failed(error) => return Err(error),
+                    _ => return Err(process.died()),
+                }
+            }
+            Ok((process.release(), pty_master, noted))
+        })?;
+    Ok((Init { pid: child.pid, pidfd: child.pidfd, pty_master, filter }, noted))
+}
+
+/// Brings the process into being, and hands it to `serve`, which brings it up.
+fn make<T>(
+    options: CreateOptions<'_>,
+    gate: Gate,
+    serve: impl FnOnce(Spawned, &Plan<'_>) -> Result<T>,
+) -> Result<(T, Option<Program>)> {
     let spec = options.spec;
     let process =
         spec.process.as_ref().ok_or_else(|| Error::invalid("config.json has no process"))?;
@@ -120,10 +178,11 @@ pub fn create(options: CreateOptions<'_>) -> Result<Created> {
         root: open_root(&options.rootfs, options.bundle)?,
         propagation: Propagation::parse(&linux.rootfs_propagation)?,
         nodes: if namespaces.new & namespace::USER != 0 { Nodes::Bind } else { Nodes::Make },
-        new_cgroup: is_new(linux, NamespaceKind::Cgroup),
+        new_cgroup: linux.has_new(NamespaceKind::Cgroup),
         stdio: options.stdio,
         no_pivot: options.no_pivot,
-        gate: options.gate,
+        new_keyring: options.new_keyring,
+        gate,
         new: namespaces.new,
         made_as_root: namespaces.made_as_root(),
         state,
@@ -134,9 +193,9 @@ pub fn create(options: CreateOptions<'_>) -> Result<Created> {
     let score = process.oom_score_adj;
     let spawned =
         spawn::spawn(&namespaces, options.cgroup, score, |channel| init::run(&plan, channel))?;
-    let (process, pty_master) = await_ready(spawned, &plan)?;
+    let served = serve(spawned, &plan)?;
     drop(plan);
-    Ok(Created { pid: process.pid(), pty_master, filter, process })
+    Ok((served, filter))
 }
 
 /// What the container's process needs; everything that can fail outside has been done.
@@ -155,11 +214,20 @@ struct Plan<'a> {
     new_cgroup: bool,
     stdio: Stdio,
     no_pivot: bool,
+    new_keyring: bool,
     gate: Gate,
     /// The namespaces that are made, and those of them that init makes.
     new: u64,
     made_as_root: u64,
     state: State,
+}
+
+impl Plan<'_> {
+    /// Those that run outside the container while it is being made.
+    fn has_runtime_hooks(&self) -> bool {
+        let hooks = self.spec.hooks.as_ref();
+        hooks.is_some_and(|all| !all.prestart.is_empty() || !all.create_runtime.is_empty())
+    }
 }
 
 fn open_root(root: &Rootfs, bundle: &Path) -> Result<OwnedFd> {
@@ -242,16 +310,11 @@ fn flag(kind: NamespaceKind) -> u64 {
     }
 }
 
-fn is_new(linux: &Linux, kind: NamespaceKind) -> bool {
-    let empty = |path: &PathBuf| path.as_os_str().is_empty();
-    linux.namespaces.iter().any(|ns| ns.kind == kind && ns.path.as_ref().is_none_or(empty))
-}
-
 /// Those that are not the caller's own: made, or joined and another.
 fn own_namespaces(namespaces: &Namespaces, linux: &Linux) -> u64 {
     let others = namespaces.join.iter().filter(|(fd, kind)| !is_callers(fd.as_fd(), *kind));
     let joined = others.fold(0, |all, (_, kind)| all | kind);
-    let cgroup = if is_new(linux, NamespaceKind::Cgroup) { namespace::CGROUP } else { 0 };
+    let cgroup = if linux.has_new(NamespaceKind::Cgroup) { namespace::CGROUP } else { 0 };
     namespaces.new | joined | cgroup
 }
 
@@ -279,24 +342,6 @@ fn is_callers(fd: BorrowedFd<'_>, kind: u64) -> bool {
     matches!((ours, theirs), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }
 
-/// Serves the container's process until it is ready.
-fn await_ready(mut process: Spawned, plan: &Plan<'_>) -> Result<(Spawned, Option<OwnedFd>)> {
-    let mut pty_master = None;
-    loop {
-        match process.channel.receive()? {
-            Message::Ready => break,
-            Message::Console(master) => pty_master = Some(master),
-            Message::RunHooks => {
-                run_runtime_hooks(plan, process.pid())?;
-                process.channel.send(&Message::Go)?;
-            }
-            Message::Failed(error) => return Err(error),
-            _ => return Err(process.died()),
-        }
-    }
-    Ok((process, pty_master))
-}
-
 fn run_runtime_hooks(plan: &Plan<'_>, pid: i32) -> Result<()> {
     let Some(all) = &plan.spec.hooks else { return Ok(()) };
     let state = State { pid, ..plan.state.clone() };
@@ -305,25 +350,8 @@ fn run_runtime_hooks(plan: &Plan<'_>, pid: i32) -> Result<()> {
 }
 
 impl Created {
-    /// Lets the program run: returns once it does, or says why it cannot.
-    pub fn start(mut self) -> Result<Init> {
-        self.process.channel.send(&Message::Start)?;
-        match self.process.channel.receive()? {
-            Message::End => {}
-            Message::Failed(error) => return Err(error),
-            _ => return Err(self.process.died()),
-        }
-        Ok(self.leave())
-    }
-
     /// Leaves the container to whoever comes through its gate.
-    pub fn leave(self) -> Init {
-        let child = self.process.release();
-        Init {
-            pid: child.pid,
-            pidfd: child.pidfd,
-            pty_master: self.pty_master,
-            filter: self.filter,
-        }
+    pub fn leave(self) {
+        drop(self.process.release());
     }
 }

@@ -74,6 +74,9 @@ impl Namespaces {
     }
 }
 
+/// What a process writes to join a cgroup itself.
+const OWN_PID: i32 = 0;
+
 /// A process that has been made and is killed if it is dropped.
 #[derive(Debug)]
 pub(crate) struct Spawned {
@@ -127,13 +130,18 @@ pub(crate) fn spawn(
     let flags = if sherpa { 0 } else { namespaces.at_birth() };
     let target = cgroup.as_ref().and_then(|cgroup| cgroup.clone_target());
     let inside = target.is_some();
+    let alone = needs_nobody(flags, cgroup.as_deref());
     let child = match fork(flags, target)? {
         Fork::Parent(child) => child,
         Fork::Child => {
             drop(ours);
+            let begun = match (alone, &mut cgroup) {
+                (false, _) => theirs.expect_go(),
+                (true, Some(cgroup)) if !inside => join(cgroup, OWN_PID),
+                (true, _) => Ok(()),
+            };
             // While the host's procfs is still the one at /proc.
-            let begun = theirs.expect_go().and_then(|()| set_oom_score(oom_score_adj));
-            let error = match begun {
+            let error = match begun.and_then(|()| set_oom_score(oom_score_adj)) {
                 Err(error) => error,
                 Ok(()) if sherpa => lead(namespaces, &theirs, body),
                 Ok(()) => follow(namespaces, &theirs, body),
@@ -145,22 +153,35 @@ pub(crate) fn spawn(
     };
     drop(theirs);
     let mut spawned = Spawned { child: Some(child), channel: ours };
-    if let (Some(cgroup), false) = (&mut cgroup, inside) {
+    if let (Some(cgroup), false, false) = (&mut cgroup, inside, alone) {
         // Before it has run anything: its children are born inside.
-        let added = cgroup.add(spawned.pid());
-        added.map_err(|error| {
-            Error::other(format!("unable to apply cgroup configuration: {error}"))
-        })?;
+        join(cgroup, spawned.pid())?;
     }
     if sherpa {
-        spawned.channel.send(&Message::Go)?;
+        if !alone {
+            spawned.channel.send(&Message::Go)?;
+        }
         follow_sherpa(&mut spawned)?;
     }
     if namespaces.new & namespace::USER != 0 {
         user::write_id_maps(spawned.pid(), &namespaces.uid_maps, &namespaces.gid_maps)?;
     }
-    spawned.channel.send(&Message::Go)?;
+    if sherpa || !alone {
+        spawned.channel.send(&Message::Go)?;
+    }
     Ok(spawned)
+}
+
+/// Whether the process can begin by itself: not where its ids must be mapped first, which is done from outside, or where
+/// only its pid makes the cgroup.
+fn needs_nobody(flags: u64, cgroup: Option<&Cgroup>) -> bool {
+    flags & namespace::USER == 0 && cgroup.is_none_or(|cgroup| !cgroup.awaits_pid())
+}
+
+fn join(cgroup: &mut Cgroup, pid: i32) -> Result<()> {
+    cgroup
+        .add(pid)
+        .map_err(|error| Error::other(format!("unable to apply cgroup configuration: {error}")))
 }
 
 fn fork(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {

@@ -12,7 +12,6 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use oci::runtime::{Spec, State, Status, VERSION};
 use rustix::process::{Pid, PidfdFlags};
@@ -235,32 +234,9 @@ pub(crate) fn start_time(pid: i32) -> Option<u64> {
     (!ended).then(|| fields.nth(18)?.parse().ok()).flatten()
 }
 
-/// RFC 3339, UTC, nanoseconds.
-pub(crate) fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Counted from the first of March of year 0, so that leap days come last: 400 years are 146097 days.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:09}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-        since.subsec_nanos()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn ids_that_are_no_names_are_refused() {
@@ -269,14 +245,6 @@ mod tests {
             assert!(check_id(id).is_err(), "{id:?}");
         }
         check_id("redis_1.a+b-c").unwrap();
-    }
-
-    #[test]
-    fn times_are_written_as_rfc_3339() {
-        let at = |secs, nanos| rfc3339(SystemTime::UNIX_EPOCH + Duration::new(secs, nanos));
-        assert_eq!(at(0, 0), "1970-01-01T00:00:00.000000000Z");
-        assert_eq!(at(951_782_400, 1), "2000-02-29T00:00:00.000000001Z");
-        assert_eq!(at(1_795_235_599, 0), "2026-11-21T04:33:19.000000000Z");
     }
 
     #[test]

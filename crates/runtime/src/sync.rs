@@ -1,12 +1,12 @@
 //! What a process being made and its maker tell each other, one packet per message.
 //!
 //! ```text
-//! maker   Go ------------>                           (mapped, in its cgroup)
+//! maker   Go ------------>                           (mapped, in its cgroup) where it cannot see to that itself
 //!         <------ Process [pidfd]                    a sherpa has made the process proper; then Go again
 //!         <------ Console [master]                   where a terminal was asked for
 //!         <------ RunHooks; Go ->                    where the maker has hooks to run
 //!         <------ Ready
-//!         Start -------------->                      unless the container waits for `start`
+//!         Start -------------->                      unless the container waits for `start`; may be sent ahead
 //!         <------ Failed, or the end of the stream: the program runs
 //! ```
 //!

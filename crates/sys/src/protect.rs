@@ -4,6 +4,9 @@
 //! A program that deals with containers therefore runs from a copy that nobody can write to: a sealed memory
 //! file, or a detached read-only mount that an earlier process has exec'd it through.
 
+#[cfg(target_arch = "x86_64")]
+pub mod entry;
+
 use std::ffi::CString;
 use std::fs::File;
 use std::io;

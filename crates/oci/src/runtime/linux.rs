@@ -43,6 +43,14 @@ pub struct Linux {
     pub time_offsets: BTreeMap<String, TimeOffset>,
 }
 
+impl Linux {
+    /// Whether the container gets a namespace of this kind of its own, not one that others are in.
+    pub fn has_new(&self, kind: NamespaceKind) -> bool {
+        let new = |ns: &Namespace| ns.path.as_ref().is_none_or(|path| path.as_os_str().is_empty());
+        self.namespaces.iter().any(|ns| ns.kind == kind && new(ns))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
     #[serde(rename = "type")]

@@ -170,6 +170,10 @@ impl Group {
         let deadline = Instant::now() + EXIT_TIMEOUT;
         let mut result = Ok(());
         for directory in &self.directories {
+            // Mostly there is nothing below it, and nobody in it.
+            if fs::remove_dir(&directory.path).is_ok() {
+                continue;
+            }
             result = result.and(file::for_each_directory(&directory.path, &mut |path| {
                 remove_directory(path, deadline)
             }));

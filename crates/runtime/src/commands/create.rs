@@ -1,7 +1,6 @@
 //! `create`: everything up to the program, which waits for `start`.
 
-use super::make::{self, StartedBy};
-use super::{Command, Global};
+use super::{Command, Global, make};
 use crate::error::{Context, Result};
 use crate::flags::{Args, Order};
 
@@ -17,9 +16,7 @@ pub(super) const COMMAND: Command = Command {
 
 fn run(global: &Global, args: &Args) -> Result<u8> {
     sys::protect::ensure_protected().context(|| "protect the runtime from the container")?;
-    let made = make::make(global, args, StartedBy::Another).map_err(|error| {
+    make::create(global, args).map(|()| 0).map_err(|error| {
         error.within("gantry-runtime create failed: unable to start container process")
-    })?;
-    made.created.leave();
-    Ok(0)
+    })
 }

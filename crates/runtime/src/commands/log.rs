@@ -3,10 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::time::SystemTime;
 
 use crate::error::{Context, Result};
-use crate::state::rfc3339;
+use crate::monitor::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -29,7 +28,7 @@ impl Log {
     }
 
     pub(super) fn error(&self, message: &str) {
-        let time = rfc3339(SystemTime::now());
+        let time = Timestamp::now().rfc3339();
         let line = match self.format {
             Format::Json => {
                 serde_json::json!({"level": "error", "msg": message, "time": time}).to_string()

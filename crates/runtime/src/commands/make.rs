@@ -3,15 +3,15 @@
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-use oci::runtime::{Spec, State};
+use oci::runtime::{Resources, Spec, State};
 
-use super::Global;
+use super::{Global, delete};
 use crate::cgroup::Cgroup;
-use crate::container::{self, CreateOptions, Created, Gate, Rootfs, Stdio};
+use crate::container::{self, CreateOptions, Init, Rootfs, Stdio};
 use crate::error::{Context, Error, Result};
 use crate::flags::{Args, Flag, switch, value};
+use crate::monitor::time::Timestamp;
 use crate::state::{Container, Directory, Record, open_cgroup, start_time};
 
 pub(super) const FLAGS: [Flag; 6] = [
@@ -32,93 +32,123 @@ pub(super) enum StartedBy {
     Us,
 }
 
-/// A container that waits, with its record written.
-pub(super) struct Made {
-    pub(super) created: Created,
-    pub(super) container: Container,
+/// What a container is made from, under an id that is reserved.
+struct Ground<'a> {
+    global: &'a Global,
+    args: &'a Args,
+    bundle: PathBuf,
+    spec: Spec,
+    directory: Directory,
+    preserve_fds: u32,
 }
 
-/// Makes the container of a bundle; nothing is left of one that fails.
-pub(super) fn make(global: &Global, args: &Args, started_by: StartedBy) -> Result<Made> {
-    let id = &args.positional[0];
-    let bundle = bundle(args)?;
-    let spec = read_spec(&bundle)?;
-    let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
-    check_console(terminal, args, started_by)?;
-    let directory = Directory::create(&global.root, id)?;
-    let mut cgroup = match open_cgroup(&spec, id, global.systemd_cgroup) {
-        Ok(cgroup) => cgroup,
-        Err(error) => return Err(undo(error, &directory, None)),
-    };
-    let made = make_in(global, args, started_by, &bundle, spec, &directory, &mut cgroup);
-    match made {
-        Ok((created, record)) => Ok(Made { created, container: Container { record, directory } }),
-        Err(error) => Err(undo(error, &directory, Some(&cgroup))),
+/// Makes the container of a bundle, which then waits for `start`; nothing is left of one that fails.
+pub(super) fn create(global: &Global, args: &Args) -> Result<()> {
+    let (ground, mut cgroup) = Ground::prepare(global, args, StartedBy::Another)?;
+    ground.create(&mut cgroup).map_err(|error| ground.undo(error, Some(&cgroup)))
+}
+
+/// Makes the container of a bundle and runs its program; nothing is left of one that fails.
+pub(super) fn run(global: &Global, args: &Args) -> Result<(Init, Container)> {
+    let (ground, mut cgroup) = Ground::prepare(global, args, StartedBy::Us)?;
+    match container::run(ground.options(&mut cgroup), |pid| ground.note(pid)) {
+        Ok((init, record)) => Ok((init, Container { record, directory: ground.directory })),
+        Err(error) => {
+            // Once noted, it has hooks for its end. What they say is less worth than the error.
+            if let Ok(container) = global.container(args) {
+                let _ = delete::delete(&container);
+            }
+            Err(ground.undo(error, Some(&cgroup)))
+        }
     }
 }
 
-fn make_in(
-    global: &Global,
-    args: &Args,
-    started_by: StartedBy,
-    bundle: &Path,
-    mut spec: Spec,
-    directory: &Directory,
-    cgroup: &mut Cgroup,
-) -> Result<(Created, Record)> {
-    let id = &args.positional[0];
-    let (preserve_fds, listening) = inherited_fds(args)?;
-    if let (Some(process), Some(listening)) = (&mut spec.process, listening) {
-        process.env.extend([format!("LISTEN_FDS={listening}"), "LISTEN_PID=1".to_owned()]);
+impl<'a> Ground<'a> {
+    fn prepare(
+        global: &'a Global,
+        args: &'a Args,
+        started_by: StartedBy,
+    ) -> Result<(Self, Cgroup)> {
+        let bundle = bundle(args)?;
+        let mut spec = read_spec(&bundle)?;
+        let terminal = spec.process.as_ref().is_some_and(|process| process.terminal);
+        check_console(terminal, args, started_by)?;
+        let (preserve_fds, listening) = inherited_fds(args)?;
+        if let (Some(process), Some(listening)) = (&mut spec.process, listening) {
+            process.env.extend([format!("LISTEN_FDS={listening}"), "LISTEN_PID=1".to_owned()]);
+        }
+        let directory = Directory::create(&global.root, &args.positional[0])?;
+        let ground = Ground { global, args, bundle, spec, directory, preserve_fds };
+        let mut cgroup = open_cgroup(&ground.spec, &args.positional[0], global.systemd_cgroup)
+            .map_err(|error| ground.undo(error, None))?;
+        match ground.make_cgroup(&mut cgroup) {
+            Ok(()) => Ok((ground, cgroup)),
+            Err(error) => Err(ground.undo(error, Some(&cgroup))),
+        }
     }
-    let resources = spec.linux.as_ref().and_then(|linux| linux.resources.clone());
-    cgroup
-        .create(&resources.unwrap_or_default())
-        .map_err(|error| Error::other(format!("unable to apply cgroup configuration: {error}")))?;
-    let gate = match started_by {
-        StartedBy::Us => Gate::Creator,
-        StartedBy::Another => Gate::Socket(directory.listen()?),
-    };
-    let root = spec.root.as_ref().map_or(PathBuf::from("rootfs"), |root| root.path.clone());
-    let created = container::create(CreateOptions {
-        id,
-        bundle,
-        spec: &spec,
-        rootfs: Rootfs::Path(root),
-        stdio: Stdio::Inherit,
-        netns: None,
-        cgroup: Some(cgroup),
-        preserve_fds,
-        no_pivot: args.has("no-pivot"),
-        gate,
-    })?;
-    if let (Some(master), Some(socket)) = (&created.pty_master, args.get("console-socket")) {
-        send_console(Path::new(socket), master)?;
-    }
-    let record = Record {
-        id: id.clone(),
-        bundle: bundle.to_owned(),
-        pid: created.pid,
-        start_time: start_time(created.pid).ok_or_else(|| Error::other("container init died"))?,
-        created: crate::state::rfc3339(SystemTime::now()),
-        owner: rustix::process::getuid().as_raw(),
-        systemd_cgroup: global.systemd_cgroup,
-        spec,
-    };
-    directory.write(&record)?;
-    if let Some(path) = args.get("pid-file") {
-        write_pid(Path::new(path), created.pid)?;
-    }
-    Ok((created, record))
-}
 
-/// Takes back what was made before the error, which is the one to report.
-fn undo(error: Error, directory: &Directory, cgroup: Option<&Cgroup>) -> Error {
-    if let Some(cgroup) = cgroup {
-        let _ = cgroup.delete();
+    fn make_cgroup(&self, cgroup: &mut Cgroup) -> Result<()> {
+        let nothing = Resources::default();
+        let resources = self.spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
+        cgroup
+            .create(resources.unwrap_or(&nothing))
+            .map_err(|error| Error::other(format!("unable to apply cgroup configuration: {error}")))
     }
-    let _ = directory.remove();
-    error
+
+    fn create(&self, cgroup: &mut Cgroup) -> Result<()> {
+        let created = container::create(self.options(cgroup), self.directory.listen()?)?;
+        if let (Some(master), Some(socket)) = (&created.pty_master, self.args.get("console-socket"))
+        {
+            send_console(Path::new(socket), master)?;
+        }
+        self.note(created.pid)?;
+        created.leave();
+        Ok(())
+    }
+
+    fn options<'b>(&'b self, cgroup: &'b mut Cgroup) -> CreateOptions<'b> {
+        let root = self.spec.root.as_ref().map_or("rootfs".into(), |root| root.path.clone());
+        CreateOptions {
+            id: &self.args.positional[0],
+            bundle: &self.bundle,
+            spec: &self.spec,
+            rootfs: Rootfs::Path(root),
+            stdio: Stdio::Inherit,
+            netns: None,
+            cgroup: Some(cgroup),
+            preserve_fds: self.preserve_fds,
+            no_pivot: self.args.has("no-pivot"),
+            new_keyring: !self.args.has("no-new-keyring"),
+        }
+    }
+
+    /// Writes down the container around a process.
+    fn note(&self, pid: i32) -> Result<Record> {
+        let record = Record {
+            id: self.args.positional[0].clone(),
+            bundle: self.bundle.clone(),
+            pid,
+            start_time: start_time(pid).ok_or_else(|| Error::other("container init died"))?,
+            created: Timestamp::now().rfc3339(),
+            owner: rustix::process::getuid().as_raw(),
+            systemd_cgroup: self.global.systemd_cgroup,
+            spec: self.spec.clone(),
+        };
+        self.directory.write(&record)?;
+        if let Some(path) = self.args.get("pid-file") {
+            write_pid(Path::new(path), pid)?;
+        }
+        Ok(record)
+    }
+
+    /// Takes back what was made before the error, which is the one to report.
+    fn undo(&self, error: Error, cgroup: Option<&Cgroup>) -> Error {
+        if let Some(cgroup) = cgroup {
+            let _ = cgroup.delete();
+        }
+        let _ = self.directory.remove();
+        error
+    }
 }
 
 fn bundle(args: &Args) -> Result<PathBuf> {

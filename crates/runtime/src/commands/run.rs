@@ -1,11 +1,14 @@
 //! `run`: create and start, and unless detached wait and clean up.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
-use super::make::{self, StartedBy};
-use super::{Command, Global, delete, foreground};
+use oci::runtime::NamespaceKind;
+
+use super::{Command, Global, delete, foreground, make};
 use crate::error::{Context, Result};
 use crate::flags::{Args, Flag, Order, switch};
+use crate::state::Container;
 
 const FLAGS: [Flag; 9] = [
     make::FLAGS[0],
@@ -31,20 +34,15 @@ pub(super) const COMMAND: Command = Command {
 
 fn run(global: &Global, args: &Args) -> Result<u8> {
     sys::protect::ensure_protected().context(|| "protect the runtime from the container")?;
-    let named = "gantry-runtime run failed: unable to start container process";
-    let made = make::make(global, args, StartedBy::Us).map_err(|error| error.within(named))?;
-    let container = made.container;
-    let init = match made.created.start() {
-        Ok(init) => init,
-        Err(error) => {
-            // What it says is less worth than why the container did not start.
-            let _ = delete::delete(&container);
-            return Err(error.within(named));
-        }
-    };
+    let (init, container) = make::run(global, args).map_err(|error| {
+        error.within("gantry-runtime run failed: unable to start container process")
+    })?;
     if let Err(error) = make::run_poststart_hooks(&container) {
         let _ = delete::kill_and_delete(&container);
         return Err(error);
+    }
+    if let (Some(master), Some(socket)) = (&init.pty_master, args.get("console-socket")) {
+        make::send_console(Path::new(socket), master)?;
     }
     if args.has("detach") {
         return Ok(0);
@@ -52,7 +50,17 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
     let terminal = init.pty_master.filter(|_| args.get("console-socket").is_none());
     let status = foreground::attend(init.pidfd.as_fd(), terminal)?;
     if !args.has("keep") {
-        delete::kill_and_delete(&container)?;
+        clean_up(&container)?;
     }
     Ok(status)
+}
+
+/// Nobody outlives the first process of a pid namespace; in one that is shared, others may.
+fn clean_up(container: &Container) -> Result<()> {
+    let linux = container.record.spec.linux.as_ref();
+    if linux.is_some_and(|linux| linux.has_new(NamespaceKind::Pid)) {
+        delete::delete(container)
+    } else {
+        delete::kill_and_delete(container)
+    }
 }

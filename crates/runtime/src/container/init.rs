@@ -25,7 +25,9 @@ pub(super) fn run(plan: &Plan<'_>, channel: &Channel) -> Error {
 
 fn set_up(plan: &Plan<'_>, channel: &Channel) -> Result<()> {
     rustix::process::setsid().context(|| "setsid")?;
-    join_keyring(plan.id)?;
+    if plan.new_keyring {
+        join_keyring(plan.id)?;
+    }
     if plan.new & namespace::USER != 0 {
         become_root()?;
         namespace::unshare(plan.made_as_root).context(|| "new namespaces")?;
@@ -121,7 +123,7 @@ fn create_working_directory(root: BorrowedFd<'_>, path: &Path) {
 
 fn run_hooks_before_pivot(plan: &Plan<'_>, channel: &Channel) -> Result<()> {
     let Some(all) = &plan.spec.hooks else { return Ok(()) };
-    if !all.prestart.is_empty() || !all.create_runtime.is_empty() {
+    if plan.has_runtime_hooks() {
         channel.send(&Message::RunHooks)?;
         channel.expect_go()?;
     }

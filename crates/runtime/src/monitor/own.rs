@@ -12,7 +12,7 @@ use super::launch::{ChildStdio, Launched};
 use super::protocol::{ErrorKind, Failure};
 use super::session::Process;
 use crate::cgroup::{Cgroup, Driver, OomEvents};
-use crate::container::{self, CreateOptions, Gate, Stdio};
+use crate::container::{self, CreateOptions, Stdio};
 use crate::error::{self, Error};
 use crate::process::{self, ExecOptions};
 use crate::seccomp::Program;
@@ -77,11 +77,7 @@ impl Own {
             }
         };
         let init_pidfd = init.pidfd.try_clone().map_err(|error| failed("pidfd", &error))?;
-        let own_pids = |kind: &oci::runtime::Namespace| {
-            kind.kind == NamespaceKind::Pid
-                && kind.path.as_ref().is_none_or(|p| p.as_os_str().is_empty())
-        };
-        let shares_pids = !linux.namespaces.iter().any(own_pids);
+        let shares_pids = !linux.has_new(NamespaceKind::Pid);
         self.container = Some(Container {
             cgroup,
             init_pid: init.pid,
@@ -113,9 +109,9 @@ impl Own {
             cgroup: Some(cgroup),
             preserve_fds: 0,
             no_pivot: false,
-            gate: Gate::Creator,
+            new_keyring: true,
         };
-        container::create(options).and_then(container::Created::start).map_err(Failure::from)
+        container::run(options, |_| Ok(())).map(|(init, ())| init).map_err(Failure::from)
     }
 
     pub(super) fn exec(&mut self, exec_id: &str, stdio: ChildStdio) -> Result<Launched, Failure> {

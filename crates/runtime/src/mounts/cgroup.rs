@@ -4,6 +4,7 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use sys::mount::{self, Attributes, Depth, FileSystem};
 
 use super::{DIRECTORY, Prepared, Surroundings};
@@ -22,8 +23,7 @@ pub(super) fn mount(prepared: &Prepared, around: &Surroundings<'_>) -> Result<()
     attach(prepared, around.root, &prepared.destination, parent.as_fd())?;
     for hierarchy in hierarchies()? {
         let Some(mounted) = hierarchy.mount(prepared, around)? else { continue };
-        let destination = prepared.destination.join(&hierarchy.name);
-        attach(prepared, around.root, &destination, mounted.as_fd())?;
+        attach_below(prepared, parent.as_fd(), &hierarchy.name, mounted.as_fd())?;
         link_controllers(parent.as_fd(), &hierarchy)?;
     }
     let change = Attributes { set: prepared.options.attributes.set, ..Attributes::default() };
@@ -65,6 +65,21 @@ fn attach(
 ) -> Result<()> {
     let target = sys::path::create_dir_all_in_root(root, destination, DIRECTORY)
         .context(|| "create mount point")?;
+    mount::attach(mounted, target.as_fd()).context(|| "move_mount")?;
+    prepared.set_propagation(mounted)
+}
+
+/// In a tmpfs that nobody else has seen yet: what is made there is what is found there.
+fn attach_below(
+    prepared: &Prepared,
+    parent: BorrowedFd<'_>,
+    name: &str,
+    mounted: BorrowedFd<'_>,
+) -> Result<()> {
+    let what = || format!("create mount point {name}");
+    rustix::fs::mkdirat(parent, name, DIRECTORY).context(what)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let target = rustix::fs::openat(parent, name, flags, Mode::empty()).context(what)?;
     mount::attach(mounted, target.as_fd()).context(|| "move_mount")?;
     prepared.set_propagation(mounted)
 }
