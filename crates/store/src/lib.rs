@@ -16,6 +16,7 @@ mod records;
 mod root;
 pub mod snapshots;
 mod tar;
+mod walk;
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;

@@ -80,7 +80,7 @@ impl Root {
     pub(crate) fn empty_trash(&self) {
         // A leftover is tried again at the next open; nobody waits for the answer.
         for entry in fs::read_dir(self.path.join("trash")).into_iter().flatten().flatten() {
-            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
+            let _ = sys::remove::tree(&entry.path()).or_else(|_| fs::remove_file(entry.path()));
         }
     }
 
@@ -118,7 +118,7 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         // After a rename there is nothing here; whatever resists is removed at the next open.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = sys::remove::tree(&self.path);
     }
 }
 

@@ -9,11 +9,14 @@ pub(crate) mod split;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use oci::Digest;
 use rusqlite::{Connection, OptionalExtension};
+use rustix::fs::{AtFlags, FileType};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use crate::Store;
@@ -21,6 +24,7 @@ use crate::database::Durability;
 use crate::error::{Error, Result};
 use crate::leases::Lease;
 use crate::root::Staged;
+use crate::walk;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
@@ -137,20 +141,27 @@ pub(crate) fn find(db: &Connection, diff_id: &Digest) -> Result<Option<Layer>> {
     Ok(layer.optional()?)
 }
 
-/// Bytes of all files below, each inode once, as Docker counts them; directories count nothing.
+/// Bytes of all files below, each inode once, as Docker counts them; directories count nothing, nor does what lies
+/// deeper than a path can name. A container may change the tree meanwhile.
 pub(crate) fn disk_size(directory: &Path) -> io::Result<u64> {
-    use std::os::unix::fs::MetadataExt;
+    let root = OwnedFd::from(File::open(directory)?);
     let mut seen = std::collections::HashSet::new();
-    let mut pending = vec![directory.to_owned()];
+    let mut pending = vec![PathBuf::new()];
     let mut total = 0;
-    while let Some(directory) = pending.pop() {
-        for entry in std::fs::read_dir(directory)? {
-            let entry = entry?;
-            let metadata = entry.metadata()?;
-            if metadata.is_dir() {
-                pending.push(entry.path());
-            } else if metadata.nlink() == 1 || seen.insert(metadata.ino()) {
-                total += metadata.len();
+    while let Some(path) = pending.pop() {
+        let directory = match walk::open_directory(root.as_fd(), &path) {
+            Err(Errno::NOENT | Errno::NAMETOOLONG | Errno::LOOP | Errno::NOTDIR) => continue,
+            result => result?,
+        };
+        for name in walk::names(&directory)? {
+            let stat = match rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => continue,
+                result => result?,
+            };
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                pending.push(path.join(name));
+            } else if stat.st_nlink == 1 || seen.insert(stat.st_ino) {
+                total += stat.st_size.cast_unsigned();
             }
         }
     }

@@ -2,16 +2,18 @@
 //!
 //! A directory counts as changed if something below it did or its own owner or mode did; its time alone says nothing.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::io::Errno;
 use sys::overlay::Overlay;
 
 use super::{Snapshot, tree};
 use crate::error::{Error, Result};
+use crate::walk;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
@@ -33,73 +35,84 @@ impl Snapshot<'_> {
         let failed = |error| Error::io(format!("changes of container {}", self.container), error);
         let lower =
             Overlay { lower: self.lower(), ..Overlay::default() }.mount().map_err(failed)?;
-        let mut changes = Vec::new();
-        compare(&self.open_upper()?, Some(&lower), Path::new("/"), &mut changes).map_err(failed)?;
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(changes)
+        let mut comparison =
+            Comparison { upper: self.open_upper()?, lower, found: BTreeMap::new() };
+        comparison.run().map_err(failed)?;
+        let change = |(path, kind)| Change { path: Path::new("/").join(path), kind };
+        Ok(comparison.found.into_iter().map(change).collect())
     }
 }
 
-/// Compares one directory of the upper tree with the same one below, where there is one.
-fn compare(
-    upper: &OwnedFd,
-    lower: Option<&OwnedFd>,
-    path: &Path,
-    changes: &mut Vec<Change>,
-) -> io::Result<()> {
-    let names = tree::names(upper)?;
-    for name in &names {
-        member(upper, lower, name, &path.join(name), changes)?;
-    }
-    let (Some(lower), true) = (lower, tree::is_opaque(upper.as_fd())) else { return Ok(()) };
-    let hidden = tree::names(lower)?.into_iter().filter(|name| names.binary_search(name).is_err());
-    changes.extend(hidden.map(|name| Change { path: path.join(name), kind: ChangeKind::Deleted }));
-    Ok(())
+struct Comparison {
+    upper: OwnedFd,
+    lower: OwnedFd,
+    /// By path relative to the root.
+    found: BTreeMap<PathBuf, ChangeKind>,
 }
 
-fn member(
-    upper: &OwnedFd,
-    lower: Option<&OwnedFd>,
-    name: &OsStr,
-    path: &Path,
-    changes: &mut Vec<Change>,
-) -> io::Result<()> {
-    let stat = rustix::fs::statat(upper, name, AtFlags::SYMLINK_NOFOLLOW)?;
-    let below =
-        lower.and_then(|lower| rustix::fs::statat(lower, name, AtFlags::SYMLINK_NOFOLLOW).ok());
-    let mut tell = |kind| changes.push(Change { path: path.to_owned(), kind });
-    if tree::is_whiteout(&stat) {
-        if below.is_some() {
-            tell(ChangeKind::Deleted);
+impl Comparison {
+    fn run(&mut self) -> io::Result<()> {
+        let mut pending = vec![PathBuf::new()];
+        while let Some(path) = pending.pop() {
+            match walk::open_directory(self.upper.as_fd(), &path) {
+                // Removed while the tree was read.
+                Err(Errno::NOENT | Errno::NOTDIR) => {}
+                upper => pending.extend(self.directory(&upper?, &path)?),
+            }
         }
-        return Ok(());
+        self.mark_directories_above();
+        Ok(())
     }
-    if !is_directory(&stat) {
-        match below {
-            None => tell(ChangeKind::Added),
-            Some(below) if differs(&stat, &below) => tell(ChangeKind::Modified),
-            Some(_) => {}
+
+    /// Compares one directory of the upper tree with the same one below, where there is one. Returns those in it.
+    fn directory(&mut self, upper: &OwnedFd, path: &Path) -> io::Result<Vec<PathBuf>> {
+        let lower = walk::open_directory(self.lower.as_fd(), path).ok();
+        let names = walk::names(upper)?;
+        let mut directories = Vec::new();
+        for name in &names {
+            let stat = match rustix::fs::statat(upper, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => continue,
+                result => result?,
+            };
+            let below = lower
+                .as_ref()
+                .and_then(|lower| rustix::fs::statat(lower, name, AtFlags::SYMLINK_NOFOLLOW).ok());
+            if let Some(kind) = change(&stat, below.as_ref()) {
+                self.found.insert(path.join(name), kind);
+            }
+            if is_directory(&stat) {
+                directories.push(path.join(name));
+            }
         }
-        return Ok(());
+        if let (Some(lower), true) = (lower, tree::is_opaque(upper.as_fd())) {
+            let all = walk::names(&lower)?.into_iter();
+            let hidden = all.filter(|name| names.binary_search(name).is_err());
+            self.found.extend(hidden.map(|name| (path.join(name), ChangeKind::Deleted)));
+        }
+        Ok(directories)
     }
-    let before = changes.len();
-    let below_directory = match (&below, lower) {
-        (Some(stat), Some(lower)) if is_directory(stat) => Some(open(lower, name)?),
-        _ => None,
-    };
-    compare(&open(upper, name)?, below_directory.as_ref(), path, changes)?;
-    let kind = match below {
-        None => ChangeKind::Added,
-        Some(below) if changes.len() > before || differs(&stat, &below) => ChangeKind::Modified,
-        Some(_) => return Ok(()),
-    };
-    changes.push(Change { path: path.to_owned(), kind });
-    Ok(())
+
+    fn mark_directories_above(&mut self) {
+        let found: Vec<PathBuf> = self.found.keys().cloned().collect();
+        for path in found {
+            let above = path.ancestors().skip(1).take_while(|above| !above.as_os_str().is_empty());
+            for above in above {
+                if self.found.contains_key(above) {
+                    break;
+                }
+                self.found.insert(above.to_owned(), ChangeKind::Modified);
+            }
+        }
+    }
 }
 
-fn open(parent: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
+/// What became of one name.
+fn change(stat: &Stat, below: Option<&Stat>) -> Option<ChangeKind> {
+    match below {
+        below if tree::is_whiteout(stat) => below.map(|_| ChangeKind::Deleted),
+        None => Some(ChangeKind::Added),
+        Some(below) => differs(stat, below).then_some(ChangeKind::Modified),
+    }
 }
 
 fn is_directory(stat: &Stat) -> bool {

@@ -9,9 +9,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
 use crate::tar::{Entry, Kind, Time, writer};
+use crate::walk;
 
 const MAX_XATTR: usize = 64 << 10;
 const OPAQUE_XATTR: &str = "trusted.overlay.opaque";
@@ -33,31 +34,52 @@ pub(crate) fn write_plain(root: &OwnedFd, out: &mut dyn Write) -> io::Result<()>
 }
 
 fn write(root: &OwnedFd, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut tree = Tree { style, out, links: HashMap::new() };
-    tree.children(root, Path::new(""))?;
+    let root = walk::open_directory(root.as_fd(), Path::new(""))?;
+    let pending = below(&root, Path::new(""))?;
+    let mut tree = Tree { root, style, out, links: HashMap::new(), pending, parent: None };
+    while let Some(path) = tree.pending.pop() {
+        match tree.member(&path) {
+            // Removed while the tree was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => result?,
+        }
+    }
     writer::finish(tree.out)
 }
 
 struct Tree<'o> {
+    root: OwnedFd,
     style: Style,
     out: &'o mut dyn Write,
     /// First path of each inode that has several names.
     links: HashMap<(u64, u64), PathBuf>,
+    /// What is still to be written, the next one last.
+    pending: Vec<PathBuf>,
+    /// The directory of the last member: most members share it with the one before.
+    parent: Option<(PathBuf, OwnedFd)>,
+}
+
+/// What a directory holds, in the order of [`Tree::pending`].
+fn below(directory: &OwnedFd, path: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(walk::names(directory)?.into_iter().rev().map(|name| path.join(name)).collect())
 }
 
 impl Tree<'_> {
-    fn children(&mut self, directory: &OwnedFd, path: &Path) -> io::Result<()> {
-        for name in names(directory)? {
-            match self.member(directory, &name, &path.join(&name)) {
-                // Removed while the tree was read.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                result => result?,
-            }
-        }
-        Ok(())
+    fn member(&mut self, path: &Path) -> io::Result<()> {
+        let (place, parent) = self.enter(path.parent().unwrap_or(Path::new("")))?;
+        let result = self.write_member(&parent, path.file_name().unwrap_or_default(), path);
+        self.parent = Some((place, parent));
+        result
     }
 
-    fn member(&mut self, parent: &OwnedFd, name: &OsStr, path: &Path) -> io::Result<()> {
+    fn enter(&mut self, place: &Path) -> io::Result<(PathBuf, OwnedFd)> {
+        match self.parent.take() {
+            Some(parent) if parent.0 == place => Ok(parent),
+            _ => Ok((place.to_owned(), walk::open_directory(self.root.as_fd(), place)?)),
+        }
+    }
+
+    fn write_member(&mut self, parent: &OwnedFd, name: &OsStr, path: &Path) -> io::Result<()> {
         let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if self.style == Style::Layer && is_whiteout(&stat) {
             return self.whiteout(path);
@@ -118,7 +140,8 @@ impl Tree<'_> {
                 Entry { path: [&entry.path[..], b".wh..wh..opq"].concat(), ..writer::plain(0) };
             writer::write_header(self.out, &marker)?;
         }
-        self.children(&directory, path)
+        self.pending.extend(below(&directory, path)?);
+        Ok(())
     }
 
     fn whiteout(&mut self, path: &Path) -> io::Result<()> {
@@ -128,22 +151,6 @@ impl Tree<'_> {
             Entry { path: marker.into_os_string().into_vec(), mode: 0, ..writer::plain(0) };
         writer::write_header(self.out, &marker)
     }
-}
-
-/// Sorted, so that equal trees make equal tars.
-pub(super) fn names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
-    // The descriptor of a mount is only a place: it has to be opened to be read.
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let readable = rustix::fs::openat(directory, ".", flags, Mode::empty())?;
-    let mut names = Vec::new();
-    for entry in Dir::new(readable)? {
-        let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
-        if name != "." && name != ".." {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
 }
 
 pub(super) fn is_whiteout(stat: &Stat) -> bool {
