@@ -2,7 +2,7 @@
 //! `monitor.json`, the container's files, and the process itself.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ fn lender(shared: &Shared, wanted: &str) -> Result<Arc<Record>> {
         return Ok(lender);
     }
     Err(Error::invalid(format!(
-        "can't join IPC of container {}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)",
+        "failed to join IPC namespace: container {}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)",
         lender.id
     )))
 }
@@ -321,7 +321,7 @@ fn hosts(shared: &Shared, record: &Record) -> Result<String> {
     if let Some(other) = record.network_of() {
         let other = shared.index.find(other)?.record();
         let path = other.files(&shared.config.data_root).join("hosts");
-        return fs::read_to_string(path).map_err(|cause| {
+        return read_bounded(&path).map_err(|cause| {
             Error::system("cannot read the other container's hosts").because(cause)
         });
     }
@@ -340,6 +340,13 @@ fn hosts(shared: &Shared, record: &Record) -> Result<String> {
         HostEntry::of_container(interface.ip.into(), &config.hostname, &config.domainname)
     });
     Ok(network::files::hosts(&extra, own.as_ref()))
+}
+
+/// The other container writes to it as it likes.
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(user::MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A monitor that was spawned and has not yet been left to itself.

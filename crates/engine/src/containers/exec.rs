@@ -2,7 +2,7 @@
 //! or some time after its end.
 
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::exec::CreateRequest;
 use runtime::monitor::protocol::{Command, ErrorKind, ExitRecord, Failure, Streams};
@@ -27,6 +27,7 @@ pub struct Exec {
     pub request: CreateRequest,
     pub detach_keys: Option<Vec<u8>>,
     pub stage: Stage,
+    made: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,8 @@ impl Containers {
         }
         let handle = self.find(wanted)?;
         let id = super::name::random_id();
-        let exec = Exec { id: id.clone(), request, detach_keys, stage: Stage::Created };
+        let made = Instant::now();
+        let exec = Exec { id: id.clone(), request, detach_keys, stage: Stage::Created, made };
         handle.ask(|reply| Request::CreateExec { exec: Box::new(exec), reply }).await?;
         Ok(id)
     }
@@ -108,6 +110,7 @@ impl Exec {
 impl Actor {
     pub fn create_exec(&mut self, exec: Exec) -> Result<()> {
         may(Action::Exec, self.record.subject())?;
+        self.forget_old_execs();
         self.tell(format!("exec_create: {}", exec.command()), [("execID", exec.id.clone())]);
         self.shared.index.add_exec(&exec.id, &self.record.id);
         self.execs.insert(exec.id.clone(), exec);
@@ -213,6 +216,27 @@ impl Actor {
         unfinished.map(|exec| exec.id.clone()).collect()
     }
 
+    /// Those that nobody can ask for any more, and those that were made and never started.
+    fn forget_old_execs(&mut self) {
+        let index = &self.shared.index;
+        let directory = self.shared.exec_directory(&self.record.id).join("exec");
+        self.execs.retain(|id, exec| {
+            let keep = match exec.stage {
+                Stage::Created => exec.made.elapsed() < REMEMBERED,
+                Stage::Running { .. } => true,
+                Stage::Ended { .. } => index.find_exec(id).is_ok(),
+            };
+            if !keep {
+                index.remove_exec(id);
+                // Gone already where the container was started again.
+                for file in [format!("{id}.json"), format!("{id}.exit.json")] {
+                    let _ = std::fs::remove_file(directory.join(file));
+                }
+            }
+            keep
+        });
+    }
+
     fn forget_later(&self, id: &str) {
         let (index, id) = (self.shared.index.clone(), id.to_owned());
         tokio::spawn(async move {
@@ -273,6 +297,7 @@ fn process(
         capabilities: Some(spec::capabilities_of(&user, wishes.set(privileged, held_capabilities))),
         rlimits: spec::ulimits::rlimits(host.resources.ulimits.iter().flatten())?,
         no_new_privileges: security.no_new_privileges,
+        apparmor_profile: spec::apparmor(&security, privileged),
         ..oci::runtime::Process::default()
     })
 }

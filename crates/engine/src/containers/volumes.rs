@@ -65,7 +65,7 @@ pub fn remove_anonymous(data_root: &Path, points: &[MountPoint]) -> Vec<io::Erro
     let own = points.iter().filter(|point| point.kind == Kind::Volume && point.anonymous);
     own.filter_map(|point| {
         let parent = directory(data_root, &point.name).parent().map(Path::to_owned)?;
-        fs::remove_dir_all(parent).err().filter(|error| error.kind() != io::ErrorKind::NotFound)
+        sys::remove::tree(&parent).err().filter(|error| error.kind() != io::ErrorKind::NotFound)
     })
     .collect()
 }

@@ -106,7 +106,7 @@ fn process(input: &Input<'_>) -> Result<Process, Error> {
         capabilities: Some(process_capabilities(input)),
         rlimits: ulimits::rlimits(input.host.resources.ulimits.iter().flatten())?,
         no_new_privileges: input.security.no_new_privileges,
-        apparmor_profile: apparmor(input),
+        apparmor_profile: apparmor(input.security, input.host.privileged),
         oom_score_adj: i32::try_from(input.host.oom_score_adj).ok().filter(|score| *score != 0),
         ..Process::default()
     })
@@ -143,10 +143,10 @@ fn working_directory(config: &Config) -> PathBuf {
 }
 
 /// `unconfined` is the absence of a profile.
-fn apparmor(input: &Input<'_>) -> String {
-    match input.security.apparmor.as_str() {
+pub fn apparmor(security: &SecurityOptions, privileged: bool) -> String {
+    match security.apparmor.as_str() {
         "unconfined" => String::new(),
-        _ if input.host.privileged => String::new(),
+        _ if privileged => String::new(),
         profile => profile.to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! The mounts of the runtime specification: kernel file systems, the engine's files, what the user asked for.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use oci::runtime::Mount;
 
@@ -110,10 +110,7 @@ fn user_mount(point: &MountPoint) -> Mount {
             if !point.propagation.is_empty() {
                 options.push(&point.propagation);
             }
-            let source = Path::new(&point.source).join(&point.subpath);
-            let source =
-                if point.subpath.is_empty() { PathBuf::from(&point.source) } else { source };
-            bind(&source, &point.destination, &options)
+            bind(Path::new(&point.source), &point.destination, &options)
         }
     }
 }

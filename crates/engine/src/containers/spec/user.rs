@@ -5,10 +5,11 @@
 //! (CVE-2016-3697), and one that does not fit is refused, not cut (CVE-2024-40635).
 
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::error::Error;
 
@@ -50,20 +51,18 @@ fn read_bounded(root: BorrowedFd<'_>, path: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn open_in_root(root: BorrowedFd<'_>, path: &str) -> rustix::io::Result<OwnedFd> {
+/// The file is looked at as a place and then opened through that very place: opening a device has effects, and a
+/// running container may change what the name means. Files of procfs are none of the container's: to read
+/// /proc/kmsg with the engine's rights would take the host's messages.
+fn open_in_root(root: BorrowedFd<'_>, path: &str) -> io::Result<OwnedFd> {
+    let place = sys::path::locate_in_root(root, Path::new(path))?;
+    let is_file =
+        FileType::from_raw_mode(rustix::fs::fstat(&place)?.st_mode) == FileType::RegularFile;
+    if !is_file || rustix::fs::fstatfs(&place)?.f_type == rustix::fs::PROC_SUPER_MAGIC {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    // Opened as a path first: opening a device, unlike looking at it, can have effects.
-    let place =
-        rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)?;
-    if FileType::from_raw_mode(rustix::fs::fstat(&place)?.st_mode) != FileType::RegularFile {
-        return Err(rustix::io::Errno::INVAL);
-    }
-    let file = rustix::fs::openat2(root, path, flags, Mode::empty(), resolve)?;
-    if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
-        return Err(rustix::io::Errno::INVAL);
-    }
-    Ok(file)
+    Ok(rustix::fs::open(sys::path::by_descriptor(place.as_fd()), flags, Mode::empty())?)
 }
 
 /// Resolves `user[:group]`, each a name or a number, and `--group-add`. Empty is root.
@@ -171,8 +170,6 @@ fn dedup(gids: &mut Vec<u32>) {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
-
     use super::*;
 
     fn files() -> Files {
@@ -277,5 +274,12 @@ mod tests {
         let directory = File::open(root.path()).unwrap();
         let files = Files::read(directory.as_fd());
         assert_eq!((files.passwd.as_str(), files.group.as_str()), ("", ""));
+    }
+    #[test]
+    fn cve_2024_9676_a_file_of_procfs_is_no_passwd() {
+        // As a running container's root is seen: with a procfs in it.
+        let root = File::open("/").unwrap();
+        assert!(read_bounded(root.as_fd(), "proc/version").is_none());
+        assert!(read_bounded(root.as_fd(), "etc/passwd").is_some());
     }
 }
