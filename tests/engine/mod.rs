@@ -2,5 +2,6 @@ mod adoption;
 mod binaries;
 mod cgroup_v2;
 mod crash;
+mod interrupted;
 mod orderly;
 mod roots;

@@ -13,6 +13,21 @@ fn a_second_engine_on_the_same_roots_is_refused() {
     engine.gantry(&["ps"]).ok();
 }
 
+/// One shared folder is enough to be refused.
+#[test]
+fn an_engine_on_the_same_data_root_is_refused() {
+    let engine = Engine::start();
+    let mut other = engine.daemon_command();
+    other.arg("--exec-root").arg(engine.scratch().join("other-exec"));
+    other.arg("-H").arg(format!("unix://{}", engine.scratch().join("other").display()));
+    let refused = finish(&mut other);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains(&format!("another engine (pid {})", engine.daemon_pid())),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn cve_2021_41091_state_directories_are_closed_to_others() {
     let engine = Engine::start();

@@ -133,7 +133,9 @@ pub(crate) fn make_directory(path: &Path) -> Result<()> {
 fn lock(root: &Path) -> Result<File> {
     let path = root.join("gantry.lock");
     let file = File::create(&path).map_err(|error| Error::io(path.display().to_string(), error))?;
-    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+    // The process's lock, not the open file's: that would outlive a killed engine in a child that it has forked and
+    // that has not yet become another program.
+    rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
         Error::conflict(format!(
             "data root {} is in use by another engine: stop it, or choose another --data-root",
             root.display()

@@ -1,0 +1,233 @@
+//! The engine is killed at random moments while it is asked for one thing after the other. What was acknowledged is
+//! there afterwards, what was not is there whole or not at all, and nothing else is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use testkit::engine::{Engine, binary, image_archive};
+
+const ROUNDS: u64 = 15;
+
+/// A client that does one thing after the other until one fails.
+struct Client {
+    host: String,
+}
+
+impl Client {
+    fn new(engine: &Engine) -> Self {
+        Self { host: engine.host() }
+    }
+
+    /// Whether it was acknowledged.
+    fn does(&self, args: &[&str]) -> bool {
+        let mut command = Command::new(binary("gantry"));
+        command.arg("-H").arg(&self.host).args(args).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().expect("gantry is built").success()
+    }
+}
+
+/// A moment within the next `most`, another in each run; the seed is told where a test fails.
+struct Moments(u64);
+
+impl Moments {
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let seed = now.as_nanos() as u64 | 1;
+        eprintln!("the seed is {seed}");
+        Self(seed)
+    }
+
+    /// Marsaglia's xorshift.
+    fn next(&mut self, most: Duration) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        most.mul_f64(self.0 as f64 / u64::MAX as f64)
+    }
+}
+
+/// What `ps` shows of a container: a status, or nothing once it is removed.
+type Seen = Option<&'static str>;
+
+/// What containers may look like: the state that was acknowledged last, and the one that was asked for after that.
+type Expected = BTreeMap<String, BTreeSet<Seen>>;
+
+fn container_lives(client: &Client, round: u64) -> Expected {
+    let steps: [(&[&str], Seen); 6] = [
+        (&["create", "--name", "NAME", "busybox", "sleep", "300"], Some("created")),
+        (&["start", "NAME"], Some("running")),
+        (&["stop", "-t", "0", "NAME"], Some("exited")),
+        (&["start", "NAME"], Some("running")),
+        (&["kill", "NAME"], Some("exited")),
+        (&["rm", "NAME"], None),
+    ];
+    let mut expected = Expected::new();
+    for n in 0.. {
+        let name = format!("c{round}-{n}");
+        let mut acknowledged: Seen = None;
+        // One in three lives on, to be found by later engines.
+        let steps = if n % 3 == 0 { &steps[..4] } else { &steps[..] };
+        for (words, after) in steps {
+            let words: Vec<&str> =
+                words.iter().map(|word| if *word == "NAME" { &name } else { *word }).collect();
+            if !client.does(&words) {
+                expected.insert(name, [acknowledged, *after].into());
+                return expected;
+            }
+            acknowledged = *after;
+        }
+        expected.insert(name, [acknowledged].into());
+    }
+    expected
+}
+
+fn seen(engine: &Engine) -> BTreeMap<String, String> {
+    let list = engine.gantry(&["ps", "-a", "--format", "{{.Names}} {{.State}}"]).ok();
+    let line = |line: &str| line.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
+    list.lines().filter_map(line).collect()
+}
+
+fn names(directory: PathBuf) -> BTreeSet<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn ids(engine: &Engine, which: &str) -> BTreeSet<String> {
+    engine.gantry(&["ps", "--no-trunc", which]).ok().lines().map(str::to_owned).collect()
+}
+
+/// Monitors of this engine's containers, by the directory that they were given.
+fn monitors(engine: &Engine) -> BTreeSet<String> {
+    let root = engine.exec_root().join("c");
+    let of = |entry: fs::DirEntry| {
+        let command = fs::read(entry.path().join("cmdline")).ok()?;
+        let words: Vec<_> = command.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+        let directory = words.iter().find(|word| Path::new(&***word).starts_with(&root))?;
+        Some(Path::new(&**directory).file_name()?.to_string_lossy().into_owned())
+    };
+    fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect()
+}
+
+/// Links of the engine's containers, and the cgroups.
+fn links(engine: &Engine) -> usize {
+    engine.kernel_objects().iter().filter(|name| name.contains("/veth")).count()
+}
+
+fn cgroups(engine: &Engine) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for parent in engine.kernel_objects().iter().filter(|name| name.starts_with("/sys/fs/cgroup")) {
+        found.extend(names(parent.into()).into_iter().filter(|name| name.len() == 64));
+    }
+    found
+}
+
+/// Exactly what belongs to the containers there are is there.
+#[track_caller]
+fn nothing_is_left_over(engine: &mut Engine) {
+    let (all, running) = (ids(engine, "-aq"), ids(engine, "-q"));
+    assert_eq!(names(engine.data_root().join("containers")), all);
+    // These end behind the answer.
+    engine.wait_until("only monitors of running containers are left", |engine| {
+        monitors(engine) == running && names(engine.exec_root().join("c")) == running
+    });
+    engine.wait_until("only links of running containers are left", |engine| {
+        links(engine) == running.len() && cgroups(engine) == running
+    });
+}
+
+#[test]
+fn containers_are_made_and_removed_whole_or_not_at_all() {
+    let mut engine = Engine::with_busybox();
+    let mut moments = Moments::new();
+    let mut expected = Expected::new();
+    for round in 0..ROUNDS {
+        let client = Client::new(&engine);
+        let worker = std::thread::spawn(move || container_lives(&client, round));
+        std::thread::sleep(moments.next(Duration::from_millis(600)));
+        engine.kill();
+        expected.extend(worker.join().unwrap());
+        engine.launch();
+        let seen = seen(&engine);
+        for (name, states) in &expected {
+            let state = seen.get(name).map(String::as_str);
+            assert!(states.contains(&state), "{name} is {state:?}, not {states:?}");
+        }
+        // What was in doubt is settled now.
+        let known = seen.iter().map(|(name, state)| (name.clone(), [settled(state)].into()));
+        expected = known.collect();
+        nothing_is_left_over(&mut engine);
+    }
+}
+
+/// A state that a container may rest in.
+fn settled(state: &str) -> Seen {
+    let known = ["created", "running", "exited"];
+    Some(known.into_iter().find(|known| *known == state).expect("a settled state"))
+}
+
+fn image_lives(client: &Client, round: u64) -> BTreeMap<String, BTreeSet<bool>> {
+    let archive = image_archive("hello-world").to_string_lossy().into_owned();
+    let mut expected = BTreeMap::new();
+    for n in 0.. {
+        let name = format!("i{round}-{n}:latest");
+        let steps: [(&[&str], bool); 4] = [
+            (&["load", "-q", "-i", &archive], false),
+            (&["commit", "box", &name], true),
+            (&["rmi", "hello-world"], true),
+            (&["rmi", &name], false),
+        ];
+        let mut there = false;
+        let steps = if n % 3 == 0 { &steps[..3] } else { &steps[..] };
+        for (words, after) in steps {
+            if !client.does(words) {
+                expected.insert(name.clone(), [there, *after].into());
+                return expected;
+            }
+            there = *after;
+        }
+        expected.insert(name.clone(), [there].into());
+    }
+    expected
+}
+
+#[test]
+fn images_are_loaded_and_committed_whole_or_not_at_all() {
+    let mut engine = Engine::with_busybox();
+    engine.gantry(&["run", "--name", "box", "busybox", "sh", "-c", "echo hello >/file"]).ok();
+    let mut moments = Moments::new();
+    let mut expected = BTreeMap::new();
+    for round in 0..ROUNDS {
+        let client = Client::new(&engine);
+        let worker = std::thread::spawn(move || image_lives(&client, round));
+        std::thread::sleep(moments.next(Duration::from_millis(600)));
+        engine.kill();
+        expected.extend(worker.join().unwrap());
+        engine.launch();
+        let list = engine.gantry(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok();
+        for (name, there) in &expected {
+            let is_there = list.lines().any(|line| line == name);
+            assert!(there.contains(&is_there), "{name} is there: {is_there}, not {there:?}");
+        }
+        expected.retain(|name, _| list.lines().any(|line| line == name));
+        expected.values_mut().for_each(|there| *there = [true].into());
+        // The next load is not in the way of what a cut one left.
+        engine.load("hello-world");
+        engine.gantry(&["run", "--rm", "--network", "none", "hello-world"]).ok();
+    }
+    for name in expected.keys() {
+        assert_eq!(engine.gantry(&["run", "--rm", name, "cat", "/file"]).ok(), "hello");
+        engine.gantry(&["rmi", name]).ok();
+    }
+    engine.gantry(&["rmi", "hello-world"]).ok();
+    engine.gantry(&["rm", "box"]).ok();
+    // A removal that was cut off may have taken the name and not the image.
+    engine.gantry(&["image", "prune", "-f"]).ok();
+    engine.gantry(&["rmi", "busybox", "alpine"]).ok();
+    assert_eq!(engine.gantry(&["images", "-aq"]).ok(), "");
+    let layers = engine.data_root().join("layers");
+    engine.wait_until("no layer is left", |_| names(layers.clone()).is_empty());
+}
