@@ -44,6 +44,8 @@ impl Store {
         })?;
         let blobs = self.known_blobs()?;
         self.discard_unknown("blobs/sha256", |name| blobs.contains(name))?;
+        let containers: HashSet<String> = self.snapshots().all()?.into_iter().collect();
+        self.discard_unknown("containers", |name| containers.contains(name))?;
         let next = known.iter().max().map_or(1, |highest| highest + 1);
         *self.next_layer.lock().unwrap_or_else(PoisonError::into_inner) = next;
         self.root.empty_trash();
@@ -80,4 +82,22 @@ fn unused_layers(transaction: &Transaction<'_>) -> Result<Vec<u64>> {
     let mut statement = transaction.prepare_cached(UNUSED_LAYERS)?;
     let numbers = statement.query_map([now()], |row| row.get(0))?;
     Ok(numbers.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_containers_directory_without_a_row_goes_at_the_next_open() {
+        let root = tempfile::tempdir().unwrap();
+        Store::open(root.path()).unwrap().snapshots().create("whole", None).unwrap();
+        // A crash between the directory and the row.
+        let half_made = root.path().join("containers/halfmade");
+        fs::create_dir_all(half_made.join("diff")).unwrap();
+        let store = Store::open(root.path()).unwrap();
+        assert!(!half_made.exists());
+        assert_eq!(store.snapshots().all().unwrap(), ["whole"]);
+        assert!(root.path().join("containers/whole/diff").exists());
+    }
 }
