@@ -1,6 +1,8 @@
 //! Black-box tests of the built binaries, one module per noun. Each test has an engine of its own in
 //! private folders and leaves nothing behind (testkit::engine checks).
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 mod container;
 mod differential;
 mod engine;

@@ -5,8 +5,8 @@ use sys::credentials;
 
 use crate::error::{Context, Result};
 
-/// In the kernel's order.
-pub(crate) const NAMES: [&str; 41] = [
+/// All that Linux knows, at the place of their number.
+pub const NAMES: [&str; 41] = [
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
     "CAP_DAC_READ_SEARCH",

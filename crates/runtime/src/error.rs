@@ -43,6 +43,13 @@ impl Error {
     }
 }
 
+/// These texts name their object themselves.
+impl From<crate::cgroup::Error> for Error {
+    fn from(error: crate::cgroup::Error) -> Self {
+        Self::other(error.to_string())
+    }
+}
+
 /// Names the object of a failed call.
 pub trait Context<T> {
     fn context<D: fmt::Display>(self, what: impl FnOnce() -> D) -> Result<T>;

@@ -1,6 +1,6 @@
 //! Runs one container: the OCI runtime, and the monitor that stays with it.
 
-mod capability;
+pub mod capability;
 pub mod cgroup;
 pub mod commands;
 mod console;
@@ -23,4 +23,5 @@ mod spawn;
 mod state;
 mod sync;
 mod sysctl;
+pub mod time;
 mod user;

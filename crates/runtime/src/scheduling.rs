@@ -45,7 +45,7 @@ fn attributes(scheduler: &Scheduler) -> Result<SchedAttr> {
     let flags = scheduler
         .flags
         .iter()
-        .try_fold(0, |all, flag| Ok(all | find(&FLAGS, flag, "scheduler flag")?))?;
+        .try_fold(0, |all, flag| find(&FLAGS, flag, "scheduler flag").map(|bit| all | bit))?;
     let priority = u32::try_from(scheduler.priority).map_err(|_| {
         Error::invalid(format!("invalid scheduler priority {}", scheduler.priority))
     })?;

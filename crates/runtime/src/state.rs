@@ -212,7 +212,7 @@ impl Container {
 pub(crate) fn open_cgroup(spec: &Spec, id: &str, systemd: bool) -> Result<Cgroup> {
     let path = spec.linux.as_ref().map_or("", |linux| &linux.cgroups_path);
     let driver = if systemd { Driver::Systemd } else { Driver::Cgroupfs };
-    Cgroup::open(driver, path, id).map_err(|error| Error::other(error.to_string()))
+    Ok(Cgroup::open(driver, path, id)?)
 }
 
 /// Ids become names of directories and sockets.

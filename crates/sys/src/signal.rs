@@ -5,19 +5,31 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::check;
 
+/// By number, from 1, as on x86-64 and arm64.
 const NAMES: [&str; 31] = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
     "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
     "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
+/// The first real-time signal that the C libraries leave to programs.
 const REALTIME_MIN: i32 = 34;
 const REALTIME_MAX: i32 = 64;
 
 /// Reads `9`, `KILL`, `SIGKILL`, `RTMIN+3` or `SIGRTMAX-1`, in either case.
 pub fn parse(text: &str) -> Option<i32> {
-    if let Ok(number) = text.parse() {
-        return (1..=REALTIME_MAX).contains(&number).then_some(number);
+    match text.parse() {
+        Ok(number) => exists(number).then_some(number),
+        Err(_) => by_name(text),
     }
+}
+
+/// True for a number that the kernel knows.
+pub fn exists(signal: i32) -> bool {
+    (1..=REALTIME_MAX).contains(&signal)
+}
+
+/// As [`parse`], but for names only.
+pub fn by_name(text: &str) -> Option<i32> {
     let upper = text.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     if let Some(index) = NAMES.iter().position(|known| *known == name) {
@@ -27,7 +39,6 @@ pub fn parse(text: &str) -> Option<i32> {
         "IOT" => Some(libc::SIGABRT),
         "CLD" => Some(libc::SIGCHLD),
         "POLL" => Some(libc::SIGIO),
-        "UNUSED" => Some(libc::SIGSYS),
         _ => parse_realtime(name),
     }
 }
@@ -131,7 +142,8 @@ mod tests {
 
     #[test]
     fn signals_are_read_by_number_and_name() {
-        let cases = [("9", 9), ("KILL", 9), ("SIGTERM", 15), ("sigusr1", 10), ("SYS", 31)];
+        let cases =
+            [("9", 9), ("KILL", 9), ("SIGTERM", 15), ("sigusr1", 10), ("SYS", 31), ("CLD", 17)];
         for (text, signal) in cases {
             assert_eq!(parse(text), Some(signal), "{text}");
         }

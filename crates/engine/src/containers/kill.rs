@@ -22,7 +22,7 @@ impl Containers {
         };
         let number =
             if signal.is_empty() { SIGKILL } else { signal::parse(signal).map_err(named)? };
-        if !signal::exists(number) {
+        if !sys::signal::exists(number) {
             let text = format!("the linux daemon does not support signal {number}");
             return Err(named(Error::invalid(text)));
         }

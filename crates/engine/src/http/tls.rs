@@ -1,10 +1,10 @@
 //! TLS for TCP listeners.
 
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
@@ -54,9 +54,7 @@ fn server(config: &Config, clients: Clients) -> Result<TlsAcceptor> {
     let path = required(config.tlscert.as_ref(), "tlscert")?;
     let chain = certificates(path)?;
     let path = required(config.tlskey.as_ref(), "tlskey")?;
-    let key = rustls_pemfile::private_key(&mut open(path)?)
-        .map_err(|error| unusable(path).because(error))?
-        .ok_or_else(|| unusable(path).because("it holds no private key"))?;
+    let key = PrivateKeyDer::from_pem_file(path).map_err(|error| unusable(path).because(error))?;
     let config =
         builder.with_single_cert(chain, key).map_err(|error| unusable(path).because(error))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
@@ -67,16 +65,10 @@ fn required<'a>(path: Option<&'a PathBuf>, flag: &str) -> Result<&'a Path> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let found: Result<Vec<_>, _> = rustls_pemfile::certs(&mut open(path)?).collect();
-    match found {
+    match CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
         Ok(found) if found.is_empty() => Err(unusable(path).because("it holds no certificate")),
         result => result.map_err(|error| unusable(path).because(error)),
     }
-}
-
-fn open(path: &Path) -> Result<BufReader<std::fs::File>> {
-    let file = std::fs::File::open(path).map_err(|error| unusable(path).because(error))?;
-    Ok(BufReader::new(file))
 }
 
 fn unusable(path: &Path) -> Error {

@@ -52,7 +52,7 @@ pub(super) fn kill_and_delete(container: &Container) -> Result<()> {
     }
     let cgroup = container.cgroup()?;
     if cgroup.exists() {
-        cgroup.kill().map_err(|error| Error::other(error.to_string()))?;
+        cgroup.kill()?;
     }
     if let Some(pidfd) = pidfd {
         let mut fds = [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
@@ -64,9 +64,7 @@ pub(super) fn kill_and_delete(container: &Container) -> Result<()> {
 
 /// Removes the cgroup and the record, and runs the hooks that follow; all of it, whatever fails on the way.
 pub(super) fn delete(container: &Container) -> Result<()> {
-    let cgroup = container
-        .cgroup()
-        .and_then(|cgroup| cgroup.delete().map_err(|error| Error::other(error.to_string())));
+    let cgroup = container.cgroup().and_then(|cgroup| Ok(cgroup.delete()?));
     let hooks = run_poststop_hooks(container);
     container.directory.remove()?;
     cgroup.and(hooks)

@@ -51,7 +51,7 @@ fn interval(text: &str) -> Result<std::time::Duration> {
 }
 
 fn print(container: &Container) -> Result<()> {
-    let stats = container.cgroup()?.stats().map_err(|error| Error::other(error.to_string()))?;
+    let stats = container.cgroup()?.stats()?;
     println!("{}", json!({"type": "stats", "id": container.record.id, "data": data(&stats)}));
     Ok(())
 }

@@ -33,18 +33,17 @@ fn signal_init(container: &Container, signal: i32) -> Result<()> {
     container.signal(signal)?;
     // A frozen process dies of it only once it is thawed (cgroup v1).
     if signal == libc::SIGKILL && container.status()? == Status::Paused {
-        container.cgroup()?.thaw().map_err(|error| Error::other(error.to_string()))?;
+        container.cgroup()?.thaw()?;
     }
     Ok(())
 }
 
 fn signal_all(container: &Container, signal: i32) -> Result<()> {
     let cgroup = container.cgroup()?;
-    let fail = |error: crate::cgroup::Error| Error::other(error.to_string());
     if signal == libc::SIGKILL {
-        return cgroup.kill().map_err(fail);
+        return Ok(cgroup.kill()?);
     }
-    for pid in cgroup.pids().map_err(fail)? {
+    for pid in cgroup.pids()? {
         let Some(pid) = rustix::process::Pid::from_raw(pid) else { continue };
         let pidfd = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
             Err(rustix::io::Errno::SRCH) => continue,

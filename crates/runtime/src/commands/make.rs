@@ -11,8 +11,8 @@ use crate::cgroup::Cgroup;
 use crate::container::{self, CreateOptions, Init, Rootfs, Stdio};
 use crate::error::{Context, Error, Result};
 use crate::flags::{Args, Flag, switch, value};
-use crate::monitor::time::Timestamp;
 use crate::state::{Container, Directory, Record, open_cgroup, start_time};
+use crate::time::Timestamp;
 
 pub(super) const FLAGS: [Flag; 6] = [
     value("bundle", "DIR", "path to the root of the bundle directory").short('b'),

@@ -21,6 +21,6 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
     if !matches!(container.status()?, Status::Running | Status::Created) {
         return Err(Error::other("container not running or created: not running"));
     }
-    container.cgroup()?.freeze().map_err(|error| Error::other(error.to_string()))?;
+    container.cgroup()?.freeze()?;
     Ok(0)
 }

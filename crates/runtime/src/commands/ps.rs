@@ -18,7 +18,7 @@ pub(super) const COMMAND: Command = Command {
 
 fn run(global: &Global, args: &Args) -> Result<u8> {
     let cgroup = global.container(args)?.cgroup()?;
-    let pids = cgroup.pids().map_err(|error| Error::other(error.to_string()))?;
+    let pids = cgroup.pids()?;
     match args.get("format") {
         Some("json") => println!("{}", serde_json::json!(pids)),
         None | Some("table") => print!("{}", table(&pids, &args.positional[1..])?),

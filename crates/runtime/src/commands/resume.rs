@@ -21,6 +21,6 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
     if container.status()? != Status::Paused {
         return Err(Error::other("container not paused"));
     }
-    container.cgroup()?.thaw().map_err(|error| Error::other(error.to_string()))?;
+    container.cgroup()?.thaw()?;
     Ok(0)
 }

@@ -41,7 +41,7 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
         Some(path) => read(path)?,
         None => from_flags(args)?,
     };
-    container.cgroup()?.update(&resources).map_err(|error| Error::other(error.to_string()))?;
+    container.cgroup()?.update(&resources)?;
     let linux = container.record.spec.linux.get_or_insert_default();
     merge(linux.resources.get_or_insert_default(), resources);
     container.directory.write(&container.record)?;

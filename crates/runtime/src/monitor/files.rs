@@ -9,7 +9,7 @@ use serde::Serialize;
 use sys::process::Exit;
 
 use super::protocol::ExitRecord;
-use super::time::Timestamp;
+use crate::time::Timestamp;
 
 /// `monitor.log` does not grow beyond this.
 const ERRORS_MAX: u64 = 256 * 1024;

@@ -29,6 +29,5 @@ mod requests;
 mod run;
 mod session;
 mod setup;
-pub mod time;
 
 pub use run::run;

@@ -14,7 +14,7 @@ use super::protocol::{
 use super::run::Monitor;
 use super::session::{AtEndOfInput, Session};
 use super::setup;
-use super::time::Timestamp;
+use crate::time::Timestamp;
 
 type Reply = Result<Done, Failure>;
 

@@ -21,8 +21,8 @@ use super::poll::{Poller, Source, Token};
 use super::protocol::{ExitRecord, Hello, Message, State, VERSION};
 use super::session::{AtEndOfInput, Session};
 use super::setup;
-use super::time::Timestamp;
 use crate::cgroup::OomEvents;
+use crate::time::Timestamp;
 
 /// Read at once from a pipe or a client.
 const SCRATCH: usize = 256 * 1024;

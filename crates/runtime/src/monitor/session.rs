@@ -17,7 +17,7 @@ use super::log::{LogWriter, Stream};
 use super::poll::{Poller, Source, Token};
 use super::protocol::Streams;
 use super::queue::Queue;
-use super::time::Timestamp;
+use crate::time::Timestamp;
 
 /// What a pipe is asked to hold: fewer turns between the container and us.
 const PIPE: usize = 1024 * 1024;

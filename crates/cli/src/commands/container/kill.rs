@@ -1,10 +1,9 @@
 //! `gantry container kill`: by a signal, at once.
 
+use super::on_each;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
-use crate::error::for_each;
 use crate::flags::{Flag, Parsed};
-use crate::output::say;
 
 const FLAGS: &[Flag] = &[Flag::string("signal", "Signal to send (default KILL)").short('s')];
 
@@ -21,12 +20,6 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let client = context.connect().await?;
-    let client = &client;
-    for_each(&parsed.args, async |id| {
-        client.container_kill(id, parsed.str("signal")).await?;
-        say(id)
-    })
-    .await?;
-    Ok(0)
+    let signal = parsed.str("signal");
+    on_each(context, parsed, async |client, id| client.container_kill(id, signal).await).await
 }

@@ -26,10 +26,13 @@ pub(crate) mod unpause;
 pub(crate) mod update;
 pub(crate) mod wait;
 
-use crate::command::Group;
+use client::Client;
+
+use crate::command::{Done, Group};
 use crate::context::Context;
-use crate::error::Result;
-use crate::flags::Flag;
+use crate::error::{Result, for_each};
+use crate::flags::{Flag, Parsed};
+use crate::output::say;
 use crate::session::{DEFAULT_KEYS, Keys};
 
 pub(crate) const GROUP: Group = Group {
@@ -71,4 +74,25 @@ fn detach_keys(context: &Context, flag: &str) -> Result<(String, Keys)> {
     let text = [flag, configured].into_iter().find(|text| !text.is_empty());
     let keys = Keys::parse(text.unwrap_or(DEFAULT_KEYS))?;
     Ok((text.unwrap_or_default().to_owned(), keys))
+}
+
+/// What `stop` and `restart` take.
+const STOP: &[Flag] = &[
+    Flag::string("signal", "Signal to send first").short('s'),
+    Flag::int("time", "Seconds to wait before the container is killed").short('t'),
+];
+
+/// Does the same to each container named, and says its name once it is done.
+async fn on_each(
+    context: &Context,
+    parsed: &Parsed,
+    act: impl AsyncFn(&Client, &str) -> client::Result<()>,
+) -> Done {
+    let client = context.connect().await?;
+    for_each(&parsed.args, async |name| {
+        act(&client, name).await?;
+        say(name)
+    })
+    .await?;
+    Ok(0)
 }

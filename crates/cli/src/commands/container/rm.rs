@@ -2,11 +2,10 @@
 
 use client::containers::Remove;
 
+use super::on_each;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
-use crate::error::for_each;
 use crate::flags::{Flag, Parsed};
-use crate::output::say;
 
 const FLAGS: &[Flag] = &[
     Flag::bool("force", "Kill a running container first").short('f'),
@@ -27,17 +26,13 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let client = context.connect().await?;
     let how = Remove {
         force: parsed.bool("force"),
         volumes: parsed.bool("volumes"),
         link: parsed.bool("link"),
     };
-    let client = &client;
-    for_each(&parsed.args, async |id| {
-        client.container_remove(id.trim_start_matches('/'), how).await?;
-        say(id)
+    on_each(context, parsed, async |client, id| {
+        client.container_remove(id.trim_start_matches('/'), how).await
     })
-    .await?;
-    Ok(0)
+    .await
 }

@@ -1,10 +1,9 @@
 //! `gantry container unpause`: lets them go on.
 
+use super::on_each;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
-use crate::error::for_each;
 use crate::flags::Parsed;
-use crate::output::say;
 
 pub(crate) const COMMAND: Command = Command {
     name: "unpause",
@@ -19,12 +18,5 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let client = context.connect().await?;
-    let client = &client;
-    for_each(&parsed.args, async |id| {
-        client.container_unpause(id).await?;
-        say(id)
-    })
-    .await?;
-    Ok(0)
+    on_each(context, parsed, async |client, id| client.container_unpause(id).await).await
 }

@@ -2,6 +2,7 @@
 //! inheritable and ambient sets stay empty (CVE-2016-8867, CVE-2022-24769).
 
 use oci::runtime::Capabilities;
+use runtime::capability;
 
 use crate::error::Error;
 
@@ -23,51 +24,6 @@ const DEFAULT: [&str; 14] = [
     "CAP_AUDIT_WRITE",
 ];
 
-/// All that Linux knows, by number.
-const ALL: [&str; 41] = [
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-];
-
 /// What is asked for, checked: unknown names are refused at create.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
@@ -84,7 +40,10 @@ impl Wishes {
     /// got it cannot give to a privileged container.
     pub fn set(&self, privileged: bool, held: u64) -> Vec<String> {
         let everything = || {
-            let held = ALL.iter().enumerate().filter(|(number, _)| held & (1 << number) != 0);
+            let held = capability::NAMES
+                .iter()
+                .enumerate()
+                .filter(|(number, _)| held & (1 << number) != 0);
             held.map(|(_, name)| (*name).to_owned()).collect::<Vec<_>>()
         };
         if privileged {
@@ -129,7 +88,7 @@ fn known(wished: &str, field: &str) -> Result<String, Error> {
         return Ok(upper);
     }
     let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
-    if ALL.contains(&full.as_str()) {
+    if capability::NAMES.contains(&full.as_str()) {
         return Ok(full);
     }
     Err(Error::invalid(format!("invalid {field}: unknown capability: \"{full}\"")))
@@ -155,7 +114,7 @@ mod tests {
     #[test]
     fn all_and_its_exceptions() {
         assert_eq!(set(&["net_bind_service"], &["ALL"]), ["CAP_NET_BIND_SERVICE"]);
-        assert_eq!(set(&["ALL"], &[]).len(), ALL.len());
+        assert_eq!(set(&["ALL"], &[]).len(), capability::NAMES.len());
         assert!(!set(&["all"], &["CAP_SYS_ADMIN"]).contains(&"CAP_SYS_ADMIN".to_owned()));
         assert!(set(&[], &["all"]).is_empty());
     }
@@ -172,7 +131,7 @@ mod tests {
     fn the_engine_gives_no_more_than_it_has() {
         let all = Wishes::default().set(true, HELD & !(1 << 24));
         assert!(!all.contains(&"CAP_SYS_RESOURCE".to_owned()));
-        assert_eq!(all.len(), ALL.len() - 1);
+        assert_eq!(all.len(), capability::NAMES.len() - 1);
     }
 
     #[test]

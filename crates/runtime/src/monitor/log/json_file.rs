@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::super::time::Timestamp;
 use super::Stream;
 use super::lines::Piece;
+use crate::time::Timestamp;
 
 /// An entry, read back.
 #[derive(Debug, PartialEq, Eq, Deserialize)]

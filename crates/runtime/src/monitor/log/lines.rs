@@ -1,7 +1,7 @@
 //! Cuts a stream into lines as Docker does: a line of more than [`LONGEST`] bytes is logged in
 //! pieces, all with the time of the first.
 
-use super::super::time::Timestamp;
+use crate::time::Timestamp;
 
 /// The longest piece, in bytes, the newline included.
 pub const LONGEST: usize = 16 * 1024;

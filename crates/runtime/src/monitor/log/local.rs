@@ -4,9 +4,9 @@
 //! `LogEntry { string source = 1; int64 time_nano = 2; bytes line = 3; bool partial = 4;
 //! PartialLogEntryMetadata { bool last = 1; string id = 2; int32 ordinal = 3 } partial_log_metadata = 5 }`
 
-use super::super::time::Timestamp;
 use super::Stream;
 use super::lines::{LONGEST, Part, Piece};
+use crate::time::Timestamp;
 
 /// An entry, read back. The line has no newline; one follows it unless it is `partial`.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use lines::{Piece, Splitter};
 use rotate::LogFile;
 
 use super::config::{LogConfig, LogDriver};
-use super::time::Timestamp;
+use crate::time::Timestamp;
 
 /// Written in one go; small enough to stay in the processor's cache between encoding and writing.
 const BATCH: usize = 256 * 1024;
