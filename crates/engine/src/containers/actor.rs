@@ -114,14 +114,6 @@ impl Actor {
             Request::Signal { signal, purpose, reply } => {
                 drop(reply.send(self.signal(signal, purpose).await));
             }
-            Request::Stopped { reply } => {
-                self.tell("stop", []);
-                drop(reply.send(Ok(())));
-            }
-            Request::Restarted { reply } => {
-                self.tell("restart", []);
-                drop(reply.send(Ok(())));
-            }
             Request::Pause { reply } => drop(reply.send(self.pause().await)),
             Request::Unpause { reply } => drop(reply.send(self.unpause().await)),
             Request::Resize { exec, height, width, reply } => {

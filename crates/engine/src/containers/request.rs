@@ -27,14 +27,6 @@ pub enum Request {
         purpose: Purpose,
         reply: Reply<()>,
     },
-    /// The container was stopped as asked; tells the world.
-    Stopped {
-        reply: Reply<()>,
-    },
-    /// As `Stopped`, after a restart by hand.
-    Restarted {
-        reply: Reply<()>,
-    },
     Pause {
         reply: Reply<()>,
     },
@@ -77,7 +69,7 @@ pub enum Request {
         options: Remove,
         reply: Reply<()>,
     },
-    /// An event of something done from outside, such as `export`.
+    /// An event of something that is done from outside the task: `stop`, `restart`, `export`.
     Tell {
         action: &'static str,
         reply: Reply<()>,

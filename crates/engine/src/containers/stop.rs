@@ -30,7 +30,7 @@ impl Containers {
             return Err(Error::new(crate::error::Kind::NotModified, "container already stopped"));
         }
         end(&handle, how).await?;
-        handle.ask(|reply| Request::Stopped { reply }).await.or_else(gone_is_fine)
+        handle.ask(|reply| Request::Tell { action: "stop", reply }).await.or_else(gone_is_fine)
     }
 
     /// Stops it if it runs, and starts it.
@@ -38,10 +38,10 @@ impl Containers {
         let handle = self.find(wanted)?;
         if is_up(handle.record().state.status) {
             end(&handle, how).await?;
-            handle.ask(|reply| Request::Stopped { reply }).await?;
+            handle.ask(|reply| Request::Tell { action: "stop", reply }).await?;
         }
         handle.ask(|reply| Request::Start { reply }).await?;
-        handle.ask(|reply| Request::Restarted { reply }).await
+        handle.ask(|reply| Request::Tell { action: "restart", reply }).await
     }
 }
 
