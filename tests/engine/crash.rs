@@ -1,6 +1,6 @@
 //! The engine and the monitors are killed; what was acknowledged is still there, and nothing is told twice.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -79,7 +79,6 @@ fn an_attached_session_goes_on() {
         engine.gantry(&["inspect", "-f", "{{.State.Running}}", "box"]).stdout == "true\n"
     });
     engine.kill();
-    use std::io::Write;
     session.stdin.as_mut().unwrap().write_all(b"still here\n").unwrap();
     let mut echoed = [0; 11];
     session.stdout.as_mut().unwrap().read_exact(&mut echoed).unwrap();
@@ -91,6 +90,46 @@ fn an_attached_session_goes_on() {
     assert_eq!(&echoed, b"and now\n");
     engine.gantry(&["kill", "box"]).ok();
     session.wait().unwrap();
+}
+
+/// Its stream goes on, its exit code is known to the next engine, and both ends are told of once.
+#[test]
+fn exec_sessions_go_on() {
+    let mut engine = Engine::with_busybox();
+    engine.gantry(&["run", "-d", "--name", "box", "busybox", "sleep", "300"]).ok();
+    let script = "read line; echo heard $line; exit 7";
+    let mut session = engine.command(&["exec", "-i", "box", "sh", "-c", script]);
+    let mut session = session.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    engine.wait_until("it is listed", |engine| {
+        engine.gantry(&["inspect", "-f", "{{.ExecIDs}}", "box"]).ok().len() > 64
+            && engine.gantry(&["top", "box"]).ok().contains("read line")
+    });
+    // These end while no engine runs.
+    let short = ["exec", "-d", "box", "sh", "-c", "sleep 0.3; exit 3"];
+    engine.gantry(&short).ok();
+    let exec_files = std::fs::read_dir(engine.exec_root().join("c")).unwrap().flatten();
+    let exec_files = exec_files.map(|entry| entry.path().join("exec")).next().unwrap();
+    engine.kill();
+    engine.wait_until("the detached one has ended", |_| {
+        let files = std::fs::read_dir(&exec_files).unwrap().flatten();
+        files.filter(|f| f.file_name().to_string_lossy().ends_with("exit.json")).count() == 1
+    });
+    engine.launch();
+    session.stdin.as_mut().unwrap().write_all(b"you\n").unwrap();
+    let output = session.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "heard you\n");
+    assert_eq!(output.status.code(), Some(7));
+    let ends = ["events", "--since", "1h", "--until", "0s", "--filter", "event=exec_die"];
+    let mut ends: Vec<String> =
+        engine.gantry(&ends).ok().lines().map(|line| exit_code(line).to_owned()).collect();
+    ends.sort();
+    assert_eq!(ends, ["3", "7"]);
+    assert_eq!(engine.gantry(&["inspect", "-f", "{{.ExecIDs}}", "box"]).ok(), "[]");
+}
+
+fn exit_code(event: &str) -> &str {
+    let (_, code) = event.split_once("exitCode=").unwrap();
+    code.split(|c: char| !c.is_ascii_digit()).next().unwrap()
 }
 
 #[test]

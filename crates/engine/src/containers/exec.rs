@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use api::exec::CreateRequest;
 use runtime::monitor::protocol::{Command, ErrorKind, ExitRecord, Failure, Streams};
 
+use serde::{Deserialize, Serialize};
+
 use super::Containers;
 use super::actor::Actor;
+use super::kept_execs::{SUFFIX, exit_of};
 use super::request::{ExecStart, Request};
 use super::spec::security::SecurityOptions;
 use super::spec::{self, environment, user};
@@ -21,16 +24,17 @@ const NOT_EXECUTABLE: i64 = 126;
 const NOT_FOUND: i64 = 127;
 
 /// An exec as asked for, and what came of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Exec {
     pub id: String,
     pub request: CreateRequest,
     pub detach_keys: Option<Vec<u8>>,
     pub stage: Stage,
+    #[serde(skip, default = "Instant::now")]
     made: Instant,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum Stage {
     Created,
     Running {
@@ -111,6 +115,7 @@ impl Actor {
     pub fn create_exec(&mut self, exec: Exec) -> Result<()> {
         may(Action::Exec, self.record.subject())?;
         self.forget_old_execs();
+        self.keep_exec(&exec)?;
         self.tell(format!("exec_create: {}", exec.command()), [("execID", exec.id.clone())]);
         self.shared.index.add_exec(&exec.id, &self.record.id);
         self.execs.insert(exec.id.clone(), exec);
@@ -119,7 +124,11 @@ impl Actor {
     }
 
     pub fn inspect_exec(&self, id: &str) -> Result<ExecView> {
-        let exec = self.exec(id)?.clone();
+        let mut exec = self.exec(id)?.clone();
+        // A client sees the end of its stream before the monitor's word of the end is read here.
+        if let (Stage::Running { .. }, Some(exit)) = (exec.stage, exit_of(&self.exec_files(), id)) {
+            exec.stage = Stage::Ended { code: exit.status.into() };
+        }
         Ok(ExecView { container: self.record.id.clone(), exec })
     }
 
@@ -153,6 +162,10 @@ impl Actor {
             && exec.stage == Stage::Created
         {
             exec.stage = stage;
+            let exec = exec.clone();
+            if let Err(error) = self.keep_exec(&exec) {
+                tracing::warn!(container = self.record.id, "{error}");
+            }
         }
         result
     }
@@ -206,7 +219,8 @@ impl Actor {
             exec.stage = Stage::Ended { code };
         }
         self.show();
-        self.tell("exec_die", [("execID", id.to_owned()), ("exitCode", code.to_string())]);
+        let attributes = [("execID", id.to_owned()), ("exitCode", code.to_string())];
+        self.tell_at(&exit.finished_at, "exec_die", attributes);
         self.forget_later(id);
     }
 
@@ -219,7 +233,7 @@ impl Actor {
     /// Those that nobody can ask for any more, and those that were made and never started.
     fn forget_old_execs(&mut self) {
         let index = &self.shared.index;
-        let directory = self.shared.exec_directory(&self.record.id).join("exec");
+        let directory = self.exec_files();
         self.execs.retain(|id, exec| {
             let keep = match exec.stage {
                 Stage::Created => exec.made.elapsed() < REMEMBERED,
@@ -229,7 +243,8 @@ impl Actor {
             if !keep {
                 index.remove_exec(id);
                 // Gone already where the container was started again.
-                for file in [format!("{id}.json"), format!("{id}.exit.json")] {
+                for suffix in [".json", ".exit.json", SUFFIX] {
+                    let file = format!("{id}{suffix}");
                     let _ = std::fs::remove_file(directory.join(file));
                 }
             }

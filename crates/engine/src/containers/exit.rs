@@ -91,21 +91,28 @@ impl Actor {
         self.backoff.decide(policy, exit, self.record.restart_count)
     }
 
-    /// The one `die` of this run, at the time of the death: that of an engine that was killed before it could write
-    /// the end down is known by its time.
+    /// The one `die` of this run.
     fn tell_death(&self, exit: &ExitRecord, ran_for: Duration) {
+        let code = ("exitCode", exit.status.to_string());
+        let duration = ("execDuration", ran_for.as_secs().to_string());
+        self.tell_at(&exit.finished_at, "die", [code, duration]);
+    }
+
+    /// An event of this container at its real time. One that an engine told of that was killed before it could write
+    /// it down is known by that time, and not told again.
+    pub fn tell_at<'a>(
+        &self,
+        time: &str,
+        action: &str,
+        more: impl IntoIterator<Item = (&'a str, String)>,
+    ) {
+        let nanoseconds = timestamp::parse(time).map(jiff::Timestamp::as_nanosecond);
+        let Some(time) = nanoseconds.and_then(|time| i64::try_from(time).ok()) else {
+            return self.tell(action, more);
+        };
         let mut attributes = self.record.event_attributes();
-        attributes.insert("exitCode".into(), exit.status.to_string());
-        attributes.insert("execDuration".into(), ran_for.as_secs().to_string());
-        let died = timestamp::parse(&exit.finished_at).map(jiff::Timestamp::as_nanosecond);
-        let died = died.and_then(|time| i64::try_from(time).ok());
-        let events = &self.shared.events;
-        match died {
-            Some(time) => {
-                events.publish_at(time, Kind::Container, "die", &self.record.id, attributes);
-            }
-            None => events.publish(Kind::Container, "die", &self.record.id, attributes),
-        }
+        attributes.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        self.shared.events.publish_at(time, Kind::Container, action, &self.record.id, attributes);
     }
 
     /// Writes the end down, then wakes those who wait for it: state and exit code are seen together.

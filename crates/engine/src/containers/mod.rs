@@ -22,6 +22,7 @@ mod export;
 mod image_uses;
 mod index;
 mod inspect;
+mod kept_execs;
 mod kill;
 mod link;
 mod list;
