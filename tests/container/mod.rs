@@ -1,8 +1,14 @@
 mod exec;
 mod inspect;
+mod kill;
 mod lifecycle;
 mod logs;
+mod prune;
 mod ps;
+mod rename;
 mod restart;
+mod rm;
 mod run;
+mod stop;
 mod terminal;
+mod wait;

@@ -1,4 +1,7 @@
 mod commit;
+mod history;
 mod hostile;
+mod import;
 mod load;
 mod rm;
+mod tag;

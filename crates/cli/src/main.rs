@@ -9,7 +9,10 @@ mod daemon;
 mod error;
 mod flags;
 mod output;
+mod prune;
+mod reference;
 mod session;
+mod time;
 
 fn main() -> std::process::ExitCode {
     app::main()

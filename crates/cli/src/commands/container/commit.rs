@@ -3,10 +3,10 @@
 use client::containers::Commit;
 
 use crate::command::{Args, Command, Done, run};
-use crate::commands::image::reference;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 use crate::output::say;
+use crate::reference;
 
 const FLAGS: &[Flag] = &[
     Flag::string("author", "Author of the image (\"Jane Doe <jane@example.com>\")").short('a'),

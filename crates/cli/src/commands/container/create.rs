@@ -5,11 +5,11 @@ use client::Client;
 
 use super::options::{self, Options};
 use crate::command::{Args, Command, Done, run};
-use crate::commands::image::reference;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
 use crate::output::{progress, say, warn};
+use crate::reference;
 
 /// Flags that `create` and `run` have beside a container's own.
 pub(super) const CREATE_FLAGS: &[Flag] = &[

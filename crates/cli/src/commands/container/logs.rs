@@ -3,10 +3,10 @@
 use client::containers::Logs;
 
 use crate::command::{Args, Command, Done, run};
-use crate::commands::system::time;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 use crate::session::Demux;
+use crate::time;
 
 const FLAGS: &[Flag] = &[
     Flag::bool("details", "Show what the log driver was told to add"),

@@ -1,10 +1,11 @@
 //! `gantry container prune`: removes what is stopped.
 
+use super::ls;
 use crate::command::{Args, Command, Done, run};
-use crate::commands::system::prune;
 use crate::context::Context;
-use crate::flags::{Flag, Parsed};
+use crate::flags::Parsed;
 use crate::output::{print, say, units};
+use crate::prune;
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.";
 
@@ -14,16 +15,14 @@ pub(crate) const COMMAND: Command = Command {
     paths: &["container prune"],
     usage: "[OPTIONS]",
     about: "Remove all stopped containers",
-    flags: &[FLAGS],
+    flags: &[prune::FLAGS],
     args: Args::None,
     trailing: false,
     run: run!(run),
 };
 
-const FLAGS: &[Flag] = prune::FLAGS;
-
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let filters = prune::filters(parsed)?;
+    let filters = ls::filters(parsed);
     if !parsed.bool("force") && !prune::confirm(WARNING)? {
         return Ok(0);
     }

@@ -3,11 +3,12 @@
 use client::Upload;
 use client::images::Import;
 
-use super::{load, reference};
+use super::load;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 use crate::output::progress;
+use crate::reference;
 
 const FLAGS: &[Flag] = &[
     Flag::list("change", "Dockerfile instruction to apply to the image").short('c'),

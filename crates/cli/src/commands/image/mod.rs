@@ -6,7 +6,6 @@ pub(crate) mod inspect;
 pub(crate) mod load;
 pub(crate) mod ls;
 pub(crate) mod prune;
-pub(crate) mod reference;
 pub(crate) mod rm;
 pub(crate) mod save;
 pub(crate) mod tag;

@@ -2,10 +2,11 @@
 
 use super::rm;
 use crate::command::{Args, Command, Done, run};
-use crate::commands::system::prune;
+use crate::commands::container::ls;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 use crate::output::{print, say, units};
+use crate::prune;
 
 const FLAGS: &[Flag] =
     &[Flag::bool("all", "Remove named images that no container uses, too").short('a')];
@@ -27,7 +28,7 @@ pub(crate) const COMMAND: Command = Command {
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let all = parsed.bool("all");
-    let mut filters = prune::filters(parsed)?;
+    let mut filters = ls::filters(parsed);
     filters.add("dangling", if all { "false" } else { "true" });
     if !parsed.bool("force") && !prune::confirm(if all { UNUSED } else { DANGLING })? {
         return Ok(0);

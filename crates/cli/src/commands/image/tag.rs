@@ -1,10 +1,10 @@
 //! `gantry image tag`: one more name.
 
-use super::reference;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::Failure;
 use crate::flags::Parsed;
+use crate::reference;
 
 pub(crate) const COMMAND: Command = Command {
     name: "tag",

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use api::events::Message;
 
-use super::time;
 use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
@@ -13,6 +12,7 @@ use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 use crate::output::json::Json;
 use crate::output::template::{Format, missing_key, value};
 use crate::output::{say, units};
+use crate::time;
 
 const FLAGS: &[Flag] = &[
     Flag::filter("Show only what matches (name=value)"),

@@ -2,8 +2,6 @@
 
 pub(crate) mod events;
 pub(crate) mod info;
-pub(crate) mod prune;
-pub(crate) mod time;
 
 use crate::command::Group;
 

@@ -1,22 +1,15 @@
-//! What all prunes have in common: a question first, and filters.
+//! What all prunes have in common: a question first, and flags.
 
 use std::io::BufRead;
 
-use api::Filters;
-
-use crate::commands::container::ls;
 use crate::error::Result;
-use crate::flags::{Flag, Parsed};
+use crate::flags::Flag;
 use crate::output::print;
 
 pub(crate) const FLAGS: &[Flag] = &[
     Flag::list("filter", "Remove only what matches (\"until=<timestamp>\")").type_name("filter"),
     Flag::bool("force", "Do not ask").short('f'),
 ];
-
-pub(crate) fn filters(parsed: &Parsed) -> Result<Filters> {
-    Ok(ls::filters(parsed))
-}
 
 /// Whether the person at the terminal agrees. No answer is a no.
 pub(crate) fn confirm(warning: &str) -> Result<bool> {
