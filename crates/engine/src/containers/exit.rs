@@ -14,6 +14,7 @@ use super::index::Exit;
 use super::request::Remove;
 use super::restart_policy::{self, Decision, Policy};
 use super::timestamp;
+use crate::error::Result;
 use crate::events::Kind;
 
 impl Actor {
@@ -72,8 +73,9 @@ impl Actor {
         if let Decision::Restart { after } = decision {
             self.restart = Some(Box::pin(tokio::time::sleep(after)));
         }
-        self.save_end(&exit).await;
-        self.clear_exec_directory().await;
+        if self.save_end(&exit).await.is_ok() {
+            self.clear_exec_directory().await;
+        }
         if self.record.host_config.auto_remove && decision == Decision::Stay {
             return self.remove_itself().await;
         }
@@ -115,11 +117,14 @@ impl Actor {
         self.shared.events.publish_at(time, Kind::Container, action, &self.record.id, attributes);
     }
 
-    /// Writes the end down, then wakes those who wait for it: state and exit code are seen together.
-    async fn save_end(&mut self, exit: &ExitRecord) {
-        if let Err(error) = self.shared.disk.put(&self.record).await {
+    /// Writes the end down, then wakes those who wait for it: state and exit code are seen together. What cannot be
+    /// written, the disk being full, the next engine reads from the monitor's record.
+    async fn save_end(&mut self, exit: &ExitRecord) -> Result<()> {
+        let saved = self.shared.disk.put(&self.record).await;
+        if let Err(error) = &saved {
             tracing::error!(container = self.record.id, "its end is not written: {error}");
         }
+        self.record.exec_ids = self.unfinished_execs();
         let record = Arc::new(self.record.clone());
         let last_exit =
             Exit { code: exit.status.into(), error: exit.error.clone().unwrap_or_default() };
@@ -128,6 +133,7 @@ impl Actor {
             view.exits += 1;
             view.last_exit = last_exit;
         });
+        saved
     }
 
     async fn remove_itself(&mut self) -> After {
@@ -170,7 +176,8 @@ impl Actor {
         } else {
             self.record.state.status = Status::Exited;
         }
-        self.save_end(&exit).await;
+        // Said already; there is no directory that would be kept for it.
+        let _ = self.save_end(&exit).await;
     }
 }
 
