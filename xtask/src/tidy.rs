@@ -1,6 +1,8 @@
 //! Rules about the tree that the compiler cannot see. The map in docs/architecture.md is the source:
 //! its table names every crate and what it may use.
 
+mod verbs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ pub(crate) fn run() -> Result {
     let mut broken = map_against_folders(&map)?;
     broken.extend(layer_rule(&map, &actual_edges()?));
     broken.extend(host_tools(&shell::workspace().join("crates"))?);
+    broken.extend(verbs::check(&shell::workspace().join("crates"))?);
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
