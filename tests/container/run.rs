@@ -245,10 +245,10 @@ fn names_are_unique_and_checked() {
 }
 
 #[test]
-fn flags_of_later_issues_are_refused_by_name() {
+fn flags_of_later_versions_are_refused_by_name() {
     let engine = Engine::with_busybox();
     let refused = engine.gantry(&["run", "--rm", "-p", "8080:80", "busybox", "true"]).fails(125);
-    assert!(refused.contains("publish"), "{refused}");
+    assert!(refused.contains("--publish: published ports come in a later version"), "{refused}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub enum Host {
 pub enum InvalidHost {
     #[error("unable to parse docker host `{0}`")]
     Malformed(String),
-    #[error("{0}: hosts behind ssh come with the contexts issue")]
+    #[error("{0}: hosts behind ssh come in a later version")]
     Ssh(String),
     #[error("invalid bind address format: {0}")]
     Scheme(String),

@@ -6,7 +6,7 @@ use api::containers::{BindOptions, Mount, TmpfsOptions};
 
 use crate::flags;
 
-const VOLUMES: &str = "volumes come with the volumes issue; give the path of a directory";
+const VOLUMES: &str = "volumes come in a later version; give the path of a directory";
 
 pub(super) fn check(text: &str) -> Result<(), String> {
     mount(text).map(drop)
@@ -99,7 +99,7 @@ fn mount(text: &str) -> Result<Mount, String> {
                     .map_err(|_| format!("invalid value for {key}: {value}"))?;
             }
             volume if volume.starts_with("volume-") => {
-                return Err(format!("{key}: volumes come with the volumes issue"));
+                return Err(format!("{key}: named volumes come in a later version"));
             }
             _ => return Err(format!("unexpected key '{key}' in '{field}'")),
         }
@@ -130,7 +130,7 @@ fn finish(mut mount: Mount, bind: BindOptions, tmpfs: TmpfsOptions) -> Result<Mo
         return Err("target is required".to_owned());
     }
     if mount.kind == "volume" {
-        return Err("volumes come with the volumes issue; use type=bind or type=tmpfs".to_owned());
+        return Err("named volumes come in a later version; use type=bind or type=tmpfs".to_owned());
     }
     let has_bind = bind != BindOptions::default();
     let has_tmpfs = tmpfs != TmpfsOptions::default();

@@ -30,10 +30,10 @@ pub(super) fn mode(networks: &[String]) -> Result<String, String> {
     match networks {
         [] => Ok("default".to_owned()),
         [one] if one.contains('=') => {
-            Err(format!("--network {one}: endpoint options come with the networks issue"))
+            Err(format!("--network {one}: endpoint options come in a later version"))
         }
         [one] => Ok(one.clone()),
-        _ => Err("--network: more than one network comes with the networks issue".to_owned()),
+        _ => Err("--network: more than one network comes in a later version".to_owned()),
     }
 }
 
