@@ -71,6 +71,40 @@ fn twenty_containers_outlive_ten_killed_engines() {
 }
 
 #[test]
+fn following_a_log_goes_on_in_the_next_engine() {
+    let mut engine = Engine::with_busybox();
+    let script = format!(
+        "i=0; while [ $i -lt {LINES} ]; do echo $i; echo $i; i=$((i+1)); usleep 3000; done"
+    );
+    engine.gantry(&["run", "-d", "--name", "box", "busybox", "sh", "-c", &script]).ok();
+    let follow = |engine: &Engine, flags: &[&str]| {
+        let args = [&["logs", "-f"], flags, &["box"]].concat();
+        engine.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let followers = [follow(&engine, &[]), follow(&engine, &["-t"])];
+    for kill in 0..4 {
+        std::thread::sleep(Duration::from_millis(150 + 40 * kill));
+        if kill % 2 == 0 {
+            engine.kill()
+        } else {
+            engine.stop()
+        }
+        engine.launch();
+    }
+    let twice: String = (0..LINES).map(|i| format!("{i}\n{i}\n")).collect();
+    for (follower, is_timed) in followers.into_iter().zip([false, true]) {
+        let output = follower.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert!(output.status.success());
+        let mut text = String::from_utf8(output.stdout).unwrap();
+        if is_timed {
+            text = text.lines().map(|line| format!("{}\n", &line[31..])).collect();
+        }
+        assert_eq!(text, twice);
+    }
+}
+
+#[test]
 fn an_attached_session_goes_on() {
     let mut engine = Engine::with_busybox();
     let mut session = engine.command(&["run", "-i", "--name", "box", "busybox", "cat"]);

@@ -5,6 +5,7 @@
 
 mod demux;
 mod keys;
+mod resume;
 mod signals;
 mod terminal;
 
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use demux::Demux;
 pub(crate) use keys::{DEFAULT_KEYS, Keys};
+pub(crate) use resume::Resume;
 pub(crate) use signals::{Signals, window_changes};
 pub(crate) use terminal::{RawMode, window_size};
 

@@ -1,11 +1,18 @@
 //! `gantry container logs`: what a container wrote.
 
+use std::time::{Duration, Instant};
+
+use client::Client;
 use client::containers::Logs;
 
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
+use crate::error::Result;
 use crate::flags::{Flag, Parsed};
-use crate::session::Demux;
+use crate::session::{Demux, Resume};
+
+const RESTART: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_millis(50);
 use crate::time;
 
 const FLAGS: &[Flag] = &[
@@ -50,10 +57,65 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         tail: parsed.string("tail"),
     };
     let container = client.container_inspect(parsed.arg(0)).await?;
+    // A terminal's bytes have no bounds that would tell one entry from the next.
+    if logs.follow && !container.config.tty {
+        return follow(context, client, &container.id, logs).await;
+    }
     let mut body = client.container_logs(&container.id, &logs).await?;
     let mut output = Demux::new(!container.config.tty);
     while let Some(chunk) = body.chunk().await? {
         output.feed(&chunk)?;
     }
     Ok(0)
+}
+
+/// Goes on where it was when the engine is replaced.
+async fn follow(context: &Context, mut client: Client, container: &str, mut logs: Logs) -> Done {
+    let mut output = Demux::new(true);
+    let mut resume = Resume::new(std::mem::replace(&mut logs.timestamps, true));
+    let begin = time::parse("since", "0s")?;
+    while let Some(lost) = print(&client, container, &logs, &mut resume, &mut output).await? {
+        client = reconnect(context).await.map_err(|_| lost)?;
+        match resume.reconnected() {
+            Some(place) => logs.since = time::parse("since", place)?,
+            // Lines from the end: what was written since then is new.
+            None if logs.tail != "all" => logs.since.clone_from(&begin),
+            None => {}
+        }
+        logs.tail = "all".into();
+    }
+    Ok(0)
+}
+
+/// Prints to the end, or until the engine is lost.
+async fn print(
+    client: &Client,
+    container: &str,
+    logs: &Logs,
+    resume: &mut Resume,
+    output: &mut Demux,
+) -> Result<Option<client::Error>> {
+    let mut body = match client.container_logs(container, logs).await {
+        Ok(body) => body,
+        Err(refused) if refused.status().is_some() => return Err(refused.into()),
+        Err(lost) => return Ok(Some(lost)),
+    };
+    loop {
+        match body.chunk().await {
+            Ok(Some(chunk)) => output.feed(&resume.feed(&chunk)?)?,
+            Ok(None) => return Ok(None),
+            Err(lost) => return Ok(Some(lost)),
+        }
+    }
+}
+
+/// Waits for the next engine as long as a restart may take.
+async fn reconnect(context: &Context) -> Result<Client> {
+    let deadline = Instant::now() + RESTART;
+    loop {
+        match context.connect().await {
+            Err(_) if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
+            result => return result,
+        }
+    }
 }
