@@ -119,10 +119,11 @@ pub fn run<T>(
 ) -> Result<(Init, T)> {
     let ((child, pty_master, noted), filter) =
         make(options, Gate::Creator, |mut process, plan| {
-            let noted = note(process.pid())?;
+            let noted = note(process.pid()).map_err(|error| own_words(&process, error))?;
             // Said ahead, so that the process need not wait; behind the hooks' own Go, where there are any.
             if !plan.has_runtime_hooks() {
-                process.channel.send(&Message::Start)?;
+                let sent = process.channel.send(&Message::Start);
+                sent.map_err(|error| own_words(&process, error))?;
             }
             let (mut pty_master, mut ready) = (None, false);
             loop {
@@ -142,6 +143,18 @@ pub fn run<T>(
             Ok((process.release(), pty_master, noted))
         })?;
     Ok((Init { pid: child.pid, pidfd: child.pidfd, pty_master, filter }, noted))
+}
+
+/// What the process says of its end explains more than what that end broke here.
+fn own_words(process: &Spawned, error: Error) -> Error {
+    loop {
+        match process.channel.receive() {
+            Ok(Message::Console(_)) => {}
+            Ok(Message::Failed(own)) => return own,
+            // It lives, or has nothing to say.
+            _ => return error,
+        }
+    }
 }
 
 /// Brings the process into being, and hands it to `serve`, which brings it up.

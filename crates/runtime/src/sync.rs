@@ -66,12 +66,15 @@ impl Channel {
 
     pub(crate) fn receive(&self) -> Result<Message> {
         let mut buffer = vec![0; MESSAGE_MAX];
-        let (length, mut fds) = match socket::receive(&self.0, &mut buffer) {
+        let received = match socket::receive(&self.0, &mut buffer) {
+            // It ended without having read all that was said to it. That is told once, and before what it has
+            // said itself.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                return Ok(Message::End);
+                socket::receive(&self.0, &mut buffer)
             }
-            result => result.context(|| "message from the container's process")?,
+            result => result,
         };
+        let (length, mut fds) = received.context(|| "message from the container's process")?;
         Ok(match (buffer[..length].first(), fds.pop()) {
             (None, _) => Message::End,
             (Some(b'g'), None) => Message::Go,
@@ -127,6 +130,18 @@ mod tests {
         here.send(&Message::Failed(sent.clone())).unwrap();
         let Message::Failed(received) = there.receive().unwrap() else { panic!("another message") };
         assert_eq!(received, sent);
+    }
+
+    #[test]
+    fn last_words_are_heard_of_a_peer_that_did_not_listen() {
+        let (here, there) = Channel::pair().unwrap();
+        here.send(&Message::Start).unwrap();
+        there.send(&Message::Failed(Error::other("why"))).unwrap();
+        drop(there);
+        assert!(
+            matches!(here.receive().unwrap(), Message::Failed(error) if error.message == "why")
+        );
+        assert!(matches!(here.receive().unwrap(), Message::End));
     }
 
     #[test]

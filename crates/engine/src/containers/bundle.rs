@@ -366,7 +366,7 @@ impl Monitor {
         })
         .await?;
         let mut command = tokio::process::Command::from(shared.runtime.command());
-        command.arg("monitor").arg(&directory).current_dir("/").env_clear();
+        command.arg("monitor").arg(&directory).env_clear();
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command
             .spawn()

@@ -7,18 +7,36 @@ use rustix::termios::{OptionalActions, Termios};
 
 use crate::error::{Context, Result};
 
+/// Those that are handed on to the process; a new size of the terminal is set instead of handed on.
+const SIGNALS: [i32; 9] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGTERM,
+    libc::SIGCONT,
+    libc::SIGWINCH,
+];
+
 /// Waits for a child's end, and returns its status. With a terminal, this process's own is joined to it.
 pub(super) fn attend(pidfd: BorrowedFd<'_>, terminal: Option<OwnedFd>) -> Result<u8> {
-    if let Some(master) = terminal {
-        let _raw = RawMode::enter();
-        if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdin()) {
-            // A terminal that cannot be resized works all the same.
-            let _ = sys::pty::resize(&master, size.ws_row, size.ws_col);
-        }
-        relay(pidfd, &master)?;
+    let signals = sys::signalfd::open(&SIGNALS).context(|| "signalfd")?;
+    let _raw = terminal.as_ref().and_then(|_| RawMode::enter());
+    if let Some(master) = &terminal {
+        take_on_size(master);
     }
+    relay(pidfd, &signals, terminal.as_ref())?;
     let exit = sys::process::wait(pidfd).context(|| "wait for the container's process")?;
     Ok(exit.status() as u8)
+}
+
+/// A terminal that cannot be resized works all the same.
+fn take_on_size(master: &OwnedFd) {
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdin()) {
+        let _ = sys::pty::resize(master, size.ws_row, size.ws_col);
+    }
 }
 
 /// The caller's terminal hands on every key until this is dropped.
@@ -42,32 +60,47 @@ impl Drop for RawMode {
     }
 }
 
-/// Copies both ways until the container's side of the terminal is closed.
-fn relay(pidfd: BorrowedFd<'_>, master: &OwnedFd) -> Result<()> {
+/// Hands signals on and copies both ways, until the process has ended and its side of the terminal is drained.
+fn relay(pidfd: BorrowedFd<'_>, signals: &OwnedFd, mut terminal: Option<&OwnedFd>) -> Result<()> {
     let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
     let mut input_open = true;
     loop {
-        let input = if input_open { PollFlags::IN } else { PollFlags::empty() };
-        let mut fds = [
-            PollFd::new(master, PollFlags::IN),
-            PollFd::from_borrowed_fd(pidfd, PollFlags::IN),
-            PollFd::new(&stdin, input),
-        ];
-        match rustix::event::poll(&mut fds, None) {
-            Err(rustix::io::Errno::INTR) => continue,
-            result => result.context(|| "poll")?,
-        };
-        let [from_container, ended, from_caller] = fds.map(|fd| !fd.revents().is_empty());
-        if from_container && !copy(master.as_fd(), stdout.as_fd()) {
-            return Ok(());
+        let input = terminal.filter(|_| input_open).map(|_| stdin.as_fd());
+        let sources = [Some(pidfd), Some(signals.as_fd()), terminal.map(OwnedFd::as_fd), input];
+        let [ended, signalled, from_container, from_caller] = wait_for_any(sources)?;
+        if signalled {
+            hand_on(signals, pidfd, terminal)?;
         }
-        if ended && !from_container {
-            return Ok(());
-        }
-        if input_open && from_caller {
-            input_open = copy(stdin.as_fd(), master.as_fd());
+        match terminal {
+            Some(master) if from_container => {
+                terminal = copy(master.as_fd(), stdout.as_fd()).then_some(master);
+            }
+            _ if ended => return Ok(()),
+            Some(master) if from_caller => input_open = copy(stdin.as_fd(), master.as_fd()),
+            _ => {}
         }
     }
+}
+
+/// Which of the sources have something to say, or are at their end.
+fn wait_for_any<const N: usize>(sources: [Option<BorrowedFd<'_>>; N]) -> Result<[bool; N]> {
+    let present = sources.iter().flatten();
+    let mut fds: Vec<PollFd<'_>> =
+        present.map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+    rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None)).context(|| "poll")?;
+    let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+    Ok(sources.map(|source| source.is_some() && ready.next() == Some(true)))
+}
+
+fn hand_on(signals: &OwnedFd, pidfd: BorrowedFd<'_>, terminal: Option<&OwnedFd>) -> Result<()> {
+    while let Some(signal) = sys::signalfd::next(signals.as_fd()).context(|| "signalfd")? {
+        match terminal {
+            Some(master) if signal == libc::SIGWINCH => take_on_size(master),
+            // It may just have ended.
+            _ => drop(sys::signal::send(pidfd, signal)),
+        }
+    }
+    Ok(())
 }
 
 /// Copies what is there; false at the end of either side.

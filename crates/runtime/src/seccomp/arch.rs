@@ -1,7 +1,5 @@
 //! Architectures, and the numbers of their system calls.
 
-use std::sync::OnceLock;
-
 /// Those of which a filter can see calls on the hosts that are run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arch {
@@ -78,24 +76,61 @@ impl Arch {
 
     /// The number in `seccomp_data.nr`; None for a call that the architecture does not have.
     pub fn number(self, name: &str) -> Option<u32> {
-        let rows = rows();
-        let row = rows.binary_search_by(|row| row.0.cmp(name)).ok()?;
-        let number = rows[row].1[self as usize]?;
+        let row = ROWS.binary_search_by(|row| row.0.cmp(name)).ok()?;
+        let number = ROWS[row].1[self as usize]?;
         Some(if self == Self::X32 { number | X32_BIT } else { number })
     }
 }
 
 type Row = (&'static str, [Option<u32>; 5]);
 
-fn rows() -> &'static [Row] {
-    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
-    ROWS.get_or_init(|| TABLE.lines().filter(|line| !line.starts_with('#')).map(row).collect())
+/// Read by the compiler, not at every start of a container.
+static ROWS: [Row; count_lines() - 1] = rows();
+
+const fn count_lines() -> usize {
+    let (mut lines, mut at) = (0, 0);
+    while at < TABLE.len() {
+        lines += (TABLE.as_bytes()[at] == b'\n') as usize;
+        at += 1;
+    }
+    lines
 }
 
-fn row(line: &'static str) -> Row {
-    let mut fields = line.split(' ');
-    let name = fields.next().unwrap_or_default();
-    (name, std::array::from_fn(|_| fields.next().and_then(|number| number.parse().ok())))
+/// The lines of the table behind the first, which is its heading.
+const fn rows<const N: usize>() -> [Row; N] {
+    let mut rows = [("", [None; 5]); N];
+    let (_, mut rest) = field(TABLE, b'\n');
+    let mut row = 0;
+    while row < N {
+        (rows[row].0, rest) = field(rest, b' ');
+        let mut arch = 0;
+        while arch < 5 {
+            let number;
+            (number, rest) = field(rest, if arch == 4 { b'\n' } else { b' ' });
+            rows[row].1[arch] = parse(number);
+            arch += 1;
+        }
+        row += 1;
+    }
+    rows
+}
+
+/// Up to `end`, and what follows it.
+const fn field(text: &'static str, end: u8) -> (&'static str, &'static str) {
+    let mut length = 0;
+    while text.as_bytes()[length] != end {
+        length += 1;
+    }
+    let (field, rest) = text.split_at(length);
+    (field, rest.split_at(1).1)
+}
+
+/// None for the dash of an architecture that lacks the call.
+const fn parse(number: &str) -> Option<u32> {
+    match u32::from_str_radix(number, 10) {
+        Ok(number) => Some(number),
+        Err(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -104,8 +139,8 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_and_whole() {
-        assert!(rows().windows(2).all(|pair| pair[0].0 < pair[1].0));
-        assert!(rows().iter().all(|row| row.1.iter().any(Option::is_some)));
+        assert!(ROWS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert!(ROWS.iter().all(|row| row.1.iter().any(Option::is_some)));
         assert!(TABLE.lines().skip(1).all(|line| line.split(' ').count() == 6));
     }
 

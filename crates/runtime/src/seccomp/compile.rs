@@ -29,6 +29,12 @@ struct Decision {
     otherwise: Option<u32>,
 }
 
+impl Decision {
+    fn always(action: u32) -> Self {
+        Self { conditional: Vec::new(), otherwise: Some(action) }
+    }
+}
+
 pub fn compile(rules: &Seccomp) -> Result<Program, Error> {
     let default = action(&rules.default_action, rules.default_errno_ret)?;
     if default == USER_NOTIFY {
@@ -59,40 +65,45 @@ fn architectures(rules: &Seccomp) -> Result<Vec<Arch>, Error> {
 
 /// All calls with one value of `seccomp_data.arch`.
 fn block(rules: &Seccomp, archs: &[Arch], default: u32) -> Result<Vec<Insn>, Error> {
-    let mut ranges = BTreeMap::new();
+    let mut ranges = Vec::new();
     for arch in archs {
         add_ranges(rules, *arch, default, &mut ranges)?;
     }
     if archs[0].audit() == Arch::X86_64.audit() && !archs.contains(&Arch::X32) {
-        ranges.insert(X32_BIT, Decision { otherwise: Some(KILL_THREAD), ..Decision::default() });
+        ranges.push((X32_BIT, Decision::always(KILL_THREAD)));
     }
-    let mut ranges: Vec<(u32, Decision)> = ranges.into_iter().collect();
+    // Of the two x86-64 ones either may come first.
+    ranges.sort_by_key(|range| range.0);
     ranges.dedup_by(|later, earlier| later.1 == earlier.1);
     let mut code = vec![assembler::load(assembler::NUMBER)];
     code.extend(search(&ranges, default));
     Ok(code)
 }
 
-/// Decisions by the first number that they hold for; each holds up to the next one's.
+/// Decisions with the first number that they hold for; each holds up to the next one's.
 fn add_ranges(
     rules: &Seccomp,
     arch: Arch,
     default: u32,
-    ranges: &mut BTreeMap<u32, Decision>,
+    ranges: &mut Vec<(u32, Decision)>,
 ) -> Result<(), Error> {
     let (decisions, newest) = decisions(rules, arch, default)?;
-    let all = |action| Decision { otherwise: Some(action), ..Decision::default() };
     let newer = if hides_newer_calls(default) { ERRNO | libc::ENOSYS as u32 } else { default };
-    let is_newer = |number| newest.is_some_and(|newest| number > newest);
-    let gap = |number| if is_newer(number) { all(newer) } else { all(default) };
     let first = if arch == Arch::X32 { X32_BIT } else { 0 };
-    for start in [Some(first), newest.map(|newest| newest + 1)].into_iter().flatten() {
-        ranges.insert(start, gap(start));
+    // The first number that is newer than the rules, if any is.
+    let unknown = newest.map_or(u32::MAX, |newest| newest + 1);
+    let gap = |from: u32, to: u32| {
+        let known = (from < to && from < unknown).then(|| (from, Decision::always(default)));
+        let from = from.max(unknown);
+        known.into_iter().chain((from < to).then(|| (from, Decision::always(newer))))
+    };
+    let mut next = first;
+    for (number, decision) in decisions {
+        ranges.extend(gap(next, number));
+        ranges.push((number, decision));
+        next = number + 1;
     }
-    for number in decisions.keys() {
-        ranges.insert(number + 1, gap(number + 1));
-    }
-    ranges.extend(decisions);
+    ranges.extend(gap(next, u32::MAX));
     Ok(())
 }
 

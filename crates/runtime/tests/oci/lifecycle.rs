@@ -1,8 +1,12 @@
 //! create, start, state, kill, delete, pause, list, hooks.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use oci::runtime::{Hook, Hooks};
+use rustix::process::{Pid, Signal};
 
 use crate::bundle::Bundle;
 
@@ -173,4 +177,34 @@ fn a_malformed_configuration_is_named() {
     let ran = bundle.command(&["create", "--bundle", bundle.path().to_str().unwrap(), &bundle.id]);
     assert_eq!(ran.status, 1);
     assert!(ran.err.contains("config.json"), "{ran:?}");
+}
+
+#[test]
+fn signals_to_a_foreground_run_reach_the_program() {
+    let script = "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done";
+    let Some(bundle) = Bundle::new("forwarded signal", script) else { return };
+    bundle.write();
+    let mut command = bundle.base();
+    command.args(["run", "--bundle", bundle.path().to_str().unwrap(), &bundle.id]);
+    let mut run = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(run.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "up\n");
+    await_blocked_signal(run.id(), libc::SIGTERM);
+    rustix::process::kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(7));
+}
+
+/// The runtime takes signals as data: before it does, they end it.
+fn await_blocked_signal(pid: u32, signal: i32) {
+    let blocked = || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+        u64::from_str_radix(mask, 16).unwrap() & 1 << (signal - 1) != 0
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !blocked() {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
