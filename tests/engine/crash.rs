@@ -123,7 +123,26 @@ fn an_attached_session_goes_on() {
     session.stdout.as_mut().unwrap().read_exact(&mut echoed).unwrap();
     assert_eq!(&echoed, b"and now\n");
     engine.gantry(&["kill", "box"]).ok();
-    session.wait().unwrap();
+    assert_eq!(session.wait().unwrap().code(), Some(137));
+}
+
+#[test]
+fn a_session_whose_container_removes_itself_while_no_engine_runs_has_its_exit_code() {
+    let mut engine = Engine::with_busybox();
+    let script = "read line; exit $line";
+    let mut session =
+        engine.command(&["run", "-i", "--rm", "--name", "box", "busybox", "sh", "-c", script]);
+    let mut session = session.stdin(Stdio::piped()).spawn().unwrap();
+    engine.wait_until("it runs", |engine| {
+        engine.gantry(&["inspect", "-f", "{{.State.Running}}", "box"]).stdout == "true\n"
+    });
+    let id = engine.gantry(&["inspect", "-f", "{{.Id}}", "box"]).ok();
+    let directory = engine.exec_root().join("c").join(id);
+    engine.kill();
+    session.stdin.take().unwrap().write_all(b"9\n").unwrap();
+    engine.wait_until("it has ended", |_| directory.join("exit.json").exists());
+    engine.launch();
+    assert_eq!(session.wait().unwrap().code(), Some(9));
 }
 
 /// Its stream goes on, its exit code is known to the next engine, and both ends are told of once.

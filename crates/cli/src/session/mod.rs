@@ -10,6 +10,7 @@ mod signals;
 mod terminal;
 
 use std::io::{self, IsTerminal, Read};
+use std::time::Duration;
 
 use client::Hijacked;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -22,6 +23,10 @@ pub(crate) use signals::{Signals, window_changes};
 pub(crate) use terminal::{RawMode, window_size};
 
 use crate::error::{Failure, Result};
+
+/// How long the next engine is waited for where one was killed or is replaced, and between two attempts.
+pub(crate) const RESTART: Duration = Duration::from_secs(60);
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
 
 const BUFFER: usize = 128 * 1024;
 

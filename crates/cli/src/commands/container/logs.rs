@@ -1,6 +1,6 @@
 //! `gantry container logs`: what a container wrote.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use client::Client;
 use client::containers::Logs;
@@ -9,10 +9,8 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::Result;
 use crate::flags::{Flag, Parsed};
-use crate::session::{Demux, Resume};
+use crate::session::{Demux, RESTART, RETRY, Resume};
 
-const RESTART: Duration = Duration::from_secs(60);
-const RETRY: Duration = Duration::from_millis(50);
 use crate::time;
 
 const FLAGS: &[Flag] = &[

@@ -7,6 +7,7 @@ use client::containers::{Attach, WaitCondition};
 use client::{Client, Hijacked, JsonLines};
 
 use super::create::{self, CREATE_FLAGS, reported};
+use super::end::exit_code;
 use super::options::{self, Options};
 use super::{DETACH_KEYS, detach_keys};
 use crate::command::{Args, Command, Done, run};
@@ -154,26 +155,13 @@ pub(super) async fn follow_to(
         let ended = streams.await?;
         match ended {
             Ended::Detached => Ok((ended, 0)),
-            Ended::Closed => Ok((ended, exit_code(&mut foreground.waiting).await?)),
+            Ended::Closed => Ok((ended, exit_code(client, id, &mut foreground.waiting).await?)),
         }
     };
     tokio::select! {
         result = ended => result,
         never = pass_signals(client, id, signals) => never,
         never = keep_size(client, id, tty, foreground.resize_now) => never,
-    }
-}
-
-async fn exit_code(waiting: &mut JsonLines<WaitResponse>) -> Result<u8> {
-    let answer = waiting.next().await?;
-    let answer = answer
-        .ok_or_else(|| Failure::with_code(125, "the engine stopped before the container did"))?;
-    match answer.error {
-        Some(error) if !error.message.is_empty() => {
-            Err(Failure::with_code(125, format!("Error waiting for container: {}", error.message)))
-        }
-        // Exit codes are a byte wherever they come from.
-        _ => Ok((answer.status_code & 0xff) as u8),
     }
 }
 
