@@ -31,7 +31,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub(crate) fn start() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Err(Failure::new(
-            "No engine is running, and an ordinary user cannot start one yet: rootless engines come in a later version.\nRun gantry as root, or set DOCKER_HOST.",
+            "No engine is running, and an ordinary user cannot start one yet: rootless engines come with the networks issue.\nRun gantry as root, or set DOCKER_HOST.",
         ));
     }
     fs::DirBuilder::new().recursive(true).mode(0o711).create(RUN_DIRECTORY)?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use api::containers::{Config, HostConfig, Resources};
+use api::containers::{Config, HealthConfig, HostConfig, Resources};
 
 use super::restart_policy::Policy;
 use super::spec::security::SecurityOptions;
@@ -30,7 +30,16 @@ pub struct Host {
 pub fn validate(config: &Config, host: &HostConfig, offer: &Host) -> Result<Vec<String>, Error> {
     validate_config(config)?;
     validate_host_config(config, host)?;
-    validate_resources(&host.resources, offer)
+    let mut warnings = validate_resources(&host.resources, offer)?;
+    if config.healthcheck.as_ref().is_some_and(asks_for_checks) {
+        warnings.push("Health checks are not supported yet: none will be run.".to_owned());
+    }
+    Ok(warnings)
+}
+
+/// An empty test leaves it to the image, `NONE` turns it off.
+fn asks_for_checks(check: &HealthConfig) -> bool {
+    check.test.first().is_some_and(|kind| kind != "NONE")
 }
 
 fn validate_config(config: &Config) -> Result<(), Error> {
@@ -125,6 +134,11 @@ fn unsupported(host: &HostConfig) -> Result<(), Error> {
     };
     let some = |list: Option<usize>| list.is_some_and(|length| length > 0);
     present("--link", some(host.links.as_ref().map(Vec::len)))?;
+    // In the other modes Docker discards them.
+    let bridged = matches!(host.network_mode.as_str(), "" | "default" | "bridge");
+    let published =
+        host.publish_all_ports || some(host.port_bindings.as_ref().map(|ports| ports.len()));
+    present("publishing ports", bridged && published)?;
     if some(host.resources.device_requests.as_ref().map(Vec::len)) {
         return Err(Error::invalid(
             "could not select device driver \"\" with capabilities: [[gpu]]",
@@ -443,6 +457,20 @@ mod tests {
             host_said(HostConfig { oom_score_adj: 2000, ..base() }),
             "Invalid value 2000, range for oom score adj is [-1000, 1000]"
         );
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_said() {
+        let all = HostConfig { publish_all_ports: true, ..HostConfig::default() };
+        assert_eq!(host_said(all.clone()), "publishing ports is not supported yet");
+        assert_eq!(host_said(HostConfig { network_mode: "host".into(), ..all }), "");
+        let check = |test: &str| {
+            let test = vec![test.to_owned(), "true".to_owned()];
+            let healthcheck = Some(HealthConfig { test, ..HealthConfig::default() });
+            let config = Config { healthcheck, ..Config::default() };
+            validate(&config, &HostConfig::default(), &offer()).unwrap().len()
+        };
+        assert_eq!((check("CMD"), check("NONE")), (1, 0));
     }
 
     #[test]
