@@ -181,7 +181,8 @@ printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"; chmod 755 "$root/u
 chroot "$root" apt-get update -qq
 chroot "$root" apt-get install -qq -y --no-install-recommends "$@" >"$work/install.log" 2>&1 || { tail -n 20 "$work/install.log"; exit 1; }
 chroot "$root" sh -e -c "$script"
-rm -rf "$root"/usr/sbin/policy-rc.d "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/log/* \
+find "$root/var/log" -type f -delete
+rm -rf "$root"/usr/sbin/policy-rc.d "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* \
        "$root"/var/cache/ldconfig/aux-cache "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old "$root"/tmp/*
 umount "$root/etc/resolv.conf" "$root/dev" "$root/proc"
 umount "$root"

@@ -30,7 +30,7 @@ pub(crate) struct Recipe {
 impl Recipe {
     /// Changes whenever the recipe does.
     pub(crate) fn key(&self) -> String {
-        format!("2 {self:?}")
+        format!("3 {self:?}")
     }
 }
 
