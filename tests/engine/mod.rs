@@ -6,3 +6,4 @@ mod full_disk;
 mod interrupted;
 mod orderly;
 mod roots;
+mod started;

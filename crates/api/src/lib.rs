@@ -20,6 +20,7 @@ pub mod progress;
 pub mod stream;
 pub mod system;
 pub mod version;
+pub mod volumes;
 
 pub use error::ErrorResponse;
 pub use filters::Filters;

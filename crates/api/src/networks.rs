@@ -49,6 +49,66 @@ wire! {
         pub link_local_ips: Vec<String>,
     }
 
+    /// A network, as list and inspect show it.
+    pub struct Network {
+        pub name: String,
+        pub id: String,
+        pub created: String,
+        pub scope: String,
+        pub driver: String,
+        /// Since API 1.48.
+        #[serde(rename = "EnableIPv4", skip_serializing_if = "Option::is_none")]
+        pub enable_ipv4: Option<bool>,
+        #[serde(rename = "EnableIPv6")]
+        pub enable_ipv6: bool,
+        #[serde(rename = "IPAM")]
+        pub ipam: Ipam,
+        pub internal: bool,
+        pub attachable: bool,
+        pub ingress: bool,
+        pub config_from: ConfigReference,
+        pub config_only: bool,
+        /// The containers on it that run, by id; empty in a list.
+        pub containers: BTreeMap<String, EndpointResource>,
+        pub options: BTreeMap<String, String>,
+        pub labels: BTreeMap<String, String>,
+    }
+
+    /// Where a network's addresses come from.
+    pub struct Ipam {
+        pub driver: String,
+        pub options: Option<BTreeMap<String, String>>,
+        pub config: Option<Vec<IpamConfig>>,
+    }
+
+    pub struct IpamConfig {
+        pub subnet: String,
+        pub gateway: String,
+    }
+
+    /// The network that one of its kind takes its configuration from.
+    pub struct ConfigReference {
+        pub network: String,
+    }
+
+    /// A container on a network.
+    pub struct EndpointResource {
+        pub name: String,
+        #[serde(rename = "EndpointID")]
+        pub endpoint_id: String,
+        pub mac_address: String,
+        /// With the length of the prefix.
+        #[serde(rename = "IPv4Address")]
+        pub ipv4_address: String,
+        #[serde(rename = "IPv6Address")]
+        pub ipv6_address: String,
+    }
+
+    /// The answer of prune.
+    pub struct NetworksPruned {
+        pub networks_deleted: Option<Vec<String>>,
+    }
+
     /// One host address and port that a container's port is published on.
     pub struct PortBinding {
         #[serde(rename = "HostIp")]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{containers, events, images, system};
+use crate::{containers, events, images, networks, system};
 
 /// `1.45`. Ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +79,14 @@ impl ForVersion for containers::Inspect {
         if version >= Version::v1(52) {
             self.network_settings.legacy = None;
             self.network_settings.bridge = None;
+        }
+    }
+}
+
+impl ForVersion for networks::Network {
+    fn for_version(&mut self, version: Version) {
+        if version < Version::v1(48) {
+            self.enable_ipv4 = None;
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,14 +61,16 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
     let ready_fd = invocation.ready_fd.map(sys::inherited::adopt).transpose().map_err(|error| {
         Error::invalid("the descriptor of --ready-fd is not open").because(error)
     })?;
-    if ready_fd.is_some() {
-        // The command that started this one ends, and its terminal's signals are not for the engine.
-        // It fails for a process that leads a group already, which needs no session of its own.
-        let _ = rustix::process::setsid();
+    if let Some(ready_fd) = &ready_fd {
+        sys::inherited::close_all_but(ready_fd.as_fd())
+            .map_err(|error| Error::system("cannot close inherited descriptors").because(error))?;
     }
     sys::allocator::keep_little();
     rustix::process::umask(Mode::from_raw_mode(0o022));
     log_to_stderr(&config);
+    if ready_fd.is_some() {
+        leave_the_starter();
+    }
     let _roots = Roots::take(&config)?;
     let pidfile = config.pidfile();
     let _pidfile = Pidfile::write(&pidfile)?;
@@ -84,6 +87,16 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
     // Streams to clients that still read would otherwise be waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// The command that started this engine ends: its terminal's signals, its session's end and its limits are not for
+/// the engine.
+fn leave_the_starter() {
+    // It fails for a process that leads a group already, which needs no session of its own.
+    let _ = rustix::process::setsid();
+    for failure in runtime::cgroup::own::leave() {
+        tracing::warn!("the engine stays in a cgroup of whoever started it: {failure}");
+    }
 }
 
 async fn serve(invocation: &Invocation, config: Config, ready: Option<File>) -> Result<()> {

@@ -10,14 +10,18 @@ use crate::containers::{Containers, Disk, Parts};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::images::Images;
+use crate::networks::Networks;
 use crate::runtime_binary::RuntimeBinary;
 use crate::system::System;
 use crate::system::identity::read_or_make;
+use crate::volumes::Volumes;
 
 pub struct Engine {
     pub events: Events,
     pub images: Images,
     pub containers: Containers,
+    pub networks: Networks,
+    pub volumes: Volumes,
     pub system: System,
 }
 
@@ -29,18 +33,21 @@ impl Engine {
             .map_err(|error| Error::system("cannot keep events").because(error))?;
         let opened = Arc::clone(&config);
         let (store, id, identity, network) = blocking(move || open_state(&opened)).await?;
+        let network = Arc::new(network);
         let parts = Parts {
             config: Arc::clone(&config),
             events: events.clone(),
             runtime: Arc::new(runtime),
-            network: Arc::new(network),
+            network: Arc::clone(&network),
             disk: Disk::new(Arc::clone(&store)),
             identity: identity.short(),
         };
         let containers = Containers::open(parts).await?;
+        let networks = Networks::new(network, identity, containers.clone(), &config.data_root);
+        let volumes = Volumes::new(&config.data_root, containers.clone());
         let images = Images::new(store, events.clone(), containers.clone());
         let system = System::new(config, events.clone(), images.clone(), containers.clone(), id);
-        Ok(Self { events, images, containers, system })
+        Ok(Self { events, images, containers, networks, volumes, system })
     }
 }
 

@@ -16,7 +16,11 @@ pub enum Kind {
     TooLarge,
     /// The client did not send what it promised in time.
     Timeout,
+    /// It may never be done to this object.
+    Forbidden,
     NotImplemented,
+    /// Possible in a state that the engine is not in.
+    Unavailable,
     System,
 }
 

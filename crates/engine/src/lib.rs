@@ -15,9 +15,11 @@ mod group;
 mod http;
 mod images;
 pub mod logs;
+mod networks;
 pub mod readiness;
 mod roots;
 mod runtime_binary;
 mod system;
+mod volumes;
 
 pub use daemon::main;

@@ -22,6 +22,7 @@ pub mod favordynmods;
 mod file;
 mod layout;
 mod oom;
+pub mod own;
 mod path;
 mod stats;
 mod systemd;

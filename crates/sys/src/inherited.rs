@@ -1,7 +1,7 @@
 //! File descriptors that a parent process left open for this one and named by number.
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Takes over descriptor `fd`, which must be open and above the standard ones, and keeps it from children.
 ///
@@ -15,6 +15,26 @@ pub fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: the descriptor is open, as the call above has shown, and by this function's contract nothing else in
     // this process owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Closes every descriptor above the standard ones but `kept`: what the parent left open by mistake, a pipe whose
+/// reader waits for its end among them.
+///
+/// Call it before this process opens anything of its own.
+pub fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    close_range(libc::STDERR_FILENO.unsigned_abs() + 1, kept - 1)?;
+    close_range(kept + 1, libc::c_uint::MAX)
+}
+
+/// Empty where `first` is above `last`.
+fn close_range(first: libc::c_uint, last: libc::c_uint) -> io::Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: the call takes no pointer, and by the contract of `close_all_but` nothing in this process owns any of
+    // the descriptors.
+    crate::check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
 
 #[cfg(test)]

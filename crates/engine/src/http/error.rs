@@ -14,6 +14,8 @@ pub fn status(kind: Kind) -> StatusCode {
         Kind::NotModified => StatusCode::NOT_MODIFIED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::NotImplemented => StatusCode::NOT_IMPLEMENTED,
         Kind::System => StatusCode::INTERNAL_SERVER_ERROR,
     }

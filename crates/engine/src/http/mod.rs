@@ -22,8 +22,11 @@ mod detach_keys;
 mod events;
 mod exec;
 mod images;
+mod later;
+mod networks;
 mod ping;
 mod system;
+mod volumes;
 
 pub use body::{Body, BodyWriter};
 pub use call::Call;
@@ -43,5 +46,8 @@ pub fn routes() -> Router {
     containers::routes(&mut router);
     exec::routes(&mut router);
     events::routes(&mut router);
+    networks::routes(&mut router);
+    volumes::routes(&mut router);
+    later::routes(&mut router);
     router
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use jiff::Timestamp;
 use rustix::rand::GetRandomFlags;
 
 use crate::error::{Error, Result};
@@ -22,6 +23,12 @@ pub fn read_or_make(data_root: &Path) -> Result<String> {
     let new = path.with_extension("new");
     std::fs::write(&new, &id).and_then(|()| std::fs::rename(&new, &path)).map_err(fail)?;
     Ok(id)
+}
+
+/// When the id was made: the data root's first day.
+pub fn made_at(data_root: &Path) -> Option<Timestamp> {
+    let modified = std::fs::metadata(data_root.join("engine-id")).ok()?.modified().ok()?;
+    Timestamp::try_from(modified).ok()
 }
 
 /// Version 4 of RFC 9562.

@@ -1,5 +1,7 @@
 //! `gantry container start`: containers that stopped, in the background or on this terminal.
 
+use std::cell::RefCell;
+
 use client::Client;
 use client::containers::{Attach, WaitCondition};
 
@@ -40,12 +42,16 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     if attached {
         return start_attached(&client, parsed, keys, sequence).await;
     }
+    let failed = RefCell::new(Vec::new());
     let started = for_each(&parsed.args, async |id| {
-        client.container_start(id, "").await?;
+        if let Err(error) = client.container_start(id, "").await {
+            failed.borrow_mut().push(id);
+            return Err(error.into());
+        }
         say(id)
     });
     started.await.map_err(|failure| {
-        let names = parsed.args.join(", ");
+        let names = failed.borrow().join(", ");
         Failure::new(format!("{}\nError: failed to start containers: {names}", failure.message))
     })?;
     Ok(0)
