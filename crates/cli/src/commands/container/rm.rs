@@ -2,10 +2,11 @@
 
 use client::containers::Remove;
 
-use super::on_each;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
+use crate::error::{Failure, for_each};
 use crate::flags::{Flag, Parsed};
+use crate::output::{say, warn};
 
 const FLAGS: &[Flag] = &[
     Flag::bool("force", "Kill a running container first").short('f'),
@@ -31,8 +32,17 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         volumes: parsed.bool("volumes"),
         link: parsed.bool("link"),
     };
-    on_each(context, parsed, async |client, id| {
-        client.container_remove(id.trim_start_matches('/'), how).await
+    let client = &context.connect().await?;
+    for_each(&parsed.args, async |id| {
+        match client.container_remove(id.trim_start_matches('/'), how).await {
+            // What is to be gone by force may be gone already.
+            Err(error) if how.force && error.is_not_found() => {
+                warn(&error);
+                Ok(())
+            }
+            result => result.map_err(Failure::from).and_then(|()| say(id)),
+        }
     })
-    .await
+    .await?;
+    Ok(0)
 }
