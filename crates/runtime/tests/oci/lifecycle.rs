@@ -198,9 +198,10 @@ fn signals_to_a_foreground_run_reach_the_program() {
 /// The runtime takes signals as data: before it does, they end it.
 fn await_blocked_signal(pid: u32, signal: i32) {
     let blocked = || {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
-        u64::from_str_radix(mask, 16).unwrap() & 1 << (signal - 1) != 0
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t"));
+        u64::from_str_radix(mask.expect("a mask"), 16).expect("hexadecimal") & 1 << (signal - 1)
+            != 0
     };
     let deadline = Instant::now() + Duration::from_secs(10);
     while !blocked() {
