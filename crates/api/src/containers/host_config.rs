@@ -210,3 +210,24 @@ wire! {
         pub options: Option<Vec<Vec<String>>>,
     }
 }
+
+impl Ulimit {
+    /// What `--ulimit` takes. The API takes `as`, too.
+    pub const NAMES: [&str; 15] = [
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
+    ];
+}

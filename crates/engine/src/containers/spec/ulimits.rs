@@ -5,31 +5,12 @@ use oci::runtime::Rlimit;
 
 use crate::error::Error;
 
-const NAMES: [&str; 16] = [
-    "as",
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
-];
-
 pub fn rlimits<'a>(wishes: impl Iterator<Item = &'a Ulimit>) -> Result<Vec<Rlimit>, Error> {
     wishes.map(rlimit).collect()
 }
 
 fn rlimit(wish: &Ulimit) -> Result<Rlimit, Error> {
-    if !NAMES.contains(&wish.name.as_str()) {
+    if wish.name != "as" && !Ulimit::NAMES.contains(&wish.name.as_str()) {
         return Err(Error::invalid(format!("invalid ulimit type: {}", wish.name)));
     }
     let (soft, hard) = (value(wish.soft), value(wish.hard));

@@ -27,29 +27,11 @@ pub(super) fn check_sysctl(text: &str) -> Result<(), String> {
     if text.contains('=') { Ok(()) } else { Err(format!("sysctl '{text}' is not allowed")) }
 }
 
-const ULIMITS: [&str; 15] = [
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
-];
-
 /// `name=soft[:hard]`; -1 is unlimited.
 fn ulimit(text: &str) -> Result<Ulimit, String> {
     let invalid = || format!("invalid ulimit argument: {text}");
     let (name, values) = text.split_once('=').ok_or_else(invalid)?;
-    if !ULIMITS.contains(&name) {
+    if !Ulimit::NAMES.contains(&name) {
         return Err(format!("invalid ulimit type: {name}"));
     }
     let number = |text: &str| -> Result<i64, String> {
