@@ -10,7 +10,7 @@ mod signals;
 mod terminal;
 
 use std::io::{self, IsTerminal, Read};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::Hijacked;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -25,8 +25,24 @@ pub(crate) use terminal::{RawMode, window_size};
 use crate::error::{Failure, Result};
 
 /// How long the next engine is waited for where one was killed or is replaced, and between two attempts.
-pub(crate) const RESTART: Duration = Duration::from_secs(60);
-pub(crate) const RETRY: Duration = Duration::from_millis(50);
+const RESTART: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Asks until an engine answers, be it with a refusal.
+pub(crate) async fn ask_next_engine<T, F>(mut ask: impl FnMut() -> F) -> client::Result<T>
+where
+    F: Future<Output = client::Result<T>>,
+{
+    let deadline = Instant::now() + RESTART;
+    loop {
+        match ask().await {
+            Err(error) if error.status().is_none() && Instant::now() < deadline => {
+                tokio::time::sleep(RETRY).await;
+            }
+            result => return result,
+        }
+    }
+}
 
 const BUFFER: usize = 128 * 1024;
 

@@ -1,14 +1,12 @@
 //! How a container ended, also where the engine that was asked is not the one that answers.
 
-use std::time::Instant;
-
 use api::Filters;
 use api::containers::WaitResponse;
 use client::containers::WaitCondition;
 use client::{Client, JsonLines};
 
 use crate::error::{Failure, Result};
-use crate::session::{RESTART, RETRY};
+use crate::session::ask_next_engine;
 
 /// The answer to the wait that was begun, or the next engine's.
 pub(super) async fn exit_code(
@@ -23,19 +21,13 @@ pub(super) async fn exit_code(
 }
 
 async fn of_next_engine(client: &Client, id: &str) -> Result<u8> {
-    let deadline = Instant::now() + RESTART;
-    loop {
-        match client.container_wait(id, WaitCondition::NotRunning).await {
-            Ok(answer) => return code(answer),
-            Err(error) if error.is_not_found() => return of_removed(client, id).await,
-            Err(error) if error.status().is_some() || Instant::now() > deadline => {
-                return Err(Failure::with_code(
-                    125,
-                    format!("the engine stopped before the container did: {error}"),
-                ));
-            }
-            Err(_) => tokio::time::sleep(RETRY).await,
-        }
+    match ask_next_engine(|| client.container_wait(id, WaitCondition::NotRunning)).await {
+        Ok(answer) => code(answer),
+        Err(error) if error.is_not_found() => of_removed(client, id).await,
+        Err(error) => Err(Failure::with_code(
+            125,
+            format!("the engine stopped before the container did: {error}"),
+        )),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
-use crate::session::{Ended, Session, check_tty, window_changes, window_size};
+use crate::session::{Ended, Session, ask_next_engine, check_tty, window_changes, window_size};
 
 const FLAGS: &[Flag] = &[
     Flag::bool("detach", "Run it in the background").short('d'),
@@ -78,7 +78,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
 }
 
 async fn exit_code(client: &Client, id: &str) -> Result<u8> {
-    let exec = client.exec_inspect(id).await?;
+    let exec = ask_next_engine(|| client.exec_inspect(id)).await?;
     Ok((exec.exit_code.unwrap_or_default() & 0xff) as u8)
 }
 

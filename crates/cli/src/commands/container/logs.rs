@@ -1,7 +1,5 @@
 //! `gantry container logs`: what a container wrote.
 
-use std::time::Instant;
-
 use client::Client;
 use client::containers::Logs;
 
@@ -9,7 +7,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::Result;
 use crate::flags::{Flag, Parsed};
-use crate::session::{Demux, RESTART, RETRY, Resume};
+use crate::session::{Demux, Resume, ask_next_engine};
 
 use crate::time;
 
@@ -57,7 +55,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let container = client.container_inspect(parsed.arg(0)).await?;
     // A terminal's bytes have no bounds that would tell one entry from the next.
     if logs.follow && !container.config.tty {
-        return follow(context, client, &container.id, logs).await;
+        return follow(&client, &container.id, logs).await;
     }
     let mut body = client.container_logs(&container.id, &logs).await?;
     let mut output = Demux::new(!container.config.tty);
@@ -68,12 +66,12 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
 }
 
 /// Goes on where it was when the engine is replaced.
-async fn follow(context: &Context, mut client: Client, container: &str, mut logs: Logs) -> Done {
+async fn follow(client: &Client, container: &str, mut logs: Logs) -> Done {
     let mut output = Demux::new(true);
     let mut resume = Resume::new(std::mem::replace(&mut logs.timestamps, true));
     let begin = time::parse("since", "0s")?;
-    while let Some(lost) = print(&client, container, &logs, &mut resume, &mut output).await? {
-        client = reconnect(context).await.map_err(|_| lost)?;
+    while let Some(lost) = print(client, container, &logs, &mut resume, &mut output).await? {
+        ask_next_engine(|| client.ping()).await.map_err(|_| lost)?;
         match resume.reconnected() {
             Some(place) => logs.since = time::parse("since", place)?,
             // Lines from the end: what was written since then is new.
@@ -103,17 +101,6 @@ async fn print(
             Ok(Some(chunk)) => output.feed(&resume.feed(&chunk)?)?,
             Ok(None) => return Ok(None),
             Err(lost) => return Ok(Some(lost)),
-        }
-    }
-}
-
-/// Waits for the next engine as long as a restart may take.
-async fn reconnect(context: &Context) -> Result<Client> {
-    let deadline = Instant::now() + RESTART;
-    loop {
-        match context.connect().await {
-            Err(_) if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
-            result => return result,
         }
     }
 }
