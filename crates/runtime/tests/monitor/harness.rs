@@ -246,6 +246,16 @@ impl Monitor {
         self.connection = nobody;
     }
 
+    /// Asks for the start and dies, before the monitor has read what was asked.
+    pub(crate) fn die_starting(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        let command = Command::Start { console_size: None };
+        self.connection.send(&Request { seq: 1, command }, &[]).unwrap();
+        self.lose_engine();
+        rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    }
+
     pub(crate) fn adopt(&mut self) {
         let (identity, connection) = adopt::verify(self.directory()).unwrap();
         assert_eq!(identity.pid, self.process.id() as i32);

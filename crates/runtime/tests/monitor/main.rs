@@ -279,6 +279,16 @@ fn requests_that_make_no_sense_are_refused_and_change_nothing() {
     monitor.kill();
 }
 
+/// The next engine may have looked before, and seen no container.
+#[test]
+fn what_a_dead_engine_asked_to_start_is_not_started() {
+    let mut monitor = Harness::new("exec sleep 100").spawn();
+    assert_eq!(monitor.hello(), State::Created);
+    monitor.die_starting();
+    monitor.wait_for_end();
+    assert_eq!(adopt::Identity::read(monitor.directory()).unwrap().init, None);
+}
+
 #[test]
 fn a_full_log_is_an_event_and_the_container_goes_on() {
     let mut harness = Harness::new("echo lost; sleep 0.1; echo lost too; exit 4");
