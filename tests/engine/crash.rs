@@ -34,7 +34,7 @@ fn numbered_without_gap_or_double(log: &str) -> usize {
 fn twenty_containers_outlive_ten_killed_engines() {
     let mut engine = Engine::with_busybox();
     for n in 0..CONTAINERS {
-        let name = format!("c{n}");
+        let name = format!("box{n}");
         engine.gantry(&["run", "-d", "--name", &name, "busybox", "sh", "-c", &script(n)]).ok();
     }
     for kill in 0..KILLS {
@@ -44,7 +44,7 @@ fn twenty_containers_outlive_ten_killed_engines() {
         engine.launch();
     }
     for n in (0..CONTAINERS).step_by(4) {
-        let name = format!("c{n}");
+        let name = format!("box{n}");
         assert_eq!(engine.gantry(&["wait", &name]).ok(), n.to_string());
         let log = engine.gantry(&["logs", &name]).ok();
         assert_eq!(numbered_without_gap_or_double(&log), LINES, "{name}");
@@ -60,7 +60,8 @@ fn twenty_containers_outlive_ten_killed_engines() {
             "--filter",
             &filter,
         ];
-        assert_eq!(engine.gantry(&args).ok().lines().count(), 1, "{name} dies once");
+        let deaths = engine.gantry(&args).ok();
+        assert_eq!(deaths.lines().count(), 1, "{name} dies once:\n{deaths}");
     }
     let running = engine.gantry(&["ps", "-q"]).ok();
     assert_eq!(running.lines().count(), CONTAINERS - CONTAINERS.div_ceil(4));

@@ -71,7 +71,7 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
     if ready_fd.is_some() {
         leave_the_starter();
     }
-    let _roots = Roots::take(&config)?;
+    let roots = Roots::take(&config)?;
     let pidfile = config.pidfile();
     let _pidfile = Pidfile::write(&pidfile)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -84,8 +84,9 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
         .build()
         .map_err(|error| Error::system("cannot start threads").because(error))?;
     let result = runtime.block_on(serve(invocation, config, ready_fd.map(File::from)));
-    // Streams to clients that still read would otherwise be waited for.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    // What is still under way ends with the process, all at once: tasks that were dropped one by one would tell
+    // clients of each other's end as if containers had ended. The roots are held until then.
+    std::mem::forget((runtime, roots));
     result
 }
 
