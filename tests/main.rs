@@ -9,3 +9,4 @@ mod engine;
 mod image;
 mod runtime;
 mod system;
+mod threats;

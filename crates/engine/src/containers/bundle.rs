@@ -151,7 +151,7 @@ impl Bundle {
         let failed = |cause: io::Error| {
             Error::system(format!("cannot prepare {}", self.directory.display())).because(cause)
         };
-        match fs::remove_dir_all(&self.directory) {
+        match sys::remove::tree(&self.directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }

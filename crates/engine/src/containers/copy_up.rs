@@ -3,11 +3,12 @@
 //! The tree belongs to whoever made the image, so it is read by descriptor below the container's root and no link is
 //! followed out of it; devices and sockets are left out, as nothing that a volume should carry to the host.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid,
@@ -28,17 +29,39 @@ pub fn copy(root: BorrowedFd<'_>, path: &Path, target: &Path) -> io::Result<()> 
         result => result?,
     };
     let target = rustix::fs::openat(CWD, target, DIRECTORY, Mode::empty())?;
-    copy_directory(&source, &target)
+    copy_tree(&source, &target)
 }
 
-fn copy_directory(source: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
-    let mut entries = Dir::read_from(source)?;
-    while let Some(entry) = entries.read() {
-        let entry = entry?;
-        if entry.file_name() != c"." && entry.file_name() != c".." {
-            copy_entry(source, target, entry.file_name())?;
+/// Without recursion: how deeply directories are nested is for whoever made the image to say.
+fn copy_tree(source: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
+    let mut pending = vec![PathBuf::new()];
+    let mut made = Vec::new();
+    while let Some(path) = pending.pop() {
+        let (from, to) = (directory(source, &path)?, directory(target, &path)?);
+        let mut entries = Dir::read_from(&from)?;
+        while let Some(entry) = entries.read() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name != c"." && name != c".." && copy_entry(&from, &to, name)? {
+                pending.push(path.join(OsStr::from_bytes(name.to_bytes())));
+            }
         }
+        made.push(path);
     }
+    // From below: what is made in a directory changes its times.
+    for path in made.iter().rev() {
+        finish_directory(&directory(source, path)?, &directory(target, path)?)?;
+    }
+    Ok(())
+}
+
+fn directory(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    Ok(rustix::fs::openat2(root, path, DIRECTORY, Mode::empty(), resolve)?)
+}
+
+fn finish_directory(source: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
     let stat = rustix::fs::fstat(source)?;
     let (uid, gid) = owner(&stat);
     rustix::fs::fchown(target, Some(uid), Some(gid))?;
@@ -46,25 +69,25 @@ fn copy_directory(source: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
     Ok(rustix::fs::futimens(target, &times(&stat))?)
 }
 
-fn copy_entry(source: &OwnedFd, target: &OwnedFd, name: &CStr) -> io::Result<()> {
+/// Whether it is a directory, which is made and not yet filled.
+fn copy_entry(source: &OwnedFd, target: &OwnedFd, name: &CStr) -> io::Result<bool> {
     let stat = rustix::fs::statat(source, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {
             rustix::fs::mkdirat(target, name, Mode::RWXU)?;
-            let inner = rustix::fs::openat(source, name, DIRECTORY, Mode::empty())?;
-            let made = rustix::fs::openat(target, name, DIRECTORY, Mode::empty())?;
-            copy_directory(&inner, &made)
+            return Ok(true);
         }
-        FileType::RegularFile => copy_file(source, target, name, &stat),
+        FileType::RegularFile => copy_file(source, target, name, &stat)?,
         FileType::Symlink => {
             let link = rustix::fs::readlinkat(source, name, Vec::new())?;
             rustix::fs::symlinkat(link, target, name)?;
             let (uid, gid) = owner(&stat);
             let flags = AtFlags::SYMLINK_NOFOLLOW;
-            Ok(rustix::fs::chownat(target, name, Some(uid), Some(gid), flags)?)
+            rustix::fs::chownat(target, name, Some(uid), Some(gid), flags)?;
         }
-        _ => Ok(()),
+        _ => {}
     }
+    Ok(false)
 }
 
 fn copy_file(source: &OwnedFd, target: &OwnedFd, name: &CStr, stat: &Stat) -> io::Result<()> {

@@ -27,7 +27,7 @@ pub fn discard(driver: Driver, directory: &Path) -> Result<()> {
     end_container(driver, directory).map_err(|cause| {
         Error::system(format!("cannot end what runs of {}", directory.display())).because(cause)
     })?;
-    fs::remove_dir_all(directory).map_err(failed("remove what is left"))
+    sys::remove::tree(directory).map_err(failed("remove what is left"))
 }
 
 fn end_monitor(directory: &Path) -> io::Result<()> {

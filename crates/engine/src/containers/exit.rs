@@ -14,7 +14,7 @@ use super::index::Exit;
 use super::request::Remove;
 use super::restart_policy::{self, Decision, Policy};
 use super::timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result, blocking};
 use crate::events::Kind;
 
 impl Actor {
@@ -148,10 +148,15 @@ impl Actor {
 
     pub async fn clear_exec_directory(&self) {
         let directory = self.shared.exec_directory(&self.record.id);
-        if let Err(error) = tokio::fs::remove_dir_all(&directory).await
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!("cannot remove {}: {error}", directory.display());
+        let removed = blocking(move || match sys::remove::tree(&directory) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                let what = format!("cannot remove {}", directory.display());
+                Err(Error::system(what).because(cause))
+            }
+            _ => Ok(()),
+        });
+        if let Err(error) = removed.await {
+            tracing::warn!("{error}");
         }
     }
 

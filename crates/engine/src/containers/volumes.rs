@@ -87,7 +87,7 @@ fn make_volume(data_root: &Path, point: &MountPoint, root: &Overlay) -> io::Resu
     }
     match fs::rename(&making, &volume) {
         // Two containers made it at the same time; the first won.
-        Err(_) if volume.exists() => fs::remove_dir_all(&making),
+        Err(_) if volume.exists() => sys::remove::tree(&making),
         result => result,
     }
 }
