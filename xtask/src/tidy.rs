@@ -1,6 +1,7 @@
 //! Rules about the tree that the compiler cannot see. The map in docs/architecture.md is the source:
 //! its table names every crate and what it may use.
 
+mod threats;
 mod verbs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub(crate) fn run() -> Result {
     broken.extend(layer_rule(&map, &actual_edges()?));
     broken.extend(host_tools(&shell::workspace().join("crates"))?);
     broken.extend(verbs::check(&shell::workspace().join("crates"))?);
+    broken.extend(threats::check(&shell::workspace())?);
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
