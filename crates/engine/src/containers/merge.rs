@@ -1,6 +1,6 @@
 //! A container's configuration where it meets its image's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use api::StrSlice;
 use api::containers::Config;
@@ -74,11 +74,8 @@ fn unite<V: Clone>(own: &mut Option<BTreeMap<String, V>>, image: &Option<BTreeMa
 fn with_image_env(own: Option<Vec<String>>, image: Option<&[String]>) -> Option<Vec<String>> {
     let Some(image) = image.filter(|image| !image.is_empty()) else { return own };
     let mut all = own.unwrap_or_default();
-    for variable in image {
-        if !all.iter().any(|set| key(set) == key(variable)) {
-            all.push(variable.clone());
-        }
-    }
+    let mut set: HashSet<String> = all.iter().map(|variable| key(variable).to_owned()).collect();
+    all.extend(image.iter().filter(|variable| set.insert(key(variable).to_owned())).cloned());
     Some(all)
 }
 

@@ -1,5 +1,7 @@
 //! What a process finds in its environment.
 
+use std::collections::HashMap;
+
 use api::containers::Config;
 
 use super::user::User;
@@ -19,22 +21,34 @@ pub fn environment(config: &Config, user: &User) -> Vec<String> {
     all
 }
 
-/// `base` with `overrides`: a variable takes the place of its namesake, and a name without `=` removes it.
+/// `base` with `overrides`: a variable takes the place of its namesake, and a name without `=` removes it. Images
+/// may bring hundreds of thousands.
 pub fn merged<'a>(
     base: Vec<String>,
     overrides: impl IntoIterator<Item = &'a String>,
 ) -> Vec<String> {
-    let mut all = base;
+    let mut places: HashMap<String, usize> = base
+        .iter()
+        .enumerate()
+        .map(|(place, variable)| (key(variable).to_owned(), place))
+        .collect();
+    let mut all: Vec<Option<String>> = base.into_iter().map(Some).collect();
     for variable in overrides {
-        let same = all.iter().position(|present| key(present) == key(variable));
-        match (same, variable.contains('=')) {
-            (Some(place), true) => variable.clone_into(&mut all[place]),
-            (Some(place), false) => drop(all.remove(place)),
-            (None, true) => all.push(variable.clone()),
+        let name = key(variable);
+        match (places.get(name), variable.contains('=')) {
+            (Some(place), true) => all[*place] = Some(variable.clone()),
+            (Some(place), false) => {
+                all[*place] = None;
+                places.remove(name);
+            }
+            (None, true) => {
+                places.insert(name.to_owned(), all.len());
+                all.push(Some(variable.clone()));
+            }
             (None, false) => {}
         }
     }
-    all
+    all.into_iter().flatten().collect()
 }
 
 pub fn key(variable: &str) -> &str {
