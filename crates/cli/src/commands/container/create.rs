@@ -34,11 +34,9 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let in_create = |message: &str| reported("create", message, 125);
-    let options = Options::parse(parsed).map_err(|message| in_create(&message))?;
+    let options = Options::parse(parsed).map_err(|message| reported("create", &message, 125))?;
     let client = context.connect().await?;
-    let id = create(&client, parsed, &options).await.map_err(|f| in_create(&f.message))?;
-    say(id)?;
+    say(create(&client, parsed, &options).await?)?;
     Ok(0)
 }
 
