@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +18,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A running (or killed) engine and its folders.
 pub struct Engine {
     dir: TempDir,
+    /// In memory where it can be, as /run is on a host in use.
+    exec_root: TempDir,
     daemon: Option<Child>,
     flags: Vec<String>,
 }
@@ -62,8 +63,12 @@ impl Engine {
     /// With further flags of `gantryd`.
     pub fn start_with(flags: &[&str]) -> Self {
         let dir = TempDir::with_prefix("gantry-test-").expect("a temporary folder");
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { memory } else { dir.path() };
+        let exec_root =
+            TempDir::with_prefix_in("gantry-test-", place).expect("a temporary folder in memory");
         let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
-        let mut engine = Self { dir, daemon: None, flags };
+        let mut engine = Self { dir, exec_root, daemon: None, flags };
         engine.launch();
         engine
     }
@@ -76,6 +81,7 @@ impl Engine {
             .append(true)
             .open(self.log_path())
             .expect("the engine's log");
+        let ready_before = self.times_ready();
         let child = self
             .daemon_command()
             .stdin(Stdio::null())
@@ -89,8 +95,14 @@ impl Engine {
             if let Some(status) = daemon.try_wait().expect("own child") {
                 panic!("gantryd ended: {status}\n{}", engine.log());
             }
-            UnixStream::connect(engine.socket()).is_ok()
+            // Not by the socket: one that a killed engine listened on lives as long as a child of it that is just being
+            // made.
+            engine.times_ready() > ready_before
         });
+    }
+
+    fn times_ready(&self) -> usize {
+        self.log().matches("is ready").count()
     }
 
     /// The command that [`launch`](Self::launch) runs.
@@ -185,7 +197,7 @@ impl Engine {
     }
 
     pub fn exec_root(&self) -> PathBuf {
-        self.dir.path().join("exec")
+        self.exec_root.path().join("exec")
     }
 
     /// A folder for the test's own files.
@@ -215,13 +227,13 @@ impl Engine {
 
     /// Processes and mounts that name this engine's folders, and what it has in the kernel under its own name.
     fn leftovers(&self) -> Vec<String> {
-        let needle = self.dir.path().to_string_lossy().into_owned();
+        let folders =
+            [&self.dir, &self.exec_root].map(|dir| dir.path().to_string_lossy().into_owned());
+        let names_ours = |text: &str| folders.iter().any(|folder| text.contains(folder));
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let mounts = mounts
-            .lines()
-            .filter(|line| line.contains(&needle))
-            .map(|line| format!("mount {line}"));
-        mounts.chain(processes_naming(&needle)).chain(self.kernel_objects()).collect()
+        let mounts =
+            mounts.lines().filter(|line| names_ours(line)).map(|line| format!("mount {line}"));
+        mounts.chain(processes(names_ours)).chain(self.kernel_objects()).collect()
     }
 
     /// Links, cgroups and firewall tables: nothing of them outlives an orderly end with nothing running.
@@ -305,13 +317,13 @@ fn text(output: std::process::Output) -> Output {
     }
 }
 
-fn processes_naming(needle: &str) -> Vec<String> {
+fn processes(wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     all.filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         let command = fs::read(entry.path().join("cmdline")).ok()?;
         let command = String::from_utf8_lossy(&command).replace('\0', " ");
-        command.contains(needle).then(|| format!("process {pid} {command}"))
+        wanted(&command).then(|| format!("process {pid} {command}"))
     })
     .collect()
 }
