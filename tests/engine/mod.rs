@@ -1,3 +1,4 @@
+mod activation;
 mod adoption;
 mod binaries;
 mod cgroup_v2;
@@ -7,3 +8,4 @@ mod interrupted;
 mod orderly;
 mod roots;
 mod started;
+mod tls;

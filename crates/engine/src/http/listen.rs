@@ -99,7 +99,10 @@ impl Listeners {
 
     fn inherit(&mut self) -> Result<()> {
         let fail = |error| cannot_listen("fd://", error);
-        let fds = sd_notify::listen_fds().map_err(fail)?;
+        let mut fds = sd_notify::listen_fds().map_err(fail)?.peekable();
+        if fds.peek().is_none() {
+            return Err(Error::invalid("fd:// was given, but no socket was passed to the engine"));
+        }
         for fd in fds {
             let fd: OwnedFd = sys::inherited::adopt(fd).map_err(fail)?;
             let address = rustix::net::getsockname(&fd).map_err(|error| fail(error.into()))?;
@@ -107,9 +110,6 @@ impl Listeners {
                 AddressFamily::UNIX => self.unix.push(fd.into()),
                 _ => self.tcp.push(fd.into()),
             }
-        }
-        if self.unix.is_empty() && self.tcp.is_empty() {
-            return Err(Error::invalid("fd:// was given, but no socket was passed to the engine"));
         }
         Ok(())
     }

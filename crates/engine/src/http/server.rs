@@ -314,6 +314,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_head_that_trickles_in_is_given_up() {
+        let api = Api::new(routes()).await;
+        tokio::time::pause();
+        let mut client = api.connect();
+        client.write_all(b"GET /_ping HTTP/1.1\r\nA: ").await.unwrap();
+        let mut sent = 0;
+        while client.write_all(b"a").await.is_ok() {
+            sent += 1;
+            assert!(sent < 10, "the engine still listens");
+            tokio::time::sleep(HEAD_PATIENCE / 5).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stops_coming_is_given_up() {
+        let api = Api::new(echo()).await;
+        tokio::time::pause();
+        let head =
+            "POST /echo HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
+        let mut client = api.connect();
+        client.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let _ = client.read_to_string(&mut answer).await;
+        assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    }
+
+    #[tokio::test]
     async fn an_error_before_the_body_was_read_still_arrives() {
         let api = Api::new(routes()).await;
         let body = vec![b' '; 200 << 10];

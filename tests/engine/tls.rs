@@ -1,0 +1,102 @@
+//! tcp:// with verified clients: the handshake, the flags and the variables.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use testkit::engine::{Engine, Output, binary, finish};
+
+/// A folder with what one authority has signed: ca.pem, and for each side a certificate and its key.
+struct Authority(tempfile::TempDir);
+
+impl Authority {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
+        let issuer = Issuer::new(params, key);
+        for (prefix, name) in [("", "client"), ("server-", "127.0.0.1")] {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new([name.to_owned()]).unwrap();
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            let file = |name: &str| folder.path().join(format!("{prefix}{name}.pem"));
+            std::fs::write(file("cert"), certificate.pem()).unwrap();
+            std::fs::write(file("key"), key.serialize_pem()).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+}
+
+/// An engine that verifies clients, and where it listens.
+fn engine(authority: &Authority) -> (Engine, String) {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let host = format!("tcp://{free}");
+    let file = |name: &str| authority.file(name).to_string_lossy().into_owned();
+    let (ca, cert, key) = (file("ca.pem"), file("server-cert.pem"), file("server-key.pem"));
+    let flags = ["--tlsverify", "--tlscacert", &ca, "--tlscert", &cert, "--tlskey", &key];
+    let engine = Engine::start_with(&[&flags[..], &["-H", &host]].concat());
+    (engine, host)
+}
+
+/// `gantry` with nothing but these flags and variables.
+fn gantry(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = std::process::Command::new(binary("gantry"));
+    finish(command.args(args).env_clear().envs(environment.iter().copied()))
+}
+
+const ASK: [&str; 3] = ["version", "--format", "{{.Server.Version}}"];
+
+#[test]
+fn both_sides_are_verified() {
+    let authority = Authority::new();
+    let (_engine, host) = engine(&authority);
+    let version = env!("CARGO_PKG_VERSION");
+
+    let file = |name: &str| authority.file(name).to_string_lossy().into_owned();
+    let (ca, cert, key) = (file("ca.pem"), file("cert.pem"), file("key.pem"));
+    let flags =
+        ["-H", &host, "--tlsverify", "--tlscacert", &ca, "--tlscert", &cert, "--tlskey", &key];
+    assert_eq!(gantry(&[&flags[..], &ASK].concat(), &[]).ok(), version);
+
+    let folder = authority.folder().to_string_lossy();
+    let variables =
+        [("DOCKER_HOST", host.as_str()), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", &folder)];
+    assert_eq!(gantry(&ASK, &variables).ok(), version);
+
+    // --tls alone believes any engine, which still wants to know its client.
+    assert_eq!(
+        gantry(&[&["--tls"], &ASK[..]].concat(), &[variables[0], variables[2]]).ok(),
+        version
+    );
+}
+
+#[test]
+fn cve_2025_9074_strangers_are_turned_away() {
+    let authority = Authority::new();
+    let (engine, host) = engine(&authority);
+    let stranger = Authority::new();
+    let stranger = stranger.folder().to_string_lossy();
+    let at = ("DOCKER_HOST", host.as_str());
+    let verify = ("DOCKER_TLS_VERIFY", "1");
+
+    // The client does not know the engine.
+    let refused = gantry(&ASK, &[at, verify, ("DOCKER_CERT_PATH", &stranger)]).fails(1);
+    assert!(refused.contains("invalid peer certificate"), "{refused}");
+    // The engine does not know the client, whatever that one believes.
+    gantry(&[&["--tls"], &ASK[..]].concat(), &[at, ("DOCKER_CERT_PATH", &stranger)]).fails(1);
+    gantry(&[&["--tls"], &ASK[..]].concat(), &[at]).fails(1);
+    // No TLS at all.
+    gantry(&ASK, &[at]).fails(1);
+    engine.gantry(&["version"]).ok();
+}
