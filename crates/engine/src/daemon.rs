@@ -86,7 +86,7 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
     let result = runtime.block_on(serve(invocation, config, ready_fd.map(File::from)));
     // What is still under way ends with the process, all at once: tasks that were dropped one by one would tell
     // clients of each other's end as if containers had ended. The roots are held until then.
-    std::mem::forget((runtime, roots));
+    let _until_the_end = std::mem::ManuallyDrop::new((runtime, roots));
     result
 }
 
