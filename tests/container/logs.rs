@@ -86,3 +86,26 @@ fn rotation_keeps_the_newest_files() {
     let first: usize = lines[0].strip_prefix("line ").unwrap().parse().unwrap();
     assert_eq!(lines.len(), 2000 - first, "no line is missing in between");
 }
+
+#[test]
+fn rotated_files_are_compressed_when_asked_for_and_still_read() {
+    let mut engine = Engine::with_busybox();
+    let options =
+        ["max-size=10k", "max-file=3", "compress=true"].map(|option| ["--log-opt", option]);
+    let mut args = vec!["run", "-d", "--name", "box"];
+    args.extend(options.iter().flatten());
+    let script =
+        "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i+1)); usleep 2000; done; sleep 300";
+    args.extend(["busybox", "sh", "-c", script]);
+    let id = engine.gantry(&args).ok();
+    let directory = engine.data_root().join("containers").join(&id);
+    engine.wait_until("the older files are compressed", |_| {
+        [1, 2].iter().all(|age| directory.join(format!("{id}-json.log.{age}.gz")).exists())
+    });
+    engine.wait_until("all is written", |engine| {
+        engine.gantry(&["logs", "--tail", "1", "box"]).stdout == "line 399\n"
+    });
+    let kept = engine.gantry(&["logs", "box"]).ok();
+    let first: usize = kept.lines().next().unwrap().strip_prefix("line ").unwrap().parse().unwrap();
+    assert_eq!(kept.lines().count(), 400 - first, "no line is missing in between");
+}

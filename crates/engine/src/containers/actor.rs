@@ -11,6 +11,7 @@ use std::time::Instant;
 use api::containers::Status;
 use runtime::monitor::protocol::{Hello, Message, State};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
 use super::Shared;
@@ -18,11 +19,13 @@ use super::cheap_moves::Running;
 use super::exec::Exec;
 use super::index::{Exit, Handle, View};
 use super::link::{self, Link, News};
+use super::logging;
 use super::record::Record;
 use super::request::{Client, Request};
 use super::restart_policy::Backoff;
 use crate::error::{Error, Result};
 use crate::events::Kind;
+use crate::logs;
 
 /// Requests that may wait; more callers wait outside.
 const QUEUE: usize = 32;
@@ -93,7 +96,24 @@ impl Actor {
 
     /// Boxed, since starting a container that removes itself leads back here.
     pub fn run(mut self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move { while self.turn().await == After::GoOn {} })
+        Box::pin(async move {
+            let _until_the_end = self.background();
+            while self.turn().await == After::GoOn {}
+        })
+    }
+
+    /// What goes on beside the requests, until the set is dropped.
+    fn background(&self) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        if logging::is_compressed(&self.record) {
+            let log = self.record.log_path(&self.shared.config.data_root);
+            tasks.spawn(async move {
+                if let Err(error) = logs::keep_compressed(log.clone()).await {
+                    tracing::warn!("{} is not compressed: {error}", log.display());
+                }
+            });
+        }
+        tasks
     }
 
     async fn turn(&mut self) -> After {

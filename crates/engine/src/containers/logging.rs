@@ -50,6 +50,13 @@ pub fn checked(wish: &LogConfig, engine: &LogConfig) -> Result<LogConfig> {
         options.insert("max-file".into(), DEFAULT_MAX_FILE.into());
     }
     Limits::parse(options)?;
+    if let Some(other) =
+        options.get("compress").filter(|wish| !matches!(wish.as_str(), "true" | "false"))
+    {
+        return Err(Error::invalid(format!(
+            "invalid value for compress: {other:?}: it is true or false"
+        )));
+    }
     Ok(log)
 }
 
@@ -84,6 +91,17 @@ fn bytes(text: &str) -> Result<u64> {
     let size = crate::config::parse_size(text).and_then(|size| u64::try_from(size).ok());
     size.filter(|size| *size > 0)
         .ok_or_else(|| Error::invalid(format!("invalid value for max-size: {text:?}")))
+}
+
+/// Whether rotated files are to be compressed. Docker's `local` driver does so unless told otherwise.
+pub fn is_compressed(record: &Record) -> bool {
+    let log = &record.host_config.log_config;
+    let wish = log.config.as_ref().and_then(|options| options.get("compress")).map(String::as_str);
+    match log.driver.as_str() {
+        "none" => false,
+        "local" => wish != Some("false"),
+        _ => wish == Some("true"),
+    }
 }
 
 /// The monitor's half of a container's options.

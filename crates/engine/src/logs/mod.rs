@@ -1,6 +1,7 @@
 //! Reading a container's log back: from the end or from a time, over rotated files, and following it while the
 //! monitor writes. Nobody but the monitor writes these files; a reader may lag behind it by any distance.
 
+mod compress;
 mod entry;
 mod files;
 mod json;
@@ -8,6 +9,7 @@ mod local;
 mod reader;
 mod timestamp;
 
+pub use compress::keep_compressed;
 pub use files::{Format, Source};
 pub use reader::Reader;
 pub use timestamp::Timestamp;
