@@ -1,8 +1,12 @@
 //! The default bridge: found again by its link group, or made.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use sys::netlink::{Batch, Socket};
 
@@ -36,6 +40,7 @@ pub(crate) fn ensure(
     identity: &Identity,
     options: &Options,
 ) -> Result<Bridge> {
+    let _turn = turn().context(|| "wait for other engines' networks".to_owned())?;
     let links = route::links(socket).context(|| "list the host's links".to_owned())?;
     let ours = links.iter().find(|link| link.is_bridge && link.group == identity.link_group());
     let name = ours.map_or_else(|| free_name(&links, identity), |link| link.name.clone());
@@ -70,6 +75,22 @@ pub(crate) fn ensure(
         mtu: options.mtu,
         index,
     })
+}
+
+/// A name and a subnet are free until they are taken: of several engines that start at once on one network namespace, one
+/// looks and takes at a time. The lock is on the namespace itself, and goes with the descriptor. Whoever holds it for
+/// longer than this takes is no engine (a container on the host's network can open it too): then we go on without.
+fn turn() -> io::Result<File> {
+    const TRIES: u32 = 200;
+    const PAUSE: Duration = Duration::from_millis(10);
+    let namespace = File::open("/proc/thread-self/ns/net")?;
+    for _ in 0..TRIES {
+        match rustix::fs::flock(&namespace, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
+            result => return result.map(|()| namespace).map_err(io::Error::from),
+        }
+    }
+    Ok(namespace)
 }
 
 fn free_name(links: &[Link], identity: &Identity) -> String {

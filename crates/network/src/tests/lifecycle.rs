@@ -173,6 +173,23 @@ fn two_engines_live_side_by_side() {
 }
 
 #[test]
+fn engines_that_start_at_once_take_different_names_and_subnets() {
+    isolated(|| {
+        let networks: Vec<Network> = std::thread::scope(|scope| {
+            let names = ["one", "two", "three", "four", "five", "six"];
+            let starting = names.map(|name| scope.spawn(move || open(name)));
+            starting.into_iter().map(|start| start.join().expect("started")).collect()
+        });
+        for (number, one) in networks.iter().enumerate() {
+            for other in &networks[number + 1..] {
+                assert_ne!(one.bridge().name, other.bridge().name);
+                assert!(!one.bridge().subnet.overlaps(&other.bridge().subnet));
+            }
+        }
+    });
+}
+
+#[test]
 fn one_data_root_has_one_engine() {
     isolated(|| {
         let _one = open("one");
