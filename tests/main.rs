@@ -8,5 +8,6 @@ mod differential;
 mod engine;
 mod image;
 mod runtime;
+mod stories;
 mod system;
 mod threats;

@@ -8,7 +8,7 @@ use crate::leftovers::Snapshot;
 use crate::{Result, build, images, setup, shell, tidy};
 
 /// Images that the black-box tests load.
-const IMAGES: &[&str] = &["busybox", "debian", "hello-world"];
+const IMAGES: &[&str] = &["busybox", "debian", "hello-world", "nginx", "redis"];
 
 /// The whole suite: what the README promises of a fresh machine.
 pub(crate) fn run() -> Result {
