@@ -1,10 +1,12 @@
 //! What people type on their first days, word for word, on the images they type it with.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use testkit::engine::Engine;
+
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn address(engine: &Engine, name: &str) -> String {
     engine.gantry(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", name]).ok()
@@ -13,8 +15,9 @@ fn address(engine: &Engine, name: &str) -> String {
 /// The page at `/`; empty while nobody serves it.
 fn page(address: &str) -> String {
     let fetch = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect((address, 80))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let place = SocketAddr::new(address.parse().map_err(std::io::Error::other)?, 80);
+        let mut stream = TcpStream::connect_timeout(&place, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(b"GET / HTTP/1.0\r\nHost: web\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
