@@ -54,7 +54,7 @@ api GET /containers/api-a/json -o inspect; shape <inspect | grep -v -E '^GraphDr
 api GET '/containers/json?filters=%7B%22name%22%3A%5B%22api-a%22%5D%7D' -o list; shape <list
 api GET '/v1.24/containers/json?filters=%7B%22name%22%3A%5B%22api-a%22%5D%7D&size=1' -o list; shape <list
 api GET '/v1.40/containers/json?filters=%7B%22name%22%3A%5B%22api-a%22%5D%7D' -o list; shape <list
-api GET /containers/api-a/top
+api GET /containers/api-a/top | jq -c '.Titles?, .Processes?[0][7]'
 api GET /containers/api-a/top?ps_args=nosuch
 api GET /containers/api-a/changes
 api GET /containers/api-a/logs
@@ -131,7 +131,7 @@ api POST '/images/busybox/tag?repo=api-tag&tag=1'
 api POST /images/api-none/tag?repo=api-tag
 api DELETE /images/api-tag:1
 api DELETE /images/api-none
-api POST /images/load -d 'not a tar'
+api POST /images/load -d 'not a tar' | sed 's/docker-import-[0-9]*/X/g'
 api POST /images/create
 api POST /images/create?fromSrc=nosuch
 api POST /images/prune?filters=x

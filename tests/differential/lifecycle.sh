@@ -35,7 +35,7 @@ docker diff lifecycle-b
 docker port lifecycle-b
 docker rm lifecycle-b
 docker run --name lifecycle-c busybox sh -c 'echo x > /new; rm /bin/vi; touch /etc/passwd'
-docker diff lifecycle-c
+docker diff lifecycle-c | sort
 docker start -a lifecycle-c
 docker container prune -f --filter label=lifecycle-none
 docker rm lifecycle-c

@@ -8,6 +8,7 @@ const PATTERNS: &[(&str, &str)] = &[
     (r"\b[0-9a-f]{64}\b", "<id>"),
     (r"\b[0-9a-f]{12}\b", "<short id>"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d))?( UTC)?", "<time>"),
+    (r"\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d\b", "<date>"),
     (r"\b(Less than a second|About an? \w+|\d+ \w+) ago\b", "<age>"),
     (r"\bUp (Less than a second|About an? \w+|\d+ \w+)", "Up <time>"),
     (r"\b(\d{1,3}\.){3}\d{1,3}(/\d+)?\b", "<address>"),

@@ -23,9 +23,11 @@ docker run --rm --security-opt no-new-privileges busybox grep NoNewPrivs /proc/s
 docker run --rm --security-opt seccomp=unconfined busybox grep Seccomp: /proc/self/status
 docker run --rm --read-only busybox touch /x
 docker run --rm --read-only --tmpfs /tmp busybox sh -c 'touch /tmp/x; grep " /tmp " /proc/mounts'
-docker run --rm busybox sh -c 'cut -d" " -f2-4 /proc/mounts | grep -v "^/etc" | sort'
+# Which controllers are mounted, and as what, is the host's; the files in /etc are mounted from the engine's folders.
+docker run --rm busybox sh -c 'cut -d" " -f2 /proc/mounts | grep -v -E "^/etc|^/sys/fs/cgroup|^/proc/interrupts" | sort'
+docker run --rm busybox sh -c 'grep -E "^[a-z]+ /(dev|dev/.*|proc|proc/sys|sys) " /proc/mounts | cut -d" " -f2-4 | sort'
 docker run --rm busybox ls -l /dev
-docker run --rm busybox sh -c 'ls /proc/1/fd | wc -l; readlink /proc/self/ns/pid | wc -l'
+docker run --rm busybox sh -c '(sleep 0.2; ls /proc/1/fd) | wc -l; readlink /proc/self/ns/pid | wc -l'
 docker run --rm --network none busybox ls /sys/class/net
 docker run --rm busybox ls /sys/class/net
 docker run --rm busybox sh -c 'ip route | sed "s/src.*//" | wc -l'

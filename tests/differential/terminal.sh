@@ -25,7 +25,7 @@ docker run -it --rm busybox true
 docker run -t --rm busybox sh -c 'tty; echo $TERM'
 echo piped | docker run -i --rm --name terminal-h busybox sh -c 'cat; exit 2'
 docker run -d -i --name terminal-i busybox cat | wc -c
-(sleep 0.5; echo first) | docker attach terminal-i
+(echo first; sleep 0.5; docker kill terminal-i >/dev/null) | docker attach terminal-i
 docker wait terminal-i
 docker logs terminal-i
 docker run -d --name terminal-j busybox sh -c 'trap "echo term; exit 4" TERM; echo ready; while :; do sleep 0.1; done' | wc -c
