@@ -18,7 +18,8 @@ wire! {
         pub descriptor: Option<Descriptor>,
         #[serde(skip_serializing_if = "Option::is_none")]
         pub manifests: Option<Vec<serde_json::Value>>,
-        pub repo_digests: Vec<String>,
+        /// Null for none before 1.43.
+        pub repo_digests: Option<Vec<String>>,
         pub repo_tags: Vec<String>,
         pub shared_size: i64,
         pub size: i64,

@@ -110,6 +110,9 @@ impl ForVersion for images::Summary {
         if version < Version::v1(44) {
             self.virtual_size = Some(self.size);
         }
+        if version < Version::v1(43) {
+            self.repo_digests = self.repo_digests.take().filter(|digests| !digests.is_empty());
+        }
         if version < Version::v1(48) {
             self.descriptor = None;
         }
@@ -125,7 +128,6 @@ impl ForVersion for images::Inspect {
             self.virtual_size = Some(self.size);
         }
         if version < Version::v1(45) {
-            self.container.get_or_insert_default();
             self.container_config.get_or_insert_default();
         } else {
             self.container = None;

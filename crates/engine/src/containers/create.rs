@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use api::containers::{CreateRequest, CreateResponse, HostConfig, LogConfig};
 
+use oci::Platform;
+
 use super::actor::Actor;
 use super::index::Reservation;
 use super::record::{Record, State};
@@ -16,8 +18,13 @@ use crate::error::{Error, Kind, Result, blocking};
 const ATTEMPTS: u32 = 32;
 
 impl Containers {
-    /// `wished` is empty for a name of the engine's choice.
-    pub async fn create(&self, wished: &str, request: CreateRequest) -> Result<CreateResponse> {
+    /// `wished` is empty for a name of the engine's choice, `platform` where the image's own is meant.
+    pub async fn create(
+        &self,
+        wished: &str,
+        platform: &str,
+        request: CreateRequest,
+    ) -> Result<CreateResponse> {
         let shared = &self.0;
         let CreateRequest { mut config, host_config, networking_config } = request;
         let mut host = host_config.unwrap_or_default();
@@ -26,6 +33,7 @@ impl Containers {
         let id = name::random_id();
         let name = self.reserve_name(wished, &id)?;
         let image = self.image(&config.image).await?;
+        check_platform(&config.image, platform, &image.platform)?;
         merge::with_image(&mut config, &image.config);
         let args = merge::command(&config)?;
         if config.hostname.is_empty() {
@@ -158,11 +166,26 @@ impl Containers {
 
     async fn image(&self, reference: &str) -> Result<super::disk::Image> {
         if reference.is_empty() {
-            return Err(Error::invalid("no image was given to make the container from"));
+            return Err(Error::invalid("config cannot be empty in order to create a container"));
         }
         let (disk, wanted) = (self.0.disk.clone(), reference.to_owned());
         blocking(move || disk.image(&wanted)).await
     }
+}
+
+/// An image for another platform than the one asked for counts as missing, so that clients pull the right one.
+fn check_platform(image: &str, wanted: &str, actual: &Platform) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let wanted = Platform::parse(wanted).map_err(|error| Error::invalid(error.to_string()))?;
+    if wanted.rank(actual).is_some() {
+        return Ok(());
+    }
+    Err(Error::not_found(format!(
+        "image with reference {image} was found but does not match the specified platform: \
+         wanted {wanted}, actual: {actual}"
+    )))
 }
 
 fn apply_default_ulimits(

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use api::containers::{Change, Config};
-use oci::Digest;
+use oci::{Digest, Platform};
 use store::Store;
 use store::snapshots::ChangeKind;
 use sys::overlay::Overlay;
@@ -21,6 +21,7 @@ pub struct Disk(Arc<Store>);
 /// What a container is made from.
 pub struct Image {
     pub id: String,
+    pub platform: Platform,
     pub config: Config,
 }
 
@@ -104,7 +105,8 @@ impl Disk {
             serde_json::to_value(config).and_then(serde_json::from_value).map_err(|cause| {
                 Error::system("cannot read the image's configuration").because(cause)
             })?;
-        Ok(Image { id: image.id.to_string(), config })
+        let platform = image.config.platform();
+        Ok(Image { id: image.id.to_string(), platform, config })
     }
 
     pub fn image_id(&self, reference: &str) -> Result<String> {

@@ -20,8 +20,8 @@ use crate::error::{Error, Result, blocking};
 
 /// How long the end of an exec can be asked for.
 const REMEMBERED: Duration = Duration::from_secs(300);
-const NOT_EXECUTABLE: i64 = 126;
-const NOT_FOUND: i64 = 127;
+/// Whatever kept it from starting: unlike `run`, Docker tells no reasons apart here.
+const NOT_STARTED: i64 = 126;
 
 /// An exec as asked for, and what came of it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -40,7 +40,7 @@ pub enum Stage {
     Running {
         pid: i32,
     },
-    /// 126 or 127 for one that could not be started.
+    /// 126 for one that could not be started.
     Ended {
         code: i64,
     },
@@ -148,12 +148,7 @@ impl Actor {
         let (stage, result) = match started {
             Ok(pid) => (Stage::Running { pid }, Ok(())),
             Err(failure) => {
-                let code = match failure.kind {
-                    ErrorKind::NotFound => NOT_FOUND,
-                    ErrorKind::Permission => NOT_EXECUTABLE,
-                    _ => 255,
-                };
-                let stage = Stage::Ended { code };
+                let stage = Stage::Ended { code: NOT_STARTED };
                 (stage, Err(Error::invalid(in_dockers_words(&failure))))
             }
         };
@@ -274,6 +269,10 @@ impl Actor {
 }
 
 fn in_dockers_words(failure: &Failure) -> String {
+    if failure.message.starts_with("unable to find user") {
+        // Found out by the engine, before a runtime is asked.
+        return failure.message.clone();
+    }
     format!(
         "OCI runtime exec failed: exec failed: unable to start container process: {failure}: unknown"
     )

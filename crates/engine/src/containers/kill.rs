@@ -15,7 +15,9 @@ impl Containers {
     /// Sends `signal` (a name or a number; empty is KILL) to a container's first process; after KILL, the container
     /// has ended when this returns.
     pub async fn kill(&self, wanted: &str, signal: &str) -> Result<()> {
-        let handle = self.find(wanted)?;
+        let handle = self.find(wanted).map_err(|error| {
+            Error::new(error.kind, format!("cannot kill container: {wanted}: {}", error.what))
+        })?;
         let named = |error: Error| {
             let name = handle.record().name.clone();
             Error::new(error.kind, format!("cannot kill container: {name}: {}", error.what))

@@ -121,7 +121,7 @@ fn exec(subject: Subject<'_>) -> Result<Verdict, Error> {
         Status::Running => Ok(Verdict::Proceed),
         Status::Paused => Err(Error::conflict(format!(
             "Container {} is paused, unpause the container before exec",
-            subject.id
+            subject.name
         ))),
         Status::Restarting => Err(restarting(subject)),
         _ => Err(not_running(subject)),
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(said(Unpause, Status::Running), "Container ab12 is not paused");
         assert_eq!(
             said(Exec, Status::Paused),
-            "Container ab12 is paused, unpause the container before exec"
+            "Container web is paused, unpause the container before exec"
         );
         assert_eq!(
             said(Exec, Status::Restarting),

@@ -52,7 +52,7 @@ fn sample(record: &Record, driver: cgroup::Driver, cpus: u32) -> Option<Stats> {
     let mut stats = empty(record);
     stats.read = timestamp::now();
     stats.pids_stats =
-        PidsStats { current: used.pids.current, limit: used.pids.limit.unwrap_or(u64::MAX) };
+        PidsStats { current: used.pids.current, limit: used.pids.limit.unwrap_or(0) };
     stats.cpu_stats = processors(&used.cpu, cpus);
     stats.memory_stats = memory(&used.memory);
     stats.blkio_stats = block_io(&used.blkio);

@@ -5,6 +5,7 @@ use std::io;
 use api::containers::{
     CreateRequest, IdResponse, UpdateRequest, UpdateResponse, WaitError, WaitResponse,
 };
+use api::version::ForVersion;
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -51,14 +52,17 @@ async fn list(call: Call) -> Result<Response> {
         limit: limit.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0),
         size: call.query.flag("size"),
     };
-    Ok(json(&call.engine.containers.list(options, &filters).await?))
+    let mut list = call.engine.containers.list(options, &filters).await?;
+    list.iter_mut().for_each(|container| container.for_version(call.version));
+    Ok(json(&list))
 }
 
 async fn create(mut call: Call) -> Result<Response> {
     let request: Option<CreateRequest> = call.json().await?;
     let request = request
         .ok_or_else(|| Error::invalid("config cannot be empty in order to create a container"))?;
-    let created = call.engine.containers.create(call.query.get("name"), request).await?;
+    let (name, platform) = (call.query.get("name"), call.query.get("platform"));
+    let created = call.engine.containers.create(name, platform, request).await?;
     let mut response = json(&created);
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -71,7 +75,9 @@ async fn prune(call: Call) -> Result<Response> {
 
 async fn inspect(call: Call) -> Result<Response> {
     let with_size = call.query.flag("size");
-    Ok(json(&call.engine.containers.inspect(&call.name, with_size).await?))
+    let mut inspect = call.engine.containers.inspect(&call.name, with_size).await?;
+    inspect.for_version(call.version);
+    Ok(json(&inspect))
 }
 
 async fn top(call: Call) -> Result<Response> {
@@ -79,7 +85,9 @@ async fn top(call: Call) -> Result<Response> {
 }
 
 async fn changes(call: Call) -> Result<Response> {
-    Ok(json(&call.engine.containers.changes(&call.name).await?))
+    let changes = call.engine.containers.changes(&call.name).await?;
+    // Docker has null for none.
+    Ok(json(&(!changes.is_empty()).then_some(changes)))
 }
 
 async fn export(call: Call) -> Result<Response> {
@@ -137,7 +145,7 @@ async fn unpause(call: Call) -> Result<Response> {
 pub fn size(call: &Call) -> Result<(u16, u16)> {
     let side = |name: &str| -> Result<u16> {
         let invalid =
-            || Error::invalid(format!("invalid resize {name}: {:?}", call.query.get(name)));
+            || Error::invalid(format!("strconv.Atoi: parsing {:?}: invalid syntax", call.query.get(name)));
         call.query.get(name).parse().map_err(|_| invalid())
     };
     Ok((side("h")?, side("w")?))

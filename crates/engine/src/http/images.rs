@@ -58,6 +58,10 @@ async fn history(call: Call) -> Result<Response> {
 async fn tag(call: Call) -> Result<Response> {
     let engine = call.engine;
     let (repository, tag) = (call.query.get("repo").to_owned(), call.query.get("tag").to_owned());
+    if repository.is_empty() {
+        // Docker finds nothing to do, and no fault.
+        return Ok(Response::new(Body::empty()));
+    }
     blocking(move || engine.images.tag(&call.name, &repository, &tag)).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::CREATED;
@@ -142,6 +146,9 @@ async fn create(call: Call) -> Result<Response> {
 async fn commit(mut call: Call) -> Result<Response> {
     let config = call.json_or_default().await?;
     let query = &call.query;
+    if query.get("container").is_empty() {
+        return Err(Error::invalid("invalid name or ID supplied: \"\""));
+    }
     let commit = Commit {
         container: query.get("container").to_owned(),
         repository: query.get("repo").to_owned(),

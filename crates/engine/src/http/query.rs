@@ -48,7 +48,8 @@ impl Query {
             text => text
                 .parse()
                 .map(Some)
-                .map_err(|_| Error::invalid(format!("invalid value {text:?} for {name}"))),
+                // Docker's words, and its status: it takes this for a failure of its own.
+                .map_err(|_| Error::system(format!("strconv.Atoi: parsing {text:?}: invalid syntax"))),
         }
     }
 }

@@ -83,7 +83,7 @@ fn summary(image: &Image) -> Summary {
         id: image.id.to_string(),
         labels: labels(image),
         parent_id: image.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
-        repo_digests: familiar(&image.digests),
+        repo_digests: Some(familiar(&image.digests)),
         repo_tags: familiar(&image.tags),
         shared_size: -1,
         size: image.size() as i64,

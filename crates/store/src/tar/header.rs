@@ -6,6 +6,11 @@ use super::BLOCK;
 
 pub(crate) struct Header<'b>(pub(crate) &'b [u8; BLOCK]);
 
+/// Not a header at all, most often because it is no tar: Docker's words.
+fn not_a_header() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "archive/tar: invalid tar header")
+}
+
 pub(crate) fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("archive/tar: invalid tar header ({what})"))
 }
@@ -16,11 +21,11 @@ impl Header<'_> {
         let blanked = |at: usize| if (148..156).contains(&at) { b' ' } else { block[at] };
         let unsigned: u64 = (0..BLOCK).map(|at| u64::from(blanked(at))).sum();
         let signed: i64 = (0..BLOCK).map(|at| i64::from(blanked(at).cast_signed())).sum();
-        let stored = self.number(148..156)?;
+        let stored = self.number(148..156).map_err(|_| not_a_header())?;
         if stored == unsigned || i64::try_from(stored) == Ok(signed) {
             return Ok(());
         }
-        Err(invalid("checksum"))
+        Err(not_a_header())
     }
 
     pub(crate) fn type_flag(&self) -> u8 {

@@ -92,7 +92,7 @@ fn names(image: &Summary, digests: bool) -> Vec<Name> {
         repositories.entry(repository).or_default().0.push(tag);
     }
     for (repository, digest) in
-        image.repo_digests.iter().filter_map(|digest| digest.split_once('@'))
+        image.repo_digests.iter().flatten().filter_map(|digest| digest.split_once('@'))
     {
         repositories.entry(repository).or_default().1.push(digest);
     }

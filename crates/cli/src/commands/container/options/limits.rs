@@ -24,7 +24,23 @@ pub(super) fn check_ulimit(text: &str) -> Result<(), String> {
 }
 
 pub(super) fn check_sysctl(text: &str) -> Result<(), String> {
-    if text.contains('=') { Ok(()) } else { Err(format!("sysctl '{text}' is not allowed")) }
+    const ALLOWED: [&str; 8] = [
+        "kernel.msgmax",
+        "kernel.msgmnb",
+        "kernel.msgmni",
+        "kernel.sem",
+        "kernel.shmall",
+        "kernel.shmmax",
+        "kernel.shmmni",
+        "kernel.shm_rmid_forced",
+    ];
+    let namespaced = |name: &str| {
+        ALLOWED.contains(&name) || name.starts_with("net.") || name.starts_with("fs.mqueue.")
+    };
+    match text.split_once('=') {
+        Some((name, _)) if namespaced(name) => Ok(()),
+        _ => Err(format!("sysctl '{text}' is not allowed")),
+    }
 }
 
 /// `name=soft[:hard]`; -1 is unlimited.
