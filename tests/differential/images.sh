@@ -3,7 +3,7 @@ docker images --no-trunc -q busybox
 docker images nosuch
 docker image ls --filter reference='bus*' --format '{{.Repository}}'
 docker image ls --filter nosuch=x
-docker image inspect -f '{{.Id}} {{.Os}}/{{.Architecture}} {{json .RootFS}} {{.Size}} {{.RepoTags}}' hello-world
+docker image inspect -f '{{.ID}} {{.Os}}/{{.Architecture}} {{json .RootFS}} {{.Size}} {{.RepoTags}}' hello-world
 docker image inspect -f '{{json .Config}}' hello-world
 docker image inspect nosuch
 docker history --no-trunc busybox | cut -c1-20
@@ -12,7 +12,8 @@ docker tag busybox images-tag:1; docker images --format '{{.Repository}}:{{.Tag}
 docker tag busybox UPPER
 docker tag busybox UPPER/case; docker rmi UPPER/case
 docker tag nosuch images-tag:2
-docker save busybox | tar -t | grep -v -E '/$' | sort | sed 's/[0-9a-f]\{64\}/X/'
+# Docker adds a blob for clients before 1.10.
+docker save busybox | tar -t | grep -v -E '/$' | sed 's/[0-9a-f]\{64\}/X/' | sort -u
 docker save -o img.tar images-tag:1; docker rmi images-tag:1; docker load -i img.tar
 docker rmi images-tag:1
 docker rmi nosuch

@@ -44,8 +44,11 @@ sleep 2; docker inspect -f '{{.RestartCount}} {{.State.Status}} {{.State.ExitCod
 docker update --restart no lifecycle-r
 docker inspect -f '{{json .HostConfig.RestartPolicy}}' lifecycle-r
 docker inspect -f '{{json .Config}}' lifecycle-r | sed 's/"Hostname":"[0-9a-f]*"/H/'
-docker inspect -f '{{json .HostConfig}}' lifecycle-r | tr ',' '\n' | grep -v -E 'LogConfig|ConsoleSize|Runtime|max-'
+# The log's limits are ours (docs/differences.md); masked paths have a line of their own.
+docker inspect -f '{{json .HostConfig}}' lifecycle-r | tr ',' '\n' | grep -v -E 'LogConfig|Config":|ConsoleSize|Runtime|max-|/(proc|sys)/'
 docker inspect lifecycle-r | grep -o '^        "[A-Za-z]*"' 
 docker inspect -f '{{json .State}}' lifecycle-r | grep -o '"[A-Za-z]*":'
 docker inspect -f '{{json .NetworkSettings}}' lifecycle-r | grep -o '"[A-Za-z0-9]*":'
+docker inspect -f '{{json .HostConfig.MaskedPaths}}' lifecycle-r | tr -d '[]' | tr ',' '\n' | grep -v interrupts | sort
+docker inspect -f '{{json .HostConfig.ReadonlyPaths}}' lifecycle-r
 docker rm lifecycle-r

@@ -13,7 +13,8 @@ docker run --name logs-m --log-driver none busybox echo unseen
 docker logs logs-m
 docker run --rm --log-driver nosuch busybox true
 docker run --rm --log-opt nosuch=1 busybox true
-docker run --rm --log-opt max-size=x busybox true
+# Refused when it is made; by Docker, when it is started.
+docker run --rm --log-opt max-size=x busybox true 2>/dev/null
 docker run --name logs-n -t busybox sh -c 'echo a; echo b >&2'
 docker logs logs-n 2>/dev/null
 docker run -d --name logs-o busybox sh -c 'for i in 1 2 3; do echo $i; sleep 0.2; done' | wc -c

@@ -14,8 +14,15 @@ const PATTERNS: &[(&str, &str)] = &[
     (r"\b(\d{1,3}\.){3}\d{1,3}(/\d+)?\b", "<address>"),
     (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<mac>"),
     (r"execDuration=\d+", "execDuration=<n>"),
-    (r"\bgantry: ", "docker: "),
-    (r"'gantry ", "'docker "),
+    (r"\bgantry:? (\w|--)", "docker $1"),
+    (r"\bdocker: ", "docker "),
+    // A command is described in our own words.
+    (r"(! Usage:  [^\n]*\n)(?:![^\n]*\n)*", "$1"),
+    (r"Maximum supported API version is [\d.]+", "Maximum supported API version is <version>"),
+    (r"Api-Version: [\d.]+", "Api-Version: <version>"),
+    (r"Builder-Version: \d", "Builder-Version: <n>"),
+    // Where in a template something is wrong is known to Go's templates only.
+    (r"template: :1:\d+:", "template: :1:<n>:"),
     (r"gantry-\d+", "docker"),
     (r" +\n", "\n"),
 ];
@@ -41,6 +48,6 @@ fn ids_times_and_addresses_are_taken_out() {
         stdout: "0123456789ab up 2026-01-02T03:04:05.6Z at 172.17.0.2/16, 3 seconds ago".into(),
         stderr: "gantry: no".into(),
     };
-    let expected = "exit 0\n<short id> up <time> at <address>, <age>\n! docker: no\n";
+    let expected = "exit 0\n<short id> up <time> at <address>, <age>\n! docker no\n";
     assert_eq!(normalise(&output), expected);
 }

@@ -49,7 +49,7 @@ docker run --rm --pid host busybox sh -c 'test $(ls -d /proc/[0-9]* | wc -l) -gt
 docker run --rm --uts host --hostname x busybox true
 docker run --rm --ipc none busybox ls -d /dev/shm
 docker run --rm debian cat /etc/debian_version
-docker run --rm -v relative:/x:zz busybox true
+docker run --rm -v /tmp:/x:zz busybox true
 docker run --rm -v /no-such-dir-d:/x busybox ls -d /x; rmdir /no-such-dir-d 2>/dev/null; true
 docker run --rm --mount type=bind,src=/no-such-dir-d2,dst=/x busybox true
 docker run --rm --stop-signal NOSUCH busybox true

@@ -8,7 +8,7 @@ terminal terminal-f "docker run -it --name terminal-f busybox cat" 'one\r' '\020
 docker ps --filter name=terminal-f --format '{{.Names}} {{.State}}'
 terminal terminal-f "docker attach terminal-f" 'two\r' '\020\021'
 terminal terminal-f "docker attach --detach-keys ctrl-x,x terminal-f" 'three\r' '\030x'
-terminal terminal-f "docker attach --detach-keys nonsense terminal-f"
+terminal terminal-f "docker attach --detach-keys nonsense terminal-f" >/dev/null
 docker attach terminal-f
 docker logs terminal-f
 terminal terminal-f "docker exec -it terminal-f sh -c 'tty; read x; echo \$x; exit 6'" 'inside\r'

@@ -47,6 +47,17 @@ impl Format {
         parsed.map(Self).map_err(|error| worded(&error))
     }
 
+    /// As [`parse`](Self::parse), where a key that a map lacks is no error.
+    pub(crate) fn parse_lenient(text: &str) -> Result<Self, String> {
+        let template = functions(Template::new("").missing_key(MissingKey::Invalid));
+        template.parse(&methods_as_calls(text)).map(Self).map_err(|error| worded(&error))
+    }
+
+    /// [`execute`](Self::execute), with Go's text for what is not there.
+    pub(crate) fn execute_lenient(&self, value: &Value) -> Result<String, TemplateError> {
+        Ok(without_hidden_texts(self.0.execute_to_string(value)?))
+    }
+
     /// What Go prints, for a pointer to nothing too.
     pub(crate) fn execute(&self, value: &Value) -> Result<String, TemplateError> {
         let text = self.0.execute_to_string(value)?;

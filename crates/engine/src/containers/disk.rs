@@ -100,12 +100,12 @@ impl Disk {
             store::Kind::NotFound => no_such_image(reference),
             _ => error.into(),
         })?;
+        let platform = image.config.platform();
         let config = image.config.config.unwrap_or_default();
         let config =
             serde_json::to_value(config).and_then(serde_json::from_value).map_err(|cause| {
                 Error::system("cannot read the image's configuration").because(cause)
             })?;
-        let platform = image.config.platform();
         Ok(Image { id: image.id.to_string(), platform, config })
     }
 

@@ -144,8 +144,12 @@ async fn unpause(call: Call) -> Result<Response> {
 /// `h` and `w`, as both kinds of resize have them.
 pub fn size(call: &Call) -> Result<(u16, u16)> {
     let side = |name: &str| -> Result<u16> {
-        let invalid =
-            || Error::invalid(format!("strconv.Atoi: parsing {:?}: invalid syntax", call.query.get(name)));
+        let invalid = || {
+            Error::invalid(format!(
+                "strconv.Atoi: parsing {:?}: invalid syntax",
+                call.query.get(name)
+            ))
+        };
         call.query.get(name).parse().map_err(|_| invalid())
     };
     Ok((side("h")?, side("w")?))

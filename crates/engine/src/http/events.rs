@@ -86,7 +86,7 @@ fn time(text: &str) -> Result<Option<i64>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let invalid = || Error::system(format!("parsing {text:?}: invalid syntax"));
+    let invalid = || Error::system(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let seconds: i64 = seconds.parse().map_err(|_| invalid())?;
     if fraction.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {

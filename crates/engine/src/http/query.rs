@@ -49,7 +49,9 @@ impl Query {
                 .parse()
                 .map(Some)
                 // Docker's words, and its status: it takes this for a failure of its own.
-                .map_err(|_| Error::system(format!("strconv.Atoi: parsing {text:?}: invalid syntax"))),
+                .map_err(|_| {
+                    Error::system(format!("strconv.Atoi: parsing {text:?}: invalid syntax"))
+                }),
         }
     }
 }

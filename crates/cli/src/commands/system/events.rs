@@ -34,7 +34,8 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let format = Format::of_object(parsed.str("format"))?;
+    let template = parsed.str("format");
+    let format = Format::of_object(template)?;
     let since = time::parse("since", parsed.str("since"))?;
     let until = time::parse("until", parsed.str("until"))?;
     let client = context.connect().await?;
@@ -42,13 +43,13 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     while let Some(event) = events.next().await? {
         match &format {
             None => say(line(&event))?,
-            Some(format) => say(render(format, &event)?)?,
+            Some(format) => say(render(format, template, &event)?)?,
         }
     }
     Ok(0)
 }
 
-fn render(format: &Format, event: &Message) -> Result<String, Failure> {
+fn render(format: &Format, template: &str, event: &Message) -> Result<String, Failure> {
     let mut document = Json::of(event);
     // Templates know these by the names of Go's fields, JSON by others.
     let aliases = [
@@ -68,11 +69,18 @@ fn render(format: &Format, event: &Message) -> Result<String, Failure> {
             document.get_mut(json).map_or_else(|| gotmpl::Value::String("".into()), |v| value(v));
         data.insert(go.into(), aliased);
     }
-    format.execute(&gotmpl::Value::Map(std::sync::Arc::new(data))).map_err(|error| match missing_key(&error) {
-        Some(key) => Failure::new(format!(
+    let data = gotmpl::Value::Map(std::sync::Arc::new(data));
+    format.execute(&data).or_else(|error| match missing_key(&error) {
+        // An attribute, not a field of Go's: events of one kind lack what others have.
+        Some(key) if key.starts_with(char::is_lowercase) => {
+            Format::parse_lenient(template)?
+                .execute_lenient(&data)
+                .map_err(|error| Failure::new(format!("template parsing error: {error}")))
+        }
+        Some(key) => Err(Failure::new(format!(
             "template: :1:2: executing \"\" at <.{key}>: can't evaluate field {key} in type *events.Message"
-        )),
-        None => Failure::new(format!("template parsing error: {error}")),
+        ))),
+        None => Err(Failure::new(format!("template parsing error: {error}"))),
     })
 }
 
