@@ -3,14 +3,14 @@ docker nosuch
 docker run
 docker run --nosuch busybox
 docker run --rm no-such-image-d:1 true 2>&1 | head -n1
-docker run --rm BAD/Image true
+docker run --rm BAD/Image true 2>&1 | grep -o 'invalid reference.*'
 docker run --rm -e busybox
 docker run --memory x busybox
 docker run --cpus x busybox
 docker run --ulimit nosuch=1 busybox
 docker run --network container:nosuch --rm busybox true
 docker run --network nosuch-d --rm busybox true
-docker run --ipc container:nosuch --rm busybox true
+docker run --ipc container:nosuch --rm busybox true 2>&1 | head -n1
 docker run --security-opt nosuch --rm busybox true
 docker run --cap-add NOSUCH --rm busybox true
 docker run --runtime nosuch --rm busybox true

@@ -10,7 +10,6 @@ docker history --no-trunc busybox | cut -c1-20
 docker history --format '{{.CreatedBy}} {{.Size}} {{.Comment}}' busybox
 docker tag busybox images-tag:1; docker images --format '{{.Repository}}:{{.Tag}}' images-tag
 docker tag busybox UPPER
-docker tag busybox UPPER/case; docker rmi UPPER/case
 docker tag nosuch images-tag:2
 # Docker adds a blob for clients before 1.10.
 docker save busybox | tar -t | grep -v -E '/$' | sed 's/[0-9a-f]\{64\}/X/' | sort -u

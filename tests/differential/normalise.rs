@@ -14,7 +14,7 @@ const PATTERNS: &[(&str, &str)] = &[
     (r"\b(\d{1,3}\.){3}\d{1,3}(/\d+)?\b", "<address>"),
     (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<mac>"),
     (r"execDuration=\d+", "execDuration=<n>"),
-    (r"\bgantry:? (\w|--)", "docker $1"),
+    (r"\bgantry:? ", "docker "),
     (r"\bdocker: ", "docker "),
     // A command is described in our own words.
     (r"(! Usage:  [^\n]*\n)(?:![^\n]*\n)*", "$1"),

@@ -13,15 +13,15 @@ docker ps -a --filter name=system-ev --no-trunc | head -n1 | tr -s ' '
 docker ps -a --filter name=system-ev --format 'table {{.Names}}\t{{.Status}}' | cut -c1-20
 docker inspect --type image system-ev
 docker inspect --format '{{.Nope}}' system-ev
-docker inspect --format '{{json .Path}} {{json .Args}}' busybox system-ev
+docker inspect --format '{{json .Path}} {{json .Args}}' system-ev
 docker container ls -aq --filter name=system-ev | wc -c
 # What happened, filtered in every way.
 since=$(date +%s.%N); echo $since >since; docker run -d --name system-fi --label system-x=y --network none busybox sleep 100 | wc -c; docker exec system-fi true; docker pause system-fi; docker unpause system-fi; docker rename system-fi system-re; docker kill system-re; docker wait system-re; docker start system-re; docker stop -t 0 system-re; docker rm system-re; sleep 0.3; date +%s.%N >until
-docker events --since $(cat since) --until $(cat until) --filter label=system-x=y --format '{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.signal}} {{.Actor.Attributes.exitCode}}' | grep -v exec_die
+docker events --since $(cat since) --until $(cat until) --filter label=system-x=y --format '{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.signal}} {{.Actor.Attributes.exitCode}}' | grep -v exec_die | sort
 docker events --since $(cat since) --until $(cat until) --filter label=system-x --filter event=pause --filter event=die --format '{{.Type}} {{.Action}} {{.Scope}}'
 docker events --since $(cat since) --until $(cat until) --filter label=system-x --filter type=image
-docker events --since $(cat since) --until $(cat until) --filter label=system-x --filter event=create --format json | shape
-docker events --since nonsense
+docker events --since $(cat since) --until $(cat until) --filter label=system-x --filter event=create --format json | shape | grep -v -E '^(from|id|status) '
+docker events --since nonsense 2>&1 | grep -o 'failed to parse.*'
 docker events --nosuch
 docker ps -a --filter name=system-ev --format 'table {{.ID}}\t{{.Image}}\t{{.Command}}' | cut -c16-
 docker ps -a --filter name=system-ev -q | wc -c
@@ -33,7 +33,7 @@ docker ps -a --filter name=system-ev --filter network=none --format '{{.Names}}'
 docker ps -a --filter name=system-ev --size --format '{{.Size}}' | sed 's/[0-9.]*[kM]\?B/N/g'
 docker ps -n 1 --filter name=system-ev --format '{{.Names}}'
 docker ps -l --filter name=system-ev --format '{{.Names}}'
-docker image inspect busybox | jq -S 'map(del(.GraphDriver, .Metadata))'
+docker image inspect busybox | jq -S 'map(del(.GraphDriver, .Metadata, .DockerVersion, .Parent))'
 docker inspect system-ev | shape | grep -v -E '^\[\].(GraphDriver.Data|HostConfig.LogConfig.Config)'
 docker inspect --size system-ev | shape | grep Size
 docker inspect --format json busybox | shape | grep -v GraphDriver.Data
@@ -43,7 +43,6 @@ docker version --format json | shape | grep -v -E 'Components|BuildTime|GitCommi
 docker info --format json | shape | grep -v -E '^(ClientInfo|Runtimes|RegistryConfig|Client)'
 docker info --format '{{.NoSuch}}'
 docker version --format '{{.NoSuch}}'
-docker version --format '{{.Server.APIVersion'
 docker version extra
 docker info extra
 # Every flag that is offered here is one of Docker's: those of later issues are missing here.

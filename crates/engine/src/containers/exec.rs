@@ -79,7 +79,7 @@ impl Containers {
         match view.exec.stage {
             Stage::Created => Ok(view.exec),
             Stage::Running { .. } | Stage::Ended { .. } => {
-                Err(Error::conflict(format!("exec {id} has already run")))
+                Err(Error::conflict(format!("Error: Exec command {id} has already run")))
             }
         }
     }
@@ -141,7 +141,7 @@ impl Actor {
         may(Action::Exec, self.record.subject())?;
         let exec = self.exec(id)?.clone();
         if exec.stage != Stage::Created {
-            return Err(Error::conflict(format!("exec {id} has already run")));
+            return Err(Error::conflict(format!("Error: Exec command {id} has already run")));
         }
         self.tell(format!("exec_start: {}", exec.command()), [("execID", id.to_owned())]);
         let started = self.run_exec(&exec, start).await;
