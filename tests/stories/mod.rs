@@ -34,8 +34,9 @@ fn a_web_server_from_its_first_run_to_its_removal() {
     let serves =
         |engine: &mut Engine| page(&address(engine, "my-nginx")).contains("Welcome to nginx!");
     engine.wait_until("it serves its page", serves);
-    let log = engine.gantry(&["logs", "my-nginx"]).ok();
-    assert!(log.contains("\"GET / HTTP/1.0\" 200"), "{log}");
+    engine.wait_until("it has logged the request", |engine| {
+        engine.gantry(&["logs", "my-nginx"]).ok().contains("\"GET / HTTP/1.0\" 200")
+    });
     let version = engine.gantry(&["exec", "my-nginx", "nginx", "-v"]);
     assert!(version.stderr.contains("nginx version"), "{version:?}");
     engine.gantry(&["stop", "my-nginx"]).ok();
