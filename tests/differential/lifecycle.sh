@@ -3,7 +3,7 @@ docker create --name lifecycle-a busybox 2>&1 | sed 's/container "[0-9a-f]*"/con
 docker ps -a --filter name=lifecycle-a --format '{{.Names}} {{.Status}} {{.Command}} {{.Image}}'
 docker start lifecycle-a
 docker ps --filter name=lifecycle-a --format '{{.Names}} {{.State}} {{.Ports}} {{.Networks}} {{.Mounts}} {{.LocalVolumes}} {{.Size}}'
-docker ps --filter name=lifecycle-a | sed 's/^[0-9a-f]\{12\}//' | cut -c1-60
+docker ps --filter name=lifecycle-a | sed 's/^[0-9a-f]\{12\}//; s/CREATED.*//; s/  *[0-9A-Z][a-z0-9 ]* ago.*//'
 docker pause lifecycle-a
 docker pause lifecycle-a
 docker exec lifecycle-a true
