@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,7 +40,9 @@ impl RuntimeBinary {
 
     /// A command that runs it; its descriptor is closed in the program it becomes.
     pub fn command(&self) -> Command {
-        Command::new(format!("/proc/self/fd/{}", self.mount.as_raw_fd()))
+        let mut command = Command::new(format!("/proc/self/fd/{}", self.mount.as_raw_fd()));
+        command.arg0("gantry-runtime");
+        command
     }
 }
 

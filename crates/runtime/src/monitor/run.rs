@@ -35,6 +35,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Runs the monitor of the container whose directory this is, until that is over.
 pub fn run(directory: &Path) -> io::Result<()> {
+    // Run through a descriptor, it would be called by the number of that.
+    rustix::thread::set_name(c"gantry-runtime")?;
     let directory = std::fs::canonicalize(directory)?;
     let errors = Errors::new(&directory);
     let result = Monitor::new(directory, &errors).and_then(|mut monitor| monitor.run());
