@@ -53,10 +53,10 @@ fn detached_exec_goes_on_by_itself() {
 }
 
 #[test]
-fn what_cannot_be_executed_is_126_or_127() {
+fn what_cannot_be_executed_is_126() {
     let engine = engine_with_box();
     let missing = engine.gantry(&["exec", "box", "no-such-program"]);
-    assert_eq!(missing.code, 127, "{missing:?}");
+    assert_eq!(missing.code, 126, "missing or not, as with Docker 26: {missing:?}");
     assert_eq!(engine.gantry(&["exec", "box", "/etc/passwd"]).code, 126);
 }
 
