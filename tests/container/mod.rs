@@ -1,4 +1,5 @@
 mod exec;
+mod health;
 mod inspect;
 mod kill;
 mod lifecycle;

@@ -67,6 +67,16 @@ pub fn send(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
         .map(drop)
 }
 
+/// Sends a signal to every process of a group. The caller vouches for the number: its leader is a child that was not
+/// waited for yet.
+pub fn send_to_group(leader: i32, signal: i32) -> io::Result<()> {
+    if leader <= 1 {
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    // SAFETY: kill takes no pointers; the number is above 1, so that its negative names one group.
+    check(i64::from(unsafe { libc::kill(-leader, signal) })).map(drop)
+}
+
 pub const CHILD: i32 = libc::SIGCHLD;
 
 /// The terminal's answer to a process in the background that reads or writes: meant for that process alone.

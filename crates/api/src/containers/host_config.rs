@@ -53,6 +53,9 @@ wire! {
         #[serde(skip_serializing_if = "is_empty")]
         pub runtime: String,
         pub isolation: String,
+        /// Ours: what is done when health checks have failed. `""` and `none`, `kill`, `restart`, `stop`, `exec:LINE`.
+        #[serde(skip_serializing_if = "is_empty")]
+        pub health_on_failure: String,
         #[serde(flatten)]
         pub resources: Resources,
         #[serde(skip_serializing_if = "none_or_empty")]

@@ -17,6 +17,7 @@ use tokio::time::Sleep;
 use super::Shared;
 use super::cheap_moves::Running;
 use super::exec::Exec;
+use super::health::{self, Checks};
 use super::index::{Exit, Handle, View};
 use super::link::{self, Link, News};
 use super::logging;
@@ -47,6 +48,8 @@ pub struct Actor {
     pub execs: HashMap<String, Exec>,
     /// Somebody asked for the end of the current run.
     pub asked_to_end: bool,
+    /// Of its health, while it runs and has any.
+    pub checks: Option<Box<Checks>>,
 }
 
 /// A container that has a monitor.
@@ -90,6 +93,7 @@ impl Actor {
             early_clients: Vec::new(),
             execs: HashMap::new(),
             asked_to_end: false,
+            checks: None,
         };
         (actor, handle)
     }
@@ -122,6 +126,10 @@ impl Actor {
             Some(request) = self.requests.recv() => self.answer(request).await,
             () = due(&mut self.restart) => {
                 self.restart_now().await;
+                After::GoOn
+            }
+            due = health::due(&mut self.checks) => {
+                self.on_check_due(due).await;
                 After::GoOn
             }
         }

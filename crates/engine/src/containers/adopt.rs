@@ -14,7 +14,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::containers::Status;
 use runtime::cgroup::Cgroup;
@@ -24,7 +24,8 @@ use runtime::monitor::protocol::{Connection, ExitRecord};
 use super::Containers;
 use super::actor::{Actor, After, Run};
 use super::discard::discard;
-use super::exit::{read_exit, started_at};
+use super::exit::read_exit;
+use super::health::on_failure;
 use super::link::Link;
 use super::record::Record;
 use super::request::Remove;
@@ -34,7 +35,7 @@ use crate::error::{Error, Result, blocking};
 
 /// What became of a container that was up.
 enum Found {
-    Alive(Connection),
+    Alive(Connection, Option<adopt::Init>),
     Ended(ExitRecord),
     /// Why nobody knows what became of it.
     Lost(String),
@@ -67,7 +68,7 @@ impl Containers {
 
     /// Those who live keep their addresses, before anybody joins.
     fn recover_network(&self, found: &[(Record, Option<Found>)]) -> Result<()> {
-        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(_))));
+        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
         let interfaces = alive
             .filter_map(|(record, _)| Some((record.id.clone(), record.state.interface.clone()?)));
         let failures = self.0.network.recover(interfaces.collect::<Vec<_>>()).map_err(|cause| {
@@ -128,7 +129,7 @@ impl Containers {
                 record.restart_count,
                 record.stopped_by_hand,
             );
-        if !due {
+        if !due && !on_failure::restart_is_due(&record) {
             return;
         }
         let (containers, id) = (self.clone(), record.id.clone());
@@ -143,7 +144,7 @@ impl Containers {
 /// Looks for the monitor, then for what it left.
 fn look(directory: &std::path::Path) -> Found {
     match adopt::verify(directory) {
-        Ok((_, connection)) => Found::Alive(connection),
+        Ok((identity, connection)) => Found::Alive(connection, identity.init),
         Err(why) => match read_exit(directory) {
             Some(exit) => Found::Ended(exit),
             None => Found::Lost(format!("the container was lost: {why}")),
@@ -154,8 +155,11 @@ fn look(directory: &std::path::Path) -> Found {
 impl Actor {
     /// Brings record and reality together.
     async fn settle(&mut self, found: Option<Found>) -> After {
+        if found.is_some() {
+            self.adopt_health();
+        }
         match (found, self.status()) {
-            (Some(Found::Alive(connection)), _) => self.reconnect(connection).await,
+            (Some(Found::Alive(connection, init)), _) => self.reconnect(connection, init).await,
             (Some(Found::Ended(exit)), _) => self.ended_meanwhile(exit).await,
             (Some(Found::Lost(why)), _) => {
                 let exit = self.bury(&why).await;
@@ -184,14 +188,20 @@ impl Actor {
         self.record.host_config.auto_remove && self.status() == Status::Exited
     }
 
-    async fn reconnect(&mut self, connection: Connection) -> After {
+    async fn reconnect(&mut self, connection: Connection, init: Option<adopt::Init>) -> After {
         match Link::start(connection, self.news.clone()) {
             Ok(link) => {
-                let started = started_at(&self.record.state.started_at);
+                let ran_for = init.map_or(Duration::ZERO, |init| init.running_for());
+                let started = Instant::now().checked_sub(ran_for).unwrap_or_else(Instant::now);
                 let running = self.shared.cheap_moves.hold();
                 self.run = Some(Run { link, started, _running: running });
                 self.record.state.status = self.running_or_paused().await;
                 self.adopt_execs();
+                self.end_adopted_checks().await;
+                if self.status() == Status::Running {
+                    self.resume_checks();
+                }
+                self.go_on_acting();
                 self.show();
                 After::GoOn
             }

@@ -35,6 +35,7 @@ impl Containers {
         let image = self.image(&config.image).await?;
         check_platform(&config.image, platform, &image.platform)?;
         merge::with_image(&mut config, &image.config);
+        validate::health_on_failure(&config, &host)?;
         let args = merge::command(&config)?;
         if config.hostname.is_empty() {
             config.hostname = self.default_hostname(&host, &id);

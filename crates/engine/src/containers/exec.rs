@@ -30,6 +30,9 @@ pub struct Exec {
     pub request: CreateRequest,
     pub detach_keys: Option<Vec<u8>>,
     pub stage: Stage,
+    /// A check of the engine's own: its result is nobody's but the engine's that began it.
+    #[serde(default)]
+    pub checks_health: bool,
     #[serde(skip, default = "Instant::now")]
     made: Instant,
 }
@@ -64,9 +67,8 @@ impl Containers {
             return Err(Error::invalid("No exec command specified"));
         }
         let handle = self.find(wanted)?;
-        let id = super::name::random_id();
-        let made = Instant::now();
-        let exec = Exec { id: id.clone(), request, detach_keys, stage: Stage::Created, made };
+        let exec = Exec::new(request, detach_keys);
+        let id = exec.id.clone();
         handle.ask(|reply| Request::CreateExec { exec: Box::new(exec), reply }).await?;
         Ok(id)
     }
@@ -98,6 +100,11 @@ impl Containers {
 }
 
 impl Exec {
+    pub fn new(request: CreateRequest, detach_keys: Option<Vec<u8>>) -> Self {
+        let (id, made) = (super::name::random_id(), Instant::now());
+        Self { id, request, detach_keys, stage: Stage::Created, checks_health: false, made }
+    }
+
     /// The program and its arguments.
     pub fn words(&self) -> (&str, &[String]) {
         let words = self.request.cmd.as_ref().map_or(&[][..], |cmd| cmd.as_slice());
@@ -207,11 +214,12 @@ impl Actor {
         .await
     }
 
-    /// The one `exec_die`.
+    /// The one `exec_die`. An exec that ended already was told of, and so was one that is forgotten.
     pub fn exec_exited(&mut self, id: &str, exit: &ExitRecord) {
         let code: i64 = exit.status.into();
-        if let Some(exec) = self.execs.get_mut(id) {
-            exec.stage = Stage::Ended { code };
+        match self.execs.get_mut(id) {
+            None | Some(Exec { stage: Stage::Ended { .. }, .. }) => return,
+            Some(exec) => exec.stage = Stage::Ended { code },
         }
         self.show();
         let attributes = [("execID", id.to_owned()), ("exitCode", code.to_string())];
@@ -228,23 +236,23 @@ impl Actor {
     /// Those that nobody can ask for any more, and those that were made and never started.
     fn forget_old_execs(&mut self) {
         let index = &self.shared.index;
+        let is_old = |(id, exec): &(&String, &Exec)| match exec.stage {
+            Stage::Created => exec.made.elapsed() >= REMEMBERED,
+            Stage::Running { .. } => false,
+            Stage::Ended { .. } => index.find_exec(id).is_err(),
+        };
+        let old: Vec<String> = self.execs.iter().filter(is_old).map(|(id, _)| id.clone()).collect();
+        old.iter().for_each(|id| self.forget_exec(id));
+    }
+
+    /// With its files, which are gone already where the container was started again.
+    pub fn forget_exec(&mut self, id: &str) {
+        self.execs.remove(id);
+        self.shared.index.remove_exec(id);
         let directory = self.exec_files();
-        self.execs.retain(|id, exec| {
-            let keep = match exec.stage {
-                Stage::Created => exec.made.elapsed() < REMEMBERED,
-                Stage::Running { .. } => true,
-                Stage::Ended { .. } => index.find_exec(id).is_ok(),
-            };
-            if !keep {
-                index.remove_exec(id);
-                // Gone already where the container was started again.
-                for suffix in [".json", ".exit.json", SUFFIX] {
-                    let file = format!("{id}{suffix}");
-                    let _ = std::fs::remove_file(directory.join(file));
-                }
-            }
-            keep
-        });
+        for suffix in [".json", ".exit.json", SUFFIX] {
+            let _ = std::fs::remove_file(directory.join(format!("{id}{suffix}")));
+        }
     }
 
     fn forget_later(&self, id: &str) {

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use api::containers::Status;
 use runtime::monitor::protocol::ExitRecord;
@@ -54,6 +54,7 @@ impl Actor {
 
     /// Settles the end, whoever reported it.
     pub async fn ended(&mut self, exit: ExitRecord, ran_for: Duration) -> After {
+        self.end_checks().await;
         self.run = None;
         self.early_clients.clear();
         self.forget_execs();
@@ -210,13 +211,4 @@ fn write_exit(directory: &Path, exit: &ExitRecord) -> io::Result<()> {
     let new = directory.join("exit.json.tmp");
     std::fs::write(&new, serde_json::to_vec(exit)?)?;
     std::fs::rename(new, directory.join("exit.json"))
-}
-
-/// An instant so long ago as `since` tells, for runs that an earlier engine started.
-pub fn started_at(since: &str) -> Instant {
-    let ran = timestamp::parse(since).and_then(|started| {
-        Duration::try_from(jiff::Timestamp::now().duration_since(started)).ok()
-    });
-    let now = Instant::now();
-    ran.and_then(|ran| now.checked_sub(ran)).unwrap_or(now)
 }

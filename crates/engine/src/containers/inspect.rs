@@ -9,6 +9,7 @@ use api::containers::{
 use api::networks::{EndpointSettings, PortBinding};
 
 use super::Containers;
+use super::health::Health;
 use super::index::Handle;
 use super::mounts::{Kind, MountPoint};
 use super::record::Record;
@@ -110,7 +111,7 @@ fn state(record: &Record) -> State {
         error: state.error.clone(),
         started_at: state.started_at.clone(),
         finished_at: state.finished_at.clone(),
-        health: None,
+        health: state.health.as_ref().map(Health::shown),
     }
 }
 

@@ -69,7 +69,7 @@ impl Actor {
     }
 
     async fn deliver(&self, number: i32) -> Result<()> {
-        let command = Command::Signal { exec_id: None, signal: number };
+        let command = Command::Signal { exec_id: None, signal: number, group: false };
         match self.link()?.call(command, &[]).await {
             Ok(_) => Ok(()),
             // It ended just now, which is what was wished or comes to the same.

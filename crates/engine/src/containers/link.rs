@@ -171,12 +171,18 @@ mod tests {
             answer(&monitor);
             monitor
         });
-        let done = link.call(Command::Signal { exec_id: None, signal: 1 }, &[]).await.unwrap();
+        let done = link
+            .call(Command::Signal { exec_id: None, signal: 1, group: false }, &[])
+            .await
+            .unwrap();
         assert_eq!(done.pid, Some(7));
         assert!(matches!(news.recv().await, Some((_, News::Message(Message::Oom)))));
         drop(answering.await.unwrap());
         assert!(matches!(news.recv().await, Some((_, News::Lost))));
-        let late = link.call(Command::Signal { exec_id: None, signal: 1 }, &[]).await.unwrap_err();
+        let late = link
+            .call(Command::Signal { exec_id: None, signal: 1, group: false }, &[])
+            .await
+            .unwrap_err();
         assert_eq!(late.kind, ErrorKind::Gone);
     }
 }

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use api::Filters;
-use api::containers::{Port, Status, Summary, SummaryHostConfig, SummaryNetworkSettings};
+use api::containers::{
+    HealthSummary, Port, Status, Summary, SummaryHostConfig, SummaryNetworkSettings,
+};
 use jiff::Timestamp;
 
 use super::disk::Sizes;
+use super::health;
 use super::index::Handle;
 use super::record::Record;
 use super::state::is_up;
@@ -114,7 +117,9 @@ impl<'a> Query<'a> {
         };
         for health in filters.get("health") {
             if !matches!(health, "starting" | "healthy" | "unhealthy" | "none") {
-                return Err(Error::invalid(format!("invalid filter 'health={health}'")));
+                return Err(Error::invalid(format!(
+                    "unrecognized filter value for health: {health}"
+                )));
             }
         }
         let statuses = filters.get("status").map(status).collect::<Result<Vec<_>>>()?;
@@ -158,7 +163,7 @@ impl<'a> Query<'a> {
         any(filters, "id", |id| record.id.starts_with(id))
             && any(filters, "name", |name| name_matches(name, &record.name))
             && filters.labels_match("label", |key| record.label(key))
-            && any(filters, "health", |health| health == "none")
+            && any(filters, "health", |health| health == health_of(record))
             && any(filters, "isolation", |isolation| isolation == "default")
             && any(filters, "is-task", |is| matches!(is, "0" | "false"))
             && (!filters.contains("ancestor") || self.ancestors.contains(&record.image))
@@ -243,7 +248,22 @@ fn summary(record: &Record, now: Timestamp) -> Summary {
             networks: Some(inspect::networks(record)),
         }),
         mounts: record.mounts.iter().filter_map(inspect::mount_point).collect(),
+        health: record.state.health.as_ref().map(|health| HealthSummary {
+            status: health.status.as_str().into(),
+            failing_streak: health.failing_streak.into(),
+        }),
         ..Summary::default()
+    }
+}
+
+fn health_of(record: &Record) -> &'static str {
+    record.state.health.as_ref().map_or("none", |health| health.status.as_str())
+}
+
+fn in_words(health: health::Status) -> &'static str {
+    match health {
+        health::Status::Starting => "health: starting",
+        settled => settled.as_str(),
     }
 }
 
@@ -280,7 +300,12 @@ fn status_text(record: &Record, now: Timestamp) -> String {
         Status::Created => "Created".into(),
         Status::Dead => "Dead".into(),
         Status::Removing => "Removal In Progress".into(),
-        Status::Running => format!("Up {}", since(&state.started_at)),
+        Status::Running => match &state.health {
+            Some(health) => {
+                format!("Up {} ({})", since(&state.started_at), in_words(health.status))
+            }
+            None => format!("Up {}", since(&state.started_at)),
+        },
         Status::Paused => format!("Up {} (Paused)", since(&state.started_at)),
         Status::Restarting => {
             format!("Restarting ({}) {} ago", state.exit_code, since(&state.finished_at))

@@ -19,6 +19,7 @@ mod disk;
 mod exec;
 mod exit;
 mod export;
+mod health;
 mod image_uses;
 mod index;
 mod inspect;

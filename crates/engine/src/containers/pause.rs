@@ -26,6 +26,7 @@ impl Actor {
             Error::system(format!("Cannot pause container {}", self.record.id)).because(cause)
         })?;
         self.record.state.status = Status::Paused;
+        self.end_checks().await;
         self.tell("pause", []);
         self.save_or_warn().await;
         Ok(())
@@ -34,6 +35,7 @@ impl Actor {
     pub async fn unpause(&mut self) -> Result<()> {
         may(Action::Unpause, self.record.subject())?;
         self.thaw().await?;
+        self.resume_checks();
         self.tell("unpause", []);
         self.save_or_warn().await;
         Ok(())

@@ -8,6 +8,7 @@ use api::networks::EndpointSettings;
 use network::Interface;
 use serde::{Deserialize, Serialize};
 
+use super::health::Health;
 use super::mounts::MountPoint;
 use super::state::Subject;
 use super::timestamp;
@@ -55,6 +56,9 @@ pub struct State {
     pub sandbox: String,
     /// The cgroup that its processes are in.
     pub cgroup: String,
+    /// Since its first start with a health check.
+    #[serde(default)]
+    pub health: Option<Health>,
 }
 
 impl Default for State {
@@ -70,6 +74,7 @@ impl Default for State {
             interface: None,
             sandbox: String::new(),
             cgroup: String::new(),
+            health: None,
         }
     }
 }

@@ -159,6 +159,7 @@ impl Actor {
         state.error = String::new();
         state.started_at = timestamp::now();
         state.sandbox = name::random_id();
+        self.begin_checks();
         self.tell_network("connect");
         self.tell("start", []);
         self.save_or_warn().await;

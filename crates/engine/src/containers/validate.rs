@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
-use api::containers::{Config, HealthConfig, HostConfig, Resources};
+use api::containers::{Config, HostConfig, Resources};
 
+use super::health::command;
+use super::health::on_failure::Action as OnFailure;
 use super::restart_policy::Policy;
 use super::spec::security::SecurityOptions;
 use super::spec::{capabilities, devices, ulimits};
@@ -30,16 +32,7 @@ pub struct Host {
 pub fn validate(config: &Config, host: &HostConfig, offer: &Host) -> Result<Vec<String>, Error> {
     validate_config(config)?;
     validate_host_config(config, host)?;
-    let mut warnings = validate_resources(&host.resources, offer)?;
-    if config.healthcheck.as_ref().is_some_and(asks_for_checks) {
-        warnings.push("Health checks are not supported yet: none will be run.".to_owned());
-    }
-    Ok(warnings)
-}
-
-/// An empty test leaves it to the image, `NONE` turns it off.
-fn asks_for_checks(check: &HealthConfig) -> bool {
-    check.test.first().is_some_and(|kind| kind != "NONE")
+    validate_resources(&host.resources, offer)
 }
 
 fn validate_config(config: &Config) -> Result<(), Error> {
@@ -78,6 +71,10 @@ fn refuse_zero_bytes(config: &Config) -> Result<(), Error> {
 
 fn validate_healthcheck(config: &Config) -> Result<(), Error> {
     let Some(check) = &config.healthcheck else { return Ok(()) };
+    // Docker makes such a container, and its engine panics at the first check.
+    if check.test.first().is_some_and(|kind| kind == "CMD") && check.test.len() == 1 {
+        return Err(Error::invalid("Healthcheck CMD needs a command"));
+    }
     for (name, value) in [
         ("Interval", check.interval),
         ("Timeout", check.timeout),
@@ -94,11 +91,27 @@ fn validate_healthcheck(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether what is done on failure can ever be. `config` is that with the image's health check.
+pub fn health_on_failure(config: &Config, host: &HostConfig) -> Result<(), Error> {
+    if OnFailure::parse(&host.health_on_failure)? != OnFailure::None && command(config).is_none() {
+        return Err(Error::invalid(
+            "an action on failed health checks needs a health check (--health-cmd, or the image's)",
+        ));
+    }
+    Ok(())
+}
+
 fn validate_host_config(config: &Config, host: &HostConfig) -> Result<(), Error> {
     if host.auto_remove && !matches!(host.restart_policy.name.as_str(), "" | "no") {
         return Err(Error::invalid("can't create 'AutoRemove' container with restart policy"));
     }
     Policy::parse(&host.restart_policy)?;
+    let on_failure = OnFailure::parse(&host.health_on_failure)?;
+    if host.auto_remove && on_failure == OnFailure::Restart {
+        return Err(Error::invalid(
+            "can't create 'AutoRemove' container that failed health checks restart",
+        ));
+    }
     modes(config, host)?;
     SecurityOptions::parse(host.security_opt.as_deref().unwrap_or_default())?;
     capabilities::Wishes::parse(
@@ -369,6 +382,8 @@ fn range(what: &str, value: impl Into<i64> + Display, least: i64, most: i64) -> 
 
 #[cfg(test)]
 mod tests {
+    use api::containers::HealthConfig;
+
     use super::*;
 
     fn offer() -> Host {
@@ -464,13 +479,35 @@ mod tests {
         let all = HostConfig { publish_all_ports: true, ..HostConfig::default() };
         assert_eq!(host_said(all.clone()), "publishing ports is not supported yet");
         assert_eq!(host_said(HostConfig { network_mode: "host".into(), ..all }), "");
-        let check = |test: &str| {
-            let test = vec![test.to_owned(), "true".to_owned()];
-            let healthcheck = Some(HealthConfig { test, ..HealthConfig::default() });
-            let config = Config { healthcheck, ..Config::default() };
-            validate(&config, &HostConfig::default(), &offer()).unwrap().len()
+    }
+
+    #[test]
+    fn health_checks_are_possible_ones() {
+        let said = |check: HealthConfig| {
+            let config = Config { healthcheck: Some(check), ..Config::default() };
+            let said = validate(&config, &HostConfig::default(), &offer());
+            said.err().map(|error| error.to_string()).unwrap_or_default()
         };
-        assert_eq!((check("CMD"), check("NONE")), (1, 0));
+        let test = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let check = |words| HealthConfig { test: test(words), ..HealthConfig::default() };
+        assert_eq!(said(check(&["CMD", "true"])), "");
+        assert_eq!(said(check(&["CMD"])), "Healthcheck CMD needs a command");
+        assert_eq!(
+            said(HealthConfig { timeout: 5, ..check(&["CMD", "true"]) }),
+            "Timeout in Healthcheck cannot be less than 1ms"
+        );
+    }
+
+    #[test]
+    fn an_action_on_failed_checks_needs_checks() {
+        let host = HostConfig { health_on_failure: "kill".into(), ..HostConfig::default() };
+        let test = vec!["CMD-SHELL".to_owned(), "true".to_owned()];
+        let healthcheck = Some(HealthConfig { test, ..HealthConfig::default() });
+        let config = Config { healthcheck, ..Config::default() };
+        assert!(health_on_failure(&config, &host).is_ok());
+        assert!(health_on_failure(&Config::default(), &host).is_err());
+        let rm = HostConfig { auto_remove: true, health_on_failure: "restart".into(), ..host };
+        assert!(host_said(rm).contains("AutoRemove"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,15 @@ impl Identity {
 impl Init {
     pub fn of(pid: i32) -> io::Result<Init> {
         Ok(Init { pid, start_time: start_time(pid)? })
+    }
+
+    /// Since its start, however the wall clock was set meanwhile.
+    pub fn running_for(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let now = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
+        let ticks = rustix::param::clock_ticks_per_second();
+        let nanoseconds = self.start_time % ticks * 1_000_000_000 / ticks;
+        now.saturating_sub(Duration::new(self.start_time / ticks, nanoseconds as u32))
     }
 }
 
@@ -128,6 +138,14 @@ mod tests {
         let zombie = b"42 (x) Z 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2";
         assert_eq!(parse_start_time(zombie), None);
         assert_eq!(parse_start_time(b"nonsense"), None);
+    }
+
+    #[test]
+    fn a_process_that_just_started_has_run_for_a_moment() {
+        let me = Init::of(std::process::id() as i32).unwrap();
+        assert!(me.running_for() < Duration::from_secs(3600), "{:?}", me.running_for());
+        let next = Init { start_time: u64::MAX, ..me };
+        assert_eq!(next.running_for(), Duration::ZERO);
     }
 
     #[test]

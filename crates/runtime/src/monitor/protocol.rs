@@ -69,6 +69,9 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         exec_id: Option<String>,
         signal: i32,
+        /// Also to the processes it started, as far as they stayed in its process group.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        group: bool,
     },
 }
 

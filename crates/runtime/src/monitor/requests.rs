@@ -52,9 +52,9 @@ impl Monitor {
                 session.resize(height, width).map_err(|error| failure("resizing", error))?;
                 Ok(Done::default())
             }
-            Command::Signal { exec_id, signal } => {
+            Command::Signal { exec_id, signal, group } => {
                 let session = self.session(exec_id.as_deref())?;
-                session.signal(signal).map_err(|error| failure("signalling", error))?;
+                session.signal(signal, group).map_err(|error| failure("signalling", error))?;
                 Ok(Done::default())
             }
         }

@@ -312,9 +312,14 @@ impl Session {
         }
     }
 
-    pub(super) fn signal(&self, signal: i32) -> io::Result<()> {
+    /// `group`: also to what it started.
+    pub(super) fn signal(&self, signal: i32, group: bool) -> io::Result<()> {
         match &self.process {
             Some(process) if self.exit.is_none() => {
+                if group {
+                    // Not waited for yet, so that its number is nobody else's. Fails where it leads no group.
+                    let _ = sys::signal::send_to_group(process.pid, signal);
+                }
                 sys::signal::send(process.pidfd.as_fd(), signal)
             }
             _ => Err(io::Error::from_raw_os_error(libc::ESRCH)),

@@ -142,7 +142,7 @@ fn the_death_of_init_ends_execs_first() {
         detach: true,
     };
     monitor.request(command, &[]).unwrap();
-    monitor.request(Command::Signal { exec_id: None, signal: 9 }, &[]).unwrap();
+    monitor.request(Command::Signal { exec_id: None, signal: 9, group: false }, &[]).unwrap();
     let Message::ExecExited { record, .. } = monitor.next_event() else { panic!("init first") };
     assert_eq!(record.signal, Some(9));
     assert_eq!(monitor.wait_for_exit().status, 137);

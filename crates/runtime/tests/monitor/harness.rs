@@ -236,7 +236,7 @@ impl Monitor {
     }
 
     pub(crate) fn kill(&mut self) {
-        self.request(Command::Signal { exec_id: None, signal: 9 }, &[]).unwrap();
+        self.request(Command::Signal { exec_id: None, signal: 9, group: false }, &[]).unwrap();
         self.wait_for_exit();
     }
 

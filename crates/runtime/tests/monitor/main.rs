@@ -40,10 +40,10 @@ fn a_signal_is_part_of_the_record() {
     let mut monitor = Harness::new("exec sleep 100").spawn();
     monitor.hello();
     monitor.start().unwrap();
-    monitor.request(Command::Signal { exec_id: None, signal: 9 }, &[]).unwrap();
+    monitor.request(Command::Signal { exec_id: None, signal: 9, group: false }, &[]).unwrap();
     let record = monitor.wait_for_exit();
     assert_eq!((record.status, record.signal), (137, Some(9)));
-    let gone = monitor.request(Command::Signal { exec_id: None, signal: 9 }, &[]);
+    let gone = monitor.request(Command::Signal { exec_id: None, signal: 9, group: false }, &[]);
     assert!(gone.is_err());
 }
 
@@ -164,7 +164,7 @@ fn a_slow_client_holds_up_output_and_nothing_else() {
     assert!(log_size < 32 << 20, "the container was not held up: {log_size}");
 
     // The client reads nothing until the exit is known: it cannot have been waited for.
-    monitor.request(Command::Signal { exec_id: None, signal: 9 }, &[]).unwrap();
+    monitor.request(Command::Signal { exec_id: None, signal: 9, group: false }, &[]).unwrap();
     assert_eq!(monitor.wait_for_exit().status, 137);
 
     let mut slow = slow;
@@ -182,7 +182,7 @@ fn a_client_that_never_reads_is_given_up_in_the_end() {
     let _slow = monitor.attach(streams(false));
     monitor.start().unwrap();
     std::thread::sleep(Duration::from_millis(300));
-    monitor.request(Command::Signal { exec_id: None, signal: 9 }, &[]).unwrap();
+    monitor.request(Command::Signal { exec_id: None, signal: 9, group: false }, &[]).unwrap();
     monitor.wait_for_exit();
     monitor.wait_for_end();
 }
@@ -262,7 +262,7 @@ fn requests_that_make_no_sense_are_refused_and_change_nothing() {
     monitor.hello();
     let no_socket = monitor.request(Command::Attach(streams(true)), &[]);
     assert_eq!(error_kind(&no_socket), Some(ErrorKind::Invalid));
-    let early = monitor.request(Command::Signal { exec_id: None, signal: 15 }, &[]);
+    let early = monitor.request(Command::Signal { exec_id: None, signal: 15, group: false }, &[]);
     assert_eq!(error_kind(&early), Some(ErrorKind::Gone));
     // A file cannot be waited for; whoever sends one is no client, and harms nobody.
     let file = std::fs::File::open("/dev/null").unwrap();
@@ -365,7 +365,7 @@ fn an_outcome_is_sent_to_who_asked_and_events_to_all() {
     monitor.start().unwrap();
     let (_, second) = adopt::verify(monitor.directory()).unwrap();
     assert!(matches!(second.recv().unwrap().unwrap().0, Message::Hello(_)));
-    monitor.request(Command::Signal { exec_id: None, signal: 9 }, &[]).unwrap();
+    monitor.request(Command::Signal { exec_id: None, signal: 9, group: false }, &[]).unwrap();
     let record = monitor.wait_for_exit();
     match second.recv().unwrap().unwrap().0 {
         Message::Exited { record: same } => assert_eq!(same, record),

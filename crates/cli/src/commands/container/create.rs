@@ -60,6 +60,7 @@ pub(super) async fn create(client: &Client, parsed: &Parsed, options: &Options) 
     if pull == "always" {
         pull_image(client, parsed, &options.request.config.image).await?;
     }
+    check_engine(client, options).await?;
     let attempt =
         || client.container_create(parsed.str("name"), parsed.str("platform"), &options.request);
     let created = match attempt().await {
@@ -76,6 +77,15 @@ pub(super) async fn create(client: &Client, parsed: &Parsed, options: &Options) 
     created.warnings.iter().for_each(|warning| warn(format!("WARNING: {warning}")));
     cid_file.write(&created.id)?;
     Ok(created.id)
+}
+
+/// Another engine would not say that it knows nothing of a flag of ours.
+async fn check_engine(client: &Client, options: &Options) -> Result<()> {
+    let wish = options.request.host_config.as_ref().map_or("", |host| &host.health_on_failure);
+    if matches!(wish, "" | "none") || client.system_version().await?.platform.name == "Gantry" {
+        return Ok(());
+    }
+    Err(Failure::new("--health-on-failure: this engine does not know it"))
 }
 
 fn is_missing_image(error: &client::Error) -> bool {

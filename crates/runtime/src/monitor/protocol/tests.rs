@@ -76,8 +76,12 @@ fn requests() {
         expect![[r#"{"seq":5,"command":"resize","height":50,"width":132}"#]],
     );
     golden(
-        &request(6, Command::Signal { exec_id: Some("e1".into()), signal: 15 }),
+        &request(6, Command::Signal { exec_id: Some("e1".into()), signal: 15, group: false }),
         expect![[r#"{"seq":6,"command":"signal","exec_id":"e1","signal":15}"#]],
+    );
+    golden(
+        &request(7, Command::Signal { exec_id: Some("e1".into()), signal: 9, group: true }),
+        expect![[r#"{"seq":7,"command":"signal","exec_id":"e1","signal":9,"group":true}"#]],
     );
 }
 
@@ -170,7 +174,7 @@ fn a_packet_carries_its_descriptors() {
 #[test]
 fn an_oversized_packet_is_refused_on_both_sides() {
     let (engine, monitor) = Connection::pair().unwrap();
-    let huge = Command::Signal { exec_id: Some("x".repeat(MAX_PACKET)), signal: 9 };
+    let huge = Command::Signal { exec_id: Some("x".repeat(MAX_PACKET)), signal: 9, group: false };
     assert!(engine.send(&request(1, huge), &[]).is_err());
 
     sys::socket::send(&engine, &[b' '; 100], &[]).unwrap();

@@ -4,6 +4,7 @@
 
 mod devices;
 pub(in crate::commands) mod env;
+mod health;
 mod later;
 mod limits;
 mod mounts;
@@ -12,7 +13,7 @@ mod security;
 
 use std::collections::BTreeMap;
 
-use api::containers::{Config, CreateRequest, HealthConfig, HostConfig, LogConfig};
+use api::containers::{Config, CreateRequest, HostConfig, LogConfig};
 
 pub(super) use limits::restart_policy;
 
@@ -69,6 +70,10 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::list("group-add", "Additional groups"),
     Flag::string("health-cmd", "Command that checks its health"),
     Flag::duration("health-interval", "Time between checks (ms|s|m|h)"),
+    Flag::string(
+        "health-on-failure",
+        "What to do when checks have failed (none|kill|restart|stop|exec:COMMAND)",
+    ),
     Flag::int("health-retries", "Failures in a row that make it unhealthy"),
     Flag::duration("health-start-interval", "Time between checks while it starts (ms|s|m|h)"),
     Flag::duration(
@@ -199,9 +204,7 @@ fn config(parsed: &Parsed) -> Result<Config, String> {
         stdin_once: open_stdin && attach_stdin,
         env: Some(env::collect(&parsed.list("env-file"), &parsed.list("env"))?),
         cmd: Some(parsed.args[1..].to_vec()).filter(|words| !words.is_empty()).map(Into::into),
-        healthcheck: parsed
-            .bool("no-healthcheck")
-            .then(|| HealthConfig { test: vec!["NONE".to_owned()], ..HealthConfig::default() }),
+        healthcheck: health::check(parsed)?,
         image: parsed.arg(0).to_owned(),
         volumes: Some(BTreeMap::new()),
         working_dir: parsed.string("workdir"),
@@ -253,6 +256,7 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
         sysctls: Some(pairs(&parsed.list("sysctl"))),
         runtime: parsed.string("runtime"),
         isolation: parsed.string("isolation"),
+        health_on_failure: parsed.string("health-on-failure"),
         resources: limits::resources(parsed)?,
         mounts: Some(mounts::mounts(&parsed.list("mount"))?),
         masked_paths: security.unconfined_paths.then(Vec::new),
@@ -306,15 +310,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_honoured_is_refused_by_name() {
-        for flag in [
-            "-p 80:80",
-            "-P",
-            "--link a",
-            "--gpus all",
-            "--health-cmd x",
-            "-v data:/x",
-            "--volumes-from a",
-        ] {
+        for flag in ["-p 80:80", "-P", "--link a", "--gpus all", "-v data:/x", "--volumes-from a"] {
             let error = options(&format!("{flag} busybox")).err().unwrap_or_default();
             assert!(error.contains("come"), "{flag}: {error}");
         }
