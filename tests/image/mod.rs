@@ -4,4 +4,5 @@ mod hostile;
 mod import;
 mod load;
 mod rm;
+mod save;
 mod tag;

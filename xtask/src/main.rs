@@ -6,6 +6,7 @@ mod demo;
 mod images;
 mod install;
 mod leftovers;
+mod sdk;
 mod setup;
 mod shell;
 mod test;
@@ -29,6 +30,7 @@ Usage: cargo xtask <command>
   install  build, then install under /usr/local (PREFIX moves it)
   images   make the base images from Debian packages [NAME...]
   demo     a guided run on private folders
+  sdk      the Python SDK's own integration tests [--against docker] [-- WORD of pytest...]
   bench    this engine and others in turn [--against docker,podman] [--only NAME,...]";
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn run(command: &str, args: &[String]) -> Result {
         "install" => install::run(),
         "images" => images::run(args),
         "demo" => demo::run(),
+        "sdk" => sdk::run(args),
         "bench" => bench::run(args),
         "bench-agent" => bench::agent(args),
         "help" | "--help" | "-h" => {

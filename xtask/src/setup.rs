@@ -11,6 +11,8 @@ pub(crate) const IMAGES: &[&str] = &["mmdebstrap", "busybox-static"];
 /// For the tests: tools they look through, the second kernel, a second client.
 pub(crate) const TESTS: &[&str] =
     &["nftables", "iproute2", "uidmap", "qemu-system-x86", "kmod", "cpio", "python3"];
+/// For the Python SDK's tests.
+pub(crate) const SDK: &[&str] = &["python3", "python3-venv"];
 
 /// Makes sure that every package named is installed. Only root can install; anybody else is told
 /// the command.

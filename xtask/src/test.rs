@@ -69,7 +69,7 @@ pub(crate) fn e2e(args: &[String]) -> Result {
 }
 
 /// The program that starts a real Docker in namespaces of its own.
-fn peers_at_hand() -> Option<PathBuf> {
+pub(crate) fn peers_at_hand() -> Option<PathBuf> {
     let beside = || Some(shell::workspace().parent()?.join("shared/tools/peers"));
     let program = std::env::var_os("GANTRY_PEERS").map(PathBuf::from).or_else(beside)?;
     program.is_file().then_some(program)

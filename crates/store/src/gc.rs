@@ -46,6 +46,7 @@ impl Store {
         self.discard_unknown("blobs/sha256", |name| blobs.contains(name))?;
         let containers: HashSet<String> = self.snapshots().all()?.into_iter().collect();
         self.discard_unknown("containers", |name| containers.contains(name))?;
+        self.fill_in_listing()?;
         let next = known.iter().max().map_or(1, |highest| highest + 1);
         *self.next_layer.lock().unwrap_or_else(PoisonError::into_inner) = next;
         self.root.empty_trash();

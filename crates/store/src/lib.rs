@@ -29,6 +29,7 @@ pub use records::{Record, Records};
 pub use tar::Limits;
 
 use database::{Database, Durability};
+use layers::in_flight::InFlight;
 use maintenance::Maintenance;
 use root::Root;
 
@@ -41,6 +42,7 @@ pub struct Store {
     /// The number of the next layer; held while one is made visible.
     next_layer: Mutex<u64>,
     next_lease: AtomicU64,
+    in_flight: InFlight,
 }
 
 impl Store {
@@ -61,6 +63,7 @@ impl Store {
             limits,
             next_layer,
             next_lease: AtomicU64::new(0),
+            in_flight: InFlight::default(),
         };
         store.reconcile()?;
         Ok(store)

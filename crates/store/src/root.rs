@@ -109,7 +109,7 @@ impl Staged {
         &self.path
     }
 
-    pub(crate) fn rename(self, target: &Path) -> Result<()> {
+    pub(crate) fn rename(&self, target: &Path) -> Result<()> {
         fs::rename(&self.path, target)
             .map_err(|error| Error::io(target.display().to_string(), error))
     }

@@ -119,13 +119,14 @@ impl Disk {
         blocking(move || {
             let images = store.images();
             let base = match images.get(&ancestor) {
-                Ok(image) => image.config.rootfs.diff_ids,
+                Ok(image) => image.layers,
                 Err(error) if error.kind() == store::Kind::NotFound => return Ok(Vec::new()),
                 Err(error) => return Err(error.into()),
             };
             let filter = store::images::Filter { all: true, ..Default::default() };
             let all = images.list(&filter)?;
-            let descend = all.into_iter().filter(|i| i.config.rootfs.diff_ids.starts_with(&base));
+            let base: Vec<_> = base.iter().map(|layer| (layer.number, layer.size)).collect();
+            let descend = all.into_iter().filter(|image| image.layers.starts_with(&base));
             Ok(descend.map(|image| image.id.to_string()).collect())
         })
         .await

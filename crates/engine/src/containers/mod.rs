@@ -81,6 +81,8 @@ pub use self::wait::{Condition, Wait};
 
 /// Gantry's own runtime, which the monitor contains.
 pub const OWN_RUNTIME: &str = "gantry-runtime";
+/// What Docker calls its own; files that name it mean the engine's.
+const DOCKERS_RUNTIME: &str = "runc";
 
 /// The service; a handle that is cheap to copy.
 #[derive(Clone)]
@@ -208,7 +210,8 @@ impl Shared {
     }
 
     fn known_runtime(&self, name: &str) -> Result<()> {
-        let own = matches!(name, "" | OWN_RUNTIME) || name == self.config.default_runtime;
+        let own = matches!(name, "" | OWN_RUNTIME | DOCKERS_RUNTIME)
+            || name == self.config.default_runtime;
         if own || self.config.runtimes.contains_key(name) {
             return Ok(());
         }

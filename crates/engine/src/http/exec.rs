@@ -27,7 +27,8 @@ async fn start(mut call: Call) -> Result<Response> {
     let request: StartRequest = call.json_or_default().await?;
     let exec = call.engine.containers.startable_exec(&call.name).await?;
     let containers = call.engine.containers.clone();
-    let tty = exec.request.tty;
+    // As in Docker the one who starts it says how its output is framed, whatever it was made with.
+    let tty = request.tty;
     let start = ExecStart {
         client: None,
         detach: request.detach,

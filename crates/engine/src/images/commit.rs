@@ -27,14 +27,13 @@ impl Images {
         let record = self.containers.find(&commit.container)?.record();
         let wanted = wanted(&commit, &record)?;
         let name = wanted.reference.as_ref().map(oci::Reference::familiar);
+        // One that ends just now is as still as a paused one.
         let pause = pause && record.state.status == Status::Running;
-        if pause {
-            self.containers.pause(&record.id).await?;
-        }
+        let paused = pause && self.containers.pause(&record.id).await.is_ok();
         let store = self.store.clone();
         let committed = blocking(move || Ok(store.images().commit(wanted)?)).await;
-        if pause {
-            self.containers.unpause(&record.id).await?;
+        if paused && let Err(error) = self.containers.unpause(&record.id).await {
+            tracing::warn!(container = record.id, "after a commit: {error}");
         }
         let id = committed?;
         if let Some(name) = &name {

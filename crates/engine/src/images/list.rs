@@ -1,10 +1,12 @@
 //! `images`.
 
+use std::collections::{HashMap, HashSet};
+
 use api::Filters;
 use api::images::Summary;
-use store::images::{Filter, Image};
+use store::images::{Filter, Listed};
 
-use super::{Images, familiar, labels, seconds};
+use super::{Images, familiar};
 use crate::error::{Error, Result};
 
 impl Images {
@@ -15,17 +17,26 @@ impl Images {
         let images = self.store.images().list(&filter)?;
         let mut summaries: Vec<_> = images.iter().map(summary).collect();
         if shared_size {
-            let everything =
-                self.store.images().list(&Filter { all: true, ..Filter::default() })?;
+            let owners = self.layer_owners()?;
             for (summary, image) in summaries.iter_mut().zip(&images) {
-                summary.shared_size = shared(image, &everything);
+                summary.shared_size = shared(image, &owners);
             }
         }
         Ok(summaries)
     }
 
+    /// How many images have each layer, by its number.
+    fn layer_owners(&self) -> Result<HashMap<u64, usize>> {
+        let mut owners = HashMap::new();
+        for image in self.store.images().list(&Filter { all: true, ..Filter::default() })? {
+            let layers: HashSet<u64> = image.layers.iter().map(|(number, _)| *number).collect();
+            layers.into_iter().for_each(|number| *owners.entry(number).or_default() += 1);
+        }
+        Ok(owners)
+    }
+
     pub fn count(&self) -> Result<i64> {
-        Ok(self.store.images().list(&Filter { all: true, ..Filter::default() })?.len() as i64)
+        Ok(self.store.images().count()? as i64)
     }
 
     /// All images, with what they share and how many containers use each.
@@ -76,12 +87,12 @@ fn until(text: &str) -> Result<jiff::Timestamp> {
     jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_nanos(ago)).map_err(|_| invalid())
 }
 
-fn summary(image: &Image) -> Summary {
+fn summary(image: &Listed) -> Summary {
     Summary {
         containers: -1,
-        created: seconds(image.config.created.as_deref()),
+        created: image.created.as_second(),
         id: image.id.to_string(),
-        labels: labels(image),
+        labels: image.labels.clone(),
         parent_id: image.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
         repo_digests: Some(familiar(&image.digests)),
         repo_tags: familiar(&image.tags),
@@ -91,13 +102,10 @@ fn summary(image: &Image) -> Summary {
     }
 }
 
-fn shared(image: &Image, everything: &[Image]) -> i64 {
-    let elsewhere = |number| {
-        let others = everything.iter().filter(|other| other.id != image.id);
-        others.flat_map(|other| &other.layers).any(|layer| layer.number == number)
-    };
-    let shared = image.layers.iter().filter(|layer| elsewhere(layer.number));
-    shared.map(|layer| layer.size as i64).sum()
+fn shared(image: &Listed, owners: &HashMap<u64, usize>) -> i64 {
+    let is_shared = |number| owners.get(number).is_some_and(|owners| *owners > 1);
+    let shared = image.layers.iter().filter(|(number, _)| is_shared(number));
+    shared.map(|(_, size)| *size as i64).sum()
 }
 
 #[cfg(test)]

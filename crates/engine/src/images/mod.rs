@@ -13,13 +13,11 @@ mod remove;
 mod save;
 mod tag;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oci::image::ContainerConfig;
 use oci::{Digest, Reference};
 use store::Store;
-use store::images::Image;
 
 use crate::containers::Containers;
 use crate::error::{Error, Kind, Result};
@@ -103,10 +101,6 @@ fn familiar(references: &[Reference]) -> Vec<String> {
 /// Unix seconds of an RFC 3339 time; 0 where there is none.
 fn seconds(time: Option<&str>) -> i64 {
     time.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map_or(0, |time| time.as_second())
-}
-
-fn labels(image: &Image) -> Option<BTreeMap<String, String>> {
-    image.config.config.as_ref()?.labels.clone()
 }
 
 #[cfg(test)]

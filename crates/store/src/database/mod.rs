@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::error::{Error, Result};
 
 /// Entry `n` takes the schema from version `n` to `n + 1`.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("listing.sql")];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CHECKPOINT_AT: u64 = 4 << 20;
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use oci::Digest;
 
@@ -10,6 +11,7 @@ use super::LoadEvent;
 use crate::Store;
 use crate::compression::{Compression, read_start};
 use crate::error::{Error, Result};
+use crate::layers::in_flight::Turn;
 use crate::layers::{StagedLayer, layer_resource};
 use crate::leases::Lease;
 use crate::tar::reader::{Forget, Reader};
@@ -36,7 +38,7 @@ struct Intake<'i> {
     store: &'i Store,
     lease: &'i Lease<'i>,
     events: &'i mut dyn FnMut(LoadEvent),
-    staged: Vec<StagedLayer>,
+    staged: Vec<Arc<StagedLayer>>,
     /// Bytes of documents so far.
     documents: u64,
 }
@@ -120,14 +122,7 @@ impl Intake<'_> {
         start.truncate(count);
         let mut whole = start.as_slice().chain(payload);
         if is_layer(&start) {
-            let (id, total) = (layer_name(path), entry.size);
-            let events = &mut *self.events;
-            let mut progress =
-                |current| events(LoadEvent::Layer { id: id.clone(), current, total });
-            let staged = self.store.stage_layer(&mut whole, &mut progress)?;
-            let diff_id = staged.diff_id.clone();
-            self.staged.push(staged);
-            return Ok(Some(Content::Layer(diff_id)));
+            return self.layer(&mut whole, path, entry.size).map(Content::Layer).map(Some);
         }
         if entry.size > MAX_DOCUMENT {
             return Ok(None);
@@ -141,10 +136,54 @@ impl Intake<'_> {
         Ok(Some(Content::Document(bytes)))
     }
 
+    /// Unpacks a layer, or shares it with another load that does so just now.
+    fn layer(&mut self, tar: &mut dyn Read, path: &str, total: u64) -> Result<Digest> {
+        let digest = claimed_digest(path);
+        let claim = match digest.as_ref().map(|digest| self.store.in_flight.turn(digest)) {
+            Some(Turn::Shared(staged)) if self.can_share(&staged, path)? => {
+                return Ok(self.take_staged(staged));
+            }
+            Some(Turn::Mine(claim)) => match self.known_layer(path)? {
+                // Whoever was waited for is done altogether.
+                Some(diff_id) => return Ok(diff_id),
+                None => Some(claim),
+            },
+            _ => None,
+        };
+        let id = layer_name(path);
+        let events = &mut *self.events;
+        let mut progress = |current| {
+            if let Some(claim) = &claim {
+                claim.advance(current);
+            }
+            events(LoadEvent::Layer { id: id.clone(), current, total });
+        };
+        let staged = Arc::new(self.store.stage_layer(tar, &mut progress)?);
+        if let Some(claim) = claim {
+            claim.share(&staged);
+        }
+        Ok(self.take_staged(staged))
+    }
+
+    fn take_staged(&mut self, staged: Arc<StagedLayer>) -> Digest {
+        let diff_id = staged.diff_id.clone();
+        self.staged.push(staged);
+        diff_id
+    }
+
+    /// What another load staged is ours too if it is what its path claims, and if it cannot go away.
+    fn can_share(&self, staged: &StagedLayer, path: &str) -> Result<bool> {
+        if !claimed_digest(path).is_some_and(|digest| staged.is(&digest)) {
+            return Ok(false);
+        }
+        self.lease.hold(&layer_resource(&staged.diff_id))?;
+        // The other may have failed and taken it along before it was held.
+        Ok(staged.is_here() || self.store.layer(&staged.diff_id)?.is_some())
+    }
+
     /// A layer that is here under the digest its path claims need not be read: ours was verified.
     fn known_layer(&self, path: &str) -> Result<Option<Digest>> {
-        let Some(hex) = path.strip_prefix("blobs/sha256/") else { return Ok(None) };
-        let Ok(digest) = Digest::from_sha256_hex(hex) else { return Ok(None) };
+        let Some(digest) = claimed_digest(path) else { return Ok(None) };
         if self.store.layer(&digest)?.is_none() {
             return Ok(None);
         }
@@ -161,6 +200,11 @@ fn is_layer(start: &[u8]) -> bool {
     }
     let Some(block) = start.first_chunk::<BLOCK>() else { return false };
     *block == [0; BLOCK] || Header(block).verify().is_ok()
+}
+
+/// The digest that a blob's path claims.
+fn claimed_digest(path: &str) -> Option<Digest> {
+    Digest::from_sha256_hex(path.strip_prefix("blobs/sha256/")?).ok()
 }
 
 fn layer_name(path: &str) -> String {

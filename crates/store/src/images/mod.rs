@@ -20,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 pub use commit::Commit;
 pub use history::HistoryEntry;
 pub use import::Import;
-pub use list::Filter;
+pub use list::{Filter, Listed};
 pub use load::{LoadEvent, Loaded};
 pub use prune::Pruned;
 pub use remove::{Removal, Removed, Use};
@@ -128,14 +128,6 @@ impl Images<'_> {
             .map_err(|error| Error::system(format!("config of image {id}: {error}")))
     }
 
-    pub(crate) fn ids(&self) -> Result<Vec<Digest>> {
-        self.store.database.read(|db| {
-            let mut statement = db.prepare_cached("SELECT id FROM images")?;
-            let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
-            ids.map(|id| parse_digest(&id?)).collect()
-        })
-    }
-
     /// Records an image whose layers are there, and the names that it takes from others.
     fn put(&self, new: &NewImage<'_>, references: &[Reference]) -> Result<Digest> {
         let id = self.store.add_blob(new.config)?;
@@ -176,6 +168,7 @@ fn insert_image(transaction: &Transaction<'_>, id: &Digest, new: &NewImage<'_>) 
         (id.as_str(), &platform, new.parent.map(Digest::as_str)),
     )?;
     if inserted > 0 {
+        list::keep(transaction, id, new.parsed)?;
         for (position, diff_id) in new.parsed.rootfs.diff_ids.iter().enumerate() {
             let layer = layers::find(transaction, diff_id)?.ok_or_else(|| {
                 Error::invalid(format!("layer {diff_id} of image {id} is missing"))

@@ -1,6 +1,8 @@
 //! `image prune`.
 
-use super::{Filter, Images, Removal, Removed, Use};
+use oci::Reference;
+
+use super::{Filter, Images, Listed, Removal, Removed, Use};
 use crate::error::Result;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,19 +16,17 @@ impl Images<'_> {
     pub fn prune(&self, all: bool, filter: &Filter, uses: &[Use]) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         let before = self.disk_usage()?;
-        for id in self.ids()? {
-            // Gone with a child meanwhile.
-            let Ok(image) = self.by_id(&id) else { continue };
-            let in_use = uses.iter().any(|one| one.image == id);
-            if in_use || !(all || image.is_dangling()) || !filter.matches(&image) {
+        let removal = Removal { force: false, prune: true };
+        for image in self.list(&Filter { all: true, ..Filter::default() })? {
+            let in_use = uses.iter().any(|one| one.image == image.id);
+            if in_use || !is_unused(&image, all) || !filter.matches(&image) {
                 continue;
             }
-            let removal = Removal { force: false, prune: true };
-            let names: Vec<String> =
-                image.tags.iter().chain(&image.digests).map(|name| name.familiar()).collect();
-            let names = if names.is_empty() { vec![id.to_string()] } else { names };
+            let names = image.tags.iter().chain(&image.digests).map(Reference::familiar);
+            let names: Vec<String> = names.collect();
+            let names = if names.is_empty() { vec![image.id.to_string()] } else { names };
             for name in names {
-                // A conflict (a child that stays) is no failure of the prune.
+                // A conflict (a child that stays) is no failure of the prune, nor is one that went with a child.
                 pruned.removed.extend(self.remove(&name, removal, uses).unwrap_or_default());
             }
         }
@@ -38,5 +38,14 @@ impl Images<'_> {
     pub fn disk_usage(&self) -> Result<u64> {
         let sql = "SELECT coalesce(sum(size), 0) FROM layers";
         self.store.database.read(|db| Ok(db.query_row(sql, [], |row| row.get(0))?))
+    }
+}
+
+/// By Docker's rules: intermediate images go with what was made of them, and one that has only digests for names is
+/// dangling.
+fn is_unused(image: &Listed, all: bool) -> bool {
+    match all {
+        true => !(image.is_dangling() && image.has_children),
+        false => image.tags.is_empty() && !image.has_children,
     }
 }

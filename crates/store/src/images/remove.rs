@@ -1,11 +1,9 @@
 //! `rmi`, by Docker's rules: a name is taken away first, the image goes with its last one. Containers stand in the
 //! way: running ones always, stopped ones unless forced.
 
-use std::collections::HashSet;
-
 use oci::{Digest, Reference};
 
-use super::{Image, Images};
+use super::{Image, Images, list};
 use crate::database::Durability;
 use crate::error::{Error, Result};
 
@@ -107,13 +105,13 @@ impl Images<'_> {
             return Err(conflict.error(id));
         }
         self.untag_all(&image, removed)?;
-        let others = self.chains_of_others(id)?;
+        let shared = self.shared_with_others(id)?;
         self.store.write(Durability::PowerLoss, |transaction| {
             Ok(transaction.execute("DELETE FROM images WHERE id = ?1", [id.as_str()])?)
         })?;
         removed.push(Removed::Deleted(id.clone()));
-        let chains = image.chain_ids().into_iter().rev();
-        removed.extend(chains.filter(|chain| !others.contains(chain)).map(Removed::Deleted));
+        let chains = image.chain_ids().into_iter().skip(shared).rev();
+        removed.extend(chains.map(Removed::Deleted));
         match image.parent {
             Some(parent) if removal.prune && self.by_id(&parent).is_ok() => {
                 let unforced = Removal { force: false, prune: true };
@@ -175,12 +173,12 @@ impl Images<'_> {
         })
     }
 
-    fn chains_of_others(&self, id: &Digest) -> Result<HashSet<Digest>> {
-        let mut chains = HashSet::new();
-        for other in self.ids()?.iter().filter(|other| *other != id) {
-            chains.extend(self.by_id(other)?.chain_ids());
-        }
-        Ok(chains)
+    /// How many of the image's layers, from the bottom, another image has in the same place.
+    fn shared_with_others(&self, id: &Digest) -> Result<usize> {
+        let mut layers = self.store.database.read(list::layers)?;
+        let own = layers.remove(id.as_str()).unwrap_or_default();
+        let shared = |other: Vec<_>| own.iter().zip(&other).take_while(|(a, b)| a == b).count();
+        Ok(layers.into_values().map(shared).max().unwrap_or(0))
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::Write;
 use oci::index::Index;
 use oci::layout::{self, ArchiveImage};
 use oci::manifest::Manifest;
+use oci::reference::ImageName;
 use oci::{Descriptor, Digest, Reference, descriptor, media_type};
 
 use super::{Image, Images};
@@ -47,7 +48,8 @@ impl Images<'_> {
     }
 
     fn named(&self, name: &str) -> Result<Vec<(Image, Option<Reference>)>> {
-        let Ok(reference) = Reference::parse(name) else {
+        // An ID has the form of a name and tag, too.
+        let Ok(ImageName::Reference(reference)) = ImageName::parse(name) else {
             return Ok(vec![(self.get(name)?, None)]);
         };
         let tagged: Vec<Reference> = match reference.is_name_only() {

@@ -4,6 +4,7 @@
 //! one directory even under different parents. A layer is staged, synced, renamed and then recorded, in this order.
 
 pub(crate) mod extract;
+pub(crate) mod in_flight;
 pub(crate) mod pipeline;
 pub(crate) mod split;
 
@@ -11,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use oci::Digest;
 use rusqlite::{Connection, OptionalExtension};
@@ -46,7 +47,7 @@ impl Store {
     ) -> Result<Layer> {
         let staged = self.stage_layer(source, progress)?;
         let diff_id = staged.diff_id.clone();
-        self.commit_layers(vec![staged], lease)?;
+        self.commit_layers(vec![Arc::new(staged)], lease)?;
         let missing = || Error::system(format!("layer {diff_id} vanished"));
         self.layer(&diff_id)?.ok_or_else(missing)
     }
@@ -60,7 +61,8 @@ impl Store {
         let staged = self.root.stage()?;
         let unpacked = pipeline::unpack(source, staged.path(), self.limits, progress)?;
         let size = disk_size(&staged.path().join(split::DIFF))?;
-        Ok(StagedLayer { staged, diff_id: unpacked.diff_id, size, tar_size: unpacked.tar_size })
+        let pipeline::Unpacked { diff_id, blob, tar_size } = unpacked;
+        Ok(StagedLayer { staged, diff_id, blob, size, tar_size })
     }
 
     pub fn layer(&self, diff_id: &Digest) -> Result<Option<Layer>> {
@@ -79,7 +81,11 @@ impl Store {
 
     /// Makes staged layers visible, all for the price of one sync. Of two that bring the same layer at once the first
     /// wins; the other's copy is dropped.
-    pub(crate) fn commit_layers(&self, staged: Vec<StagedLayer>, lease: &Lease<'_>) -> Result<()> {
+    pub(crate) fn commit_layers(
+        &self,
+        staged: Vec<Arc<StagedLayer>>,
+        lease: &Lease<'_>,
+    ) -> Result<()> {
         if staged.is_empty() {
             return Ok(());
         }
@@ -89,12 +95,14 @@ impl Store {
             staged.iter().map(|one| layer_resource(&one.diff_id)).collect();
         lease.hold_all(&resources)?;
         let mut layers: Vec<Layer> = Vec::new();
-        for StagedLayer { staged, diff_id, size, tar_size } in staged {
-            let twice = layers.iter().any(|layer| layer.diff_id == diff_id);
-            if twice || self.layer(&diff_id)?.is_some() {
+        for one in staged {
+            let StagedLayer { staged, diff_id, size, tar_size, .. } = &*one;
+            let twice = layers.iter().any(|layer| layer.diff_id == *diff_id);
+            if twice || self.layer(diff_id)?.is_some() {
                 continue;
             }
-            let layer = Layer { number: *next, diff_id, size, tar_size };
+            let diff_id = diff_id.clone();
+            let layer = Layer { number: *next, diff_id, size: *size, tar_size: *tar_size };
             *next += 1;
             staged.rename(&self.root.layer(layer.number))?;
             layers.push(layer);
@@ -113,8 +121,22 @@ impl Store {
 pub(crate) struct StagedLayer {
     staged: Staged,
     pub(crate) diff_id: Digest,
+    /// Of its bytes as they came.
+    blob: Digest,
     size: u64,
     tar_size: u64,
+}
+
+impl StagedLayer {
+    /// Whether a claim about its content holds.
+    pub(crate) fn is(&self, digest: &Digest) -> bool {
+        self.diff_id == *digest || self.blob == *digest
+    }
+
+    /// Not yet moved to its place.
+    pub(crate) fn is_here(&self) -> bool {
+        self.staged.path().exists()
+    }
 }
 
 fn insert(db: &Connection, layer: &Layer) -> Result<()> {

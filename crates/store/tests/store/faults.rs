@@ -2,10 +2,11 @@
 
 use std::io::Read;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use store::Store;
-use store::images::Filter;
+use store::images::{Filter, LoadEvent};
 
 use crate::fixture::{Fixture, Tar, archive, config, digest};
 
@@ -110,5 +111,85 @@ impl Read for Slow<'_> {
         std::thread::sleep(Duration::from_micros(200));
         let length = buffer.len().min(8192);
         self.0.read(&mut buffer[..length])
+    }
+}
+
+/// As `save` writes it: each layer under its digest.
+fn saved(name: &str) -> Vec<u8> {
+    let fixture = Fixture::new();
+    fixture.load(&archive(&[name], &layers())).unwrap();
+    let mut bytes = Vec::new();
+    fixture.store.images().save(&[name.to_owned()], &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn two_loads_of_one_image_unpack_it_once() {
+    let fixture = Fixture::new();
+    let bytes = saved("twice:1");
+    let (started, unpacked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let count = |event: LoadEvent| {
+        if matches!(event, LoadEvent::Layer { current, total, .. } if current == total) {
+            unpacked.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            let mut source = Waiting { bytes: &bytes, until: &started };
+            fixture.store.images().load(&mut source, &mut |event| count(event))
+        });
+        let mut source = Telling { bytes: &bytes, start: &started };
+        let second = fixture.store.images().load(&mut source, &mut |event| count(event));
+        assert_eq!(first.join().unwrap().unwrap(), second.unwrap());
+    });
+    assert_eq!(unpacked.into_inner(), layers().len());
+}
+
+#[test]
+fn a_layer_that_is_not_what_its_path_says_spoils_no_other_load() {
+    let fixture = Fixture::new();
+    let honest = saved("honest:1");
+    let claimed = format!("blobs/sha256/{}", digest(&layers()[0]).hex());
+    let content = Tar::new().file("x", vec![b'x'; 100_000]).build();
+    let lie = Tar::new().file(&claimed, content).build();
+    let started = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let liar = scope.spawn(|| {
+            let mut source = Waiting { bytes: &lie, until: &started };
+            fixture.store.images().load(&mut source, &mut |_| ())
+        });
+        let mut source = Telling { bytes: &honest, start: &started };
+        fixture.store.images().load(&mut source, &mut |_| ()).unwrap();
+        assert!(liar.join().unwrap().is_err());
+    });
+    assert_eq!(fixture.store.images().get("honest:1").unwrap().layers.len(), 4);
+}
+
+/// Stops in the middle of a layer until the other load has begun.
+struct Waiting<'b> {
+    bytes: &'b [u8],
+    until: &'b AtomicBool,
+}
+
+impl Read for Waiting<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = buffer.len().min(8192);
+        let count = self.bytes.read(&mut buffer[..length])?;
+        while self.bytes.len() < 64 << 10 && !self.until.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        Ok(count)
+    }
+}
+
+struct Telling<'b> {
+    bytes: &'b [u8],
+    start: &'b AtomicBool,
+}
+
+impl Read for Telling<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.start.store(true, Ordering::Relaxed);
+        self.bytes.read(buffer)
     }
 }
