@@ -6,6 +6,7 @@ mod crash;
 mod full_disk;
 mod interrupted;
 mod orderly;
+mod reload;
 mod roots;
 mod started;
 mod tls;

@@ -15,6 +15,7 @@ pub mod events;
 pub mod exec;
 pub mod filters;
 pub mod images;
+pub mod json;
 pub mod networks;
 pub mod progress;
 pub mod stream;

@@ -10,14 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::Mode;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{self, Action, Config, Invocation};
-use crate::engine::Engine;
+use crate::engine::{Engine, network_options};
 use crate::error::{Error, Result};
 use crate::http::listen::Listeners;
 use crate::http::{self, Server};
+use crate::log::Log;
 use crate::roots::{Pidfile, Roots};
 use crate::runtime_binary::RuntimeBinary;
 
@@ -28,7 +29,7 @@ pub fn main() -> ExitCode {
     };
     let run = match invocation.action {
         Action::Help => {
-            print!("{}", config::HELP);
+            print!("{}", config::help());
             return ExitCode::SUCCESS;
         }
         Action::Version => {
@@ -47,12 +48,16 @@ pub fn main() -> ExitCode {
 }
 
 fn failure(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("gantryd: {error}");
+    eprintln!("{error}");
     ExitCode::FAILURE
 }
 
-fn validate(_: &Invocation, _: Config) -> Result<()> {
-    println!("configuration OK");
+/// `--validate`: what can be told wrong without touching anything.
+fn validate(_: &Invocation, config: Config) -> Result<()> {
+    Listeners::check(&config)?;
+    network_options(&config)?;
+    // As dockerd, on standard error.
+    eprintln!("configuration OK");
     Ok(())
 }
 
@@ -67,7 +72,7 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
     }
     sys::allocator::keep_little();
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    log_to_stderr(&config);
+    let log = Log::begin(&config);
     if ready_fd.is_some() {
         leave_the_starter();
     }
@@ -83,7 +88,7 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| Error::system("cannot start threads").because(error))?;
-    let result = runtime.block_on(serve(invocation, config, ready_fd.map(File::from)));
+    let result = runtime.block_on(serve(invocation, config, &log, ready_fd.map(File::from)));
     // What is still under way ends with the process, all at once: tasks that were dropped one by one would tell
     // clients of each other's end as if containers had ended. The roots are held until then.
     let _until_the_end = std::mem::ManuallyDrop::new((runtime, roots));
@@ -100,18 +105,23 @@ fn leave_the_starter() {
     }
 }
 
-async fn serve(invocation: &Invocation, config: Config, ready: Option<File>) -> Result<()> {
+async fn serve(
+    invocation: &Invocation,
+    config: Config,
+    log: &Log,
+    ready: Option<File>,
+) -> Result<()> {
     let listeners = Listeners::bind(&config)?;
-    let patience = Duration::from_secs(u64::try_from(config.shutdown_timeout).unwrap_or(u64::MAX));
     let engine = Arc::new(Engine::open(config, RuntimeBinary::find()?).await?);
     let server = Arc::new(Server::new(Arc::clone(&engine), http::routes()));
     listeners
         .serve(&server)
         .map_err(|error| Error::system("cannot serve the API").because(error))?;
     announce(ready);
-    until_told_to_stop(invocation, &engine).await?;
+    until_told_to_stop(invocation, &engine, log).await?;
     tracing::info!("stopping; containers go on");
-    server.stop(patience).await;
+    tell_service_manager(&[NotifyState::Stopping]);
+    server.stop(patience(&engine.system.config())).await;
     engine.containers.close().await;
     Ok(())
 }
@@ -124,12 +134,22 @@ fn announce(ready: Option<File>) {
     {
         tracing::warn!("cannot tell the starter that the engine is ready: {error}");
     }
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        tracing::warn!("cannot tell the service manager that the engine is ready: {error}");
+    tell_service_manager(&[NotifyState::Ready]);
+}
+
+/// Where one waits for news, as for a unit of `Type=notify`.
+fn tell_service_manager(news: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(news) {
+        tracing::warn!("cannot tell the service manager: {error}");
     }
 }
 
-async fn until_told_to_stop(invocation: &Invocation, engine: &Engine) -> Result<()> {
+/// How long requests that must be carried out may take when the engine ends. Containers need no time: they go on.
+fn patience(config: &Config) -> Duration {
+    u64::try_from(config.shutdown_timeout).map_or(Duration::MAX, Duration::from_secs)
+}
+
+async fn until_told_to_stop(invocation: &Invocation, engine: &Engine, log: &Log) -> Result<()> {
     let listen = |kind| {
         signal(kind).map_err(|error| Error::system("cannot listen for signals").because(error))
     };
@@ -140,33 +160,25 @@ async fn until_told_to_stop(invocation: &Invocation, engine: &Engine) -> Result<
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => reload(invocation, engine),
+            _ = hangup.recv() => reload(invocation, engine, log),
         }
     }
 }
 
-/// SIGHUP: what can change without a restart, from the file as it is now.
-fn reload(invocation: &Invocation, engine: &Engine) {
+/// SIGHUP: what can change without a restart, from the file as it is now. A file that is wrong changes nothing.
+fn reload(invocation: &Invocation, engine: &Engine, log: &Log) {
+    let file = invocation.config_file.path.display();
+    tracing::info!("Got signal to reload configuration, reloading from: {file}");
+    let since = NotifyState::monotonic_usec_now().ok();
+    let news: Vec<_> = [NotifyState::Reloading].into_iter().chain(since).collect();
+    tell_service_manager(&news);
     match Config::load(invocation) {
         Ok(config) => {
             engine.system.reload(&config);
-            tracing::info!("configuration reloaded");
+            log.reload(&config);
+            tracing::info!("Reloaded configuration");
         }
-        Err(error) => tracing::error!("the configuration stays as it was: {error}"),
+        Err(error) => tracing::error!("{error}"),
     }
-}
-
-fn log_to_stderr(config: &Config) {
-    let level = match (config.debug, config.log_level.as_str()) {
-        (true, _) | (_, "debug") => LevelFilter::DEBUG,
-        (_, "warn") => LevelFilter::WARN,
-        (_, "error" | "fatal") => LevelFilter::ERROR,
-        _ => LevelFilter::INFO,
-    };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(level)
-        .with_target(false)
-        .with_ansi(false)
-        .init();
+    tell_service_manager(&[NotifyState::Ready]);
 }

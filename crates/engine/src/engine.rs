@@ -5,7 +5,7 @@ use std::sync::Arc;
 use network::{AddressPool, Identity, Network, Options};
 use store::Store;
 
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::containers::{Containers, Disk, Parts};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
@@ -29,13 +29,14 @@ impl Engine {
     /// Opens what lies in the roots, which the caller holds, and adopts what lives.
     pub async fn open(config: Config, runtime: RuntimeBinary) -> Result<Self> {
         let config = Arc::new(config);
+        let live = Live::new(Arc::clone(&config));
         let events = Events::open(&config.exec_root)
             .map_err(|error| Error::system("cannot keep events").because(error))?;
         let opened = Arc::clone(&config);
         let (store, id, identity, network) = blocking(move || open_state(&opened)).await?;
         let network = Arc::new(network);
         let parts = Parts {
-            config: Arc::clone(&config),
+            config: live.clone(),
             events: events.clone(),
             runtime: Arc::new(runtime),
             network: Arc::clone(&network),
@@ -46,7 +47,7 @@ impl Engine {
         let networks = Networks::new(network, identity, containers.clone(), &config.data_root);
         let volumes = Volumes::new(&config.data_root, containers.clone());
         let images = Images::new(store, events.clone(), containers.clone());
-        let system = System::new(config, events.clone(), images.clone(), containers.clone(), id);
+        let system = System::new(live, events.clone(), images.clone(), containers.clone(), id);
         Ok(Self { events, images, containers, networks, volumes, system })
     }
 }
@@ -60,7 +61,11 @@ fn open_state(config: &Config) -> Result<(Arc<Store>, String, Identity, Network)
     Ok((Arc::new(store), id, identity, network))
 }
 
-fn network_options(config: &Config) -> Result<Options> {
+/// What the options of the default network mean.
+///
+/// # Errors
+/// The option that means nothing.
+pub fn network_options(config: &Config) -> Result<Options> {
     let invalid = |flag: &str, cause| Error::invalid(format!("invalid --{flag}")).because(cause);
     let bip = match config.bip.as_str() {
         "" => None,
@@ -80,7 +85,7 @@ fn network_options(config: &Config) -> Result<Options> {
     Ok(Options {
         bip,
         pools,
-        mtu: config.mtu,
+        mtu: u32::try_from(config.mtu).ok().filter(|mtu| *mtu > 0).unwrap_or(1500),
         icc: config.icc,
         ip_masq: config.ip_masq,
         ip_forward: config.ip_forward,

@@ -14,6 +14,7 @@ mod events;
 mod group;
 mod http;
 mod images;
+mod log;
 pub mod logs;
 mod networks;
 pub mod readiness;

@@ -1,10 +1,13 @@
 //! The engine's configuration: dockerd's flags and its configuration file, where they mean something here.
 //!
-//! Flags and file each become one JSON object with the file's keys (`flags`, `file`). A key in both is refused, as by
-//! dockerd; so is one that nobody knows. The union is decoded into `Config`.
+//! What there is and what becomes of it: `options`. Flags and file each become one JSON object with the file's keys
+//! (`flags`, `file`). A key in both is refused, as by dockerd; so is one that nobody knows. The union is decoded into
+//! `Config`. What a reload changes: `live`.
 
 mod file;
 mod flags;
+mod live;
+mod options;
 mod values;
 
 use std::collections::BTreeMap;
@@ -14,7 +17,11 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use flags::{Action, HELP, Invocation, parse};
+use options::Meaning;
+
+pub use flags::{Action, Invocation, parse};
+pub use live::Live;
+pub use options::help;
 pub use values::{AddressPool, Runtime, Ulimit, parse_size};
 
 pub type Object = Map<String, Value>;
@@ -23,15 +30,15 @@ pub type Object = Map<String, Value>;
 pub enum Error {
     #[error("{0}\nSee 'gantryd --help'.")]
     Usage(String),
-    #[error("unable to configure the engine with file {file}: {why}")]
+    #[error("unable to configure the Docker daemon with file {file}: {why}")]
     File { file: String, why: String },
-    #[error("invalid configuration: {0}")]
+    #[error("{0}")]
     Invalid(String),
 }
 
 /// Field names are the file's keys.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Config {
     pub hosts: Vec<String>,
     pub group: Option<String>,
@@ -40,8 +47,13 @@ pub struct Config {
     pub pidfile: Option<PathBuf>,
     pub debug: bool,
     pub log_level: String,
+    /// `text` or `json`.
+    pub log_format: String,
     pub labels: Vec<String>,
+    /// Seconds that requests get which must be carried out when the engine ends; negative is without end.
     pub shutdown_timeout: i64,
+    pub experimental: bool,
+    pub features: BTreeMap<String, bool>,
 
     pub tls: Option<bool>,
     pub tlsverify: Option<bool>,
@@ -50,7 +62,8 @@ pub struct Config {
     pub tlskey: Option<PathBuf>,
 
     pub bip: String,
-    pub mtu: u32,
+    /// 0 is the default.
+    pub mtu: i64,
     pub icc: bool,
     pub ip_forward: bool,
     pub ip_masq: bool,
@@ -58,6 +71,17 @@ pub struct Config {
     pub dns: Vec<IpAddr>,
     pub dns_opts: Vec<String>,
     pub dns_search: Vec<String>,
+    pub host_gateway_ip: Option<IpAddr>,
+
+    pub allow_nondistributable_artifacts: Vec<String>,
+    pub insecure_registries: Vec<String>,
+    pub registry_mirrors: Vec<String>,
+    pub max_concurrent_downloads: i64,
+    pub max_concurrent_uploads: i64,
+    pub max_download_attempts: i64,
+    pub http_proxy: String,
+    pub https_proxy: String,
+    pub no_proxy: String,
 
     pub default_runtime: String,
     pub runtimes: BTreeMap<String, Runtime>,
@@ -72,12 +96,10 @@ pub struct Config {
     pub no_new_privileges: bool,
     pub seccomp_profile: String,
     pub storage_driver: String,
+    pub storage_opts: Vec<String>,
 
     pub log_driver: String,
     pub log_opts: BTreeMap<String, String>,
-
-    /// Accepted for its name: containers always outlive the engine.
-    pub live_restore: bool,
 }
 
 impl Default for Config {
@@ -90,8 +112,11 @@ impl Default for Config {
             pidfile: None,
             debug: false,
             log_level: "info".into(),
+            log_format: "text".into(),
             labels: Vec::new(),
             shutdown_timeout: 15,
+            experimental: false,
+            features: BTreeMap::new(),
             tls: None,
             tlsverify: None,
             tlscacert: None,
@@ -106,6 +131,16 @@ impl Default for Config {
             dns: Vec::new(),
             dns_opts: Vec::new(),
             dns_search: Vec::new(),
+            host_gateway_ip: None,
+            allow_nondistributable_artifacts: Vec::new(),
+            insecure_registries: Vec::new(),
+            registry_mirrors: Vec::new(),
+            max_concurrent_downloads: 3,
+            max_concurrent_uploads: 5,
+            max_download_attempts: 5,
+            http_proxy: String::new(),
+            https_proxy: String::new(),
+            no_proxy: String::new(),
             default_runtime: String::new(),
             runtimes: BTreeMap::new(),
             exec_opts: Vec::new(),
@@ -118,61 +153,143 @@ impl Default for Config {
             no_new_privileges: false,
             seccomp_profile: "builtin".into(),
             storage_driver: String::new(),
+            storage_opts: Vec::new(),
             log_driver: "json-file".into(),
             log_opts: BTreeMap::new(),
-            live_restore: true,
         }
     }
 }
+
+/// Gantry's own runtime, which the monitor contains.
+pub const OWN_RUNTIME: &str = "gantry-runtime";
 
 pub const DEFAULT_EXEC_ROOT: &str = "/run/gantry";
 
 impl Config {
     /// Merges the flags with the configuration file, which is read again on SIGHUP.
     pub fn load(invocation: &Invocation) -> Result<Self, Error> {
-        let mut object = file::read(&invocation.config_file)?;
-        file::refuse_conflicts(&invocation.config_file, &invocation.flags, &object)?;
-        object.extend(invocation.flags.clone());
-        let config: Self = serde_json::from_value(Value::Object(object))
-            .map_err(|error| Error::Invalid(error.to_string()))?;
-        config.check()?;
-        Ok(config)
+        let Invocation { config_file, flags, .. } = invocation;
+        let Some(object) = file::read(config_file)? else {
+            return Self::decode(flags.clone()).and_then(Self::checked).map_err(Error::Invalid);
+        };
+        file::refuse_conflicts(config_file, flags, &object)?;
+        let fail = |why| file::file_error(config_file, why);
+        let config = Self::decode(file::merge(object, flags)).map_err(fail)?;
+        config.checked().map_err(|why| {
+            fail(format!(
+                "merged configuration validation from file and command line flags failed: {why}"
+            ))
+        })
+    }
+
+    fn decode(object: Object) -> Result<Self, String> {
+        for (key, value) in &object {
+            let Some(option) = options::find(key) else { continue };
+            if option.meaning != Meaning::Works {
+                option.check_type(value)?;
+            }
+            option.refuse(value)?;
+        }
+        serde_json::from_value(Value::Object(object.clone())).map_err(|error| {
+            // Which key it is that serde did not like, it does not say.
+            let alone = |(key, value): (&String, &Value)| {
+                let object = Object::from_iter([(key.clone(), value.clone())]);
+                let error = serde_json::from_value::<Self>(Value::Object(object)).err()?;
+                Some(wrong_type(&error.to_string(), key))
+            };
+            object.iter().find_map(alone).unwrap_or_else(|| error.to_string())
+        })
+    }
+
+    /// The runtime of containers that ask for none.
+    pub fn default_runtime(&self) -> &str {
+        if self.default_runtime.is_empty() { OWN_RUNTIME } else { &self.default_runtime }
+    }
+
+    /// Whether a runtime of this name can be asked for. Our own also answers to the names that Docker's has, unless
+    /// another one was registered under them.
+    pub fn has_runtime(&self, name: &str) -> bool {
+        self.runtimes.contains_key(name)
+            || matches!(name, "" | OWN_RUNTIME | "runc" | "io.containerd.runc.v2")
     }
 
     pub fn pidfile(&self) -> PathBuf {
         self.pidfile.clone().unwrap_or_else(|| self.exec_root.join("gantry.pid"))
     }
 
-    fn check(&self) -> Result<(), Error> {
-        let invalid = |text: String| Err(Error::Invalid(text));
+    fn checked(self) -> Result<Self, String> {
         for path in [&self.data_root, &self.exec_root] {
             if !path.is_absolute() {
-                return invalid(format!("{} is not an absolute path", path.display()));
+                return Err(format!("{} is not an absolute path", path.display()));
             }
         }
-        if let Some(label) = self.labels.iter().find(|label| !label.contains('=')) {
-            return invalid(format!("bad attribute format: {label}"));
+        values::labels(&self.labels)?;
+        for host in &self.hosts {
+            values::host(host)?;
         }
-        if !matches!(self.log_level.as_str(), "debug" | "info" | "warn" | "error" | "fatal") {
-            return invalid(format!("invalid logging level: {}", self.log_level));
+        self.check_numbers()?;
+        self.check_words()?;
+        for option in &self.storage_opts {
+            values::storage_option(option)?;
         }
-        if !matches!(self.storage_driver.as_str(), "" | "overlay2") {
-            return invalid(format!("storage driver {} is not supported", self.storage_driver));
+        if let Some(domain) = self.dns_search.iter().find(|domain| !values::is_domain(domain)) {
+            return Err(format!("{domain} is not a valid domain"));
         }
-        if !matches!(self.default_cgroupns_mode.as_str(), "" | "host" | "private") {
-            return invalid(format!(
-                "default cgroup namespace mode ({}) is invalid; use \"host\" or \"private\"",
-                self.default_cgroupns_mode
+        if !self.has_runtime(&self.default_runtime) {
+            return Err(format!(
+                "specified default runtime {:?} does not exist",
+                self.default_runtime
             ));
         }
-        if !matches!(self.default_ipc_mode.as_str(), "shareable" | "private") {
-            return invalid(format!(
-                "IPC \"{}\" is not supported as default value",
-                self.default_ipc_mode
+        Ok(self)
+    }
+
+    fn check_numbers(&self) -> Result<(), String> {
+        let bounds = [
+            ("default MTU", self.mtu, 0..=65_535),
+            ("max concurrent downloads", self.max_concurrent_downloads, 0..=i64::MAX),
+            ("max concurrent uploads", self.max_concurrent_uploads, 0..=i64::MAX),
+            ("max download attempts", self.max_download_attempts, 0..=i64::MAX),
+        ];
+        match bounds.iter().find(|(_, value, bounds)| !bounds.contains(value)) {
+            Some((name, value, _)) => Err(format!("invalid {name}: {value}")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_words(&self) -> Result<(), String> {
+        let (level, format) = (self.log_level.as_str(), self.log_format.as_str());
+        if !matches!(level, "debug" | "info" | "warn" | "error" | "fatal") {
+            return Err(format!("invalid logging level: {level}"));
+        }
+        if !matches!(format, "text" | "json") {
+            return Err(format!("invalid log format: {format}"));
+        }
+        if !matches!(self.storage_driver.as_str(), "" | "overlay2") {
+            return Err(format!("storage driver {} is not supported", self.storage_driver));
+        }
+        let mode = self.default_cgroupns_mode.as_str();
+        if !matches!(mode, "" | "host" | "private") {
+            return Err(format!(
+                "default cgroup namespace mode ({mode}) is invalid; use \"host\" or \"private\""
+            ));
+        }
+        let mode = self.default_ipc_mode.as_str();
+        if !matches!(mode, "shareable" | "private") {
+            return Err(format!(
+                "IPC mode \"{mode}\" is not supported as default value; use \"shareable\" or \"private\""
             ));
         }
         Ok(())
     }
+}
+
+/// serde's words for a value under `key`, in Go's.
+fn wrong_type(error: &str, key: &str) -> String {
+    if error.starts_with("invalid type") || error.starts_with("invalid value: integer") {
+        return api::json::mismatch(error, &format!("Config.{key}"));
+    }
+    error.to_owned()
 }
 
 #[cfg(test)]
@@ -225,19 +342,119 @@ mod tests {
     fn a_key_in_both_is_refused() {
         assert_eq!(
             load(r#"{"debug": true, "labels": ["a=1"]}"#, &["-D", "--label", "b=1"]).unwrap_err(),
-            "unable to configure the engine with file FILE: the following directives are specified both as a flag \
-             and in the configuration file: debug: (from flag: true, from file: true), \
+            "unable to configure the Docker daemon with file FILE: the following directives are specified both as a \
+             flag and in the configuration file: debug: (from flag: true, from file: true), \
              labels: (from flag: [b=1], from file: [a=1])"
+        );
+        let file = r#"{"proxies": {"http-proxy": "http://x"}, "log-opts": {"max-size": "1m"}}"#;
+        assert_eq!(
+            load(file, &["--http-proxy=http://y", "--log-opt=max-file=2"]).unwrap_err(),
+            "unable to configure the Docker daemon with file FILE: the following directives are specified both as a \
+             flag and in the configuration file: http-proxy: (from flag: http://y, from file: http://x), \
+             log-opts: (from flag: map[max-file:2], from file: map[max-size:1m])"
+        );
+        let file = r#"{"runtimes": {"a": {"path": "/a"}}}"#;
+        let config = load(file, &["--add-runtime", "b=/b"]).unwrap();
+        assert_eq!(config.runtimes.keys().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    /// What dockerd 26 says of such files, but for the names of Go's types.
+    #[test]
+    fn a_file_that_is_wrong_is_refused_in_dockers_words() {
+        let merged = "merged configuration validation from file and command line flags failed: ";
+        let table = [
+            (
+                r#"{"nope":1,"nada":{"x":1}}"#,
+                "the following directives don't match any configuration option: x, nope",
+            ),
+            ("{", "unexpected end of JSON input"),
+            ("[]", "json: cannot unmarshal array into Go value of type map[string]interface {}"),
+            (r#"{"debug":true} x"#, "invalid character 'x' after top-level value"),
+            (
+                r#"{"DEBUG":true}"#,
+                "the following directives don't match any configuration option: DEBUG",
+            ),
+            (
+                r#"{"debug":"yes"}"#,
+                "json: cannot unmarshal string into Go struct field Config.debug of type bool",
+            ),
+            (
+                r#"{"ipv6":1}"#,
+                "json: cannot unmarshal number into Go struct field Config.ipv6 of type bool",
+            ),
+            (
+                r#"{"mtu":"x"}"#,
+                "json: cannot unmarshal string into Go struct field Config.mtu of type int64",
+            ),
+            (
+                r#"{"features":{"a":1}}"#,
+                "json: cannot unmarshal number into Go struct field Config.features of type bool",
+            ),
+            (r#"{"labels":["a"]}"#, "MERGED bad attribute format: a"),
+            (r#"{"labels":["a=1","a=2"]}"#, "MERGED conflict labels for a=2 and a=1"),
+            (
+                r#"{"hosts":["foo://x"]}"#,
+                "MERGED invalid bind address (foo://x): unsupported proto 'foo'",
+            ),
+            (r#"{"log-level":"loud"}"#, "MERGED invalid logging level: loud"),
+            (r#"{"log-format":"xml"}"#, "MERGED invalid log format: xml"),
+            (r#"{"max-concurrent-downloads":-1}"#, "MERGED invalid max concurrent downloads: -1"),
+            (r#"{"max-concurrent-uploads":-1}"#, "MERGED invalid max concurrent uploads: -1"),
+            (r#"{"max-download-attempts":-1}"#, "MERGED invalid max download attempts: -1"),
+            (r#"{"mtu":-1}"#, "MERGED invalid default MTU: -1"),
+            (r#"{"dns-search":["a b"]}"#, "MERGED a b is not a valid domain"),
+            (
+                r#"{"default-ipc-mode":"host"}"#,
+                "MERGED IPC mode \"host\" is not supported as default value; use \"shareable\" or \"private\"",
+            ),
+            (
+                r#"{"default-cgroupns-mode":"x"}"#,
+                "MERGED default cgroup namespace mode (x) is invalid; use \"host\" or \"private\"",
+            ),
+            (
+                r#"{"default-runtime":"nope"}"#,
+                "MERGED specified default runtime \"nope\" does not exist",
+            ),
+            (
+                r#"{"storage-opts":["overlay2.nope=1"]}"#,
+                "MERGED overlay2: unknown option overlay2.nope",
+            ),
+            (r#"{"default-shm-size":"1x"}"#, "invalid size: '1x'"),
+            (r#"{"ipv6":true}"#, "ipv6 is not supported: it comes with IPv6 networks"),
+        ];
+        for (file, expected) in table {
+            let expected = expected.replace("MERGED ", merged);
+            let expected =
+                format!("unable to configure the Docker daemon with file FILE: {expected}");
+            assert_eq!(load(file, &[]).unwrap_err(), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn what_dockerd_lets_pass_passes() {
+        for file in [
+            "",
+            "  \n",
+            "\u{feff}{}",
+            r#"{"debug":null}"#,
+            r#"{"debug":true,"debug":false}"#,
+            r#"{"labels":["a=1","a=1"]}"#,
+            r#"{"ipv6":false,"bridge":"","userns-remap":"","iptables":true,"node-generic-resources":[]}"#,
+            r#"{"live-restore":false,"userland-proxy":false,"containerd":"/x","swarm-default-advertise-addr":"1.2.3.4"}"#,
+            r#"{"builder":{"gc":{"enabled":true,"defaultKeepStorage":"10GB"}}}"#,
+            r#"{"default-runtime":"runc"}"#,
+            r#"{"runtimes":{"runc":{"path":"/usr/bin/runc"}}}"#,
+        ] {
+            load(file, &[]).unwrap_or_else(|error| panic!("{file}: {error}"));
+        }
+        assert!(
+            !load(r#"{"debug":true,"debug":false}"#, &[]).unwrap().debug,
+            "the last one counts"
         );
     }
 
     #[test]
-    fn what_nobody_knows_is_refused() {
-        assert_eq!(
-            load(r#"{"debug": true, "nope": 1}"#, &[]).unwrap_err(),
-            "unable to configure the engine with file FILE: \
-             the following directives don't match any configuration option: nope"
-        );
+    fn flags_that_nobody_knows_are_refused() {
         assert_eq!(
             load("{}", &["--nope"]).unwrap_err(),
             "unknown flag: --nope\nSee 'gantryd --help'."
@@ -246,11 +463,20 @@ mod tests {
             load("{}", &["word"]).unwrap_err(),
             "\"gantryd\" accepts no argument(s).\nSee 'gantryd --help'."
         );
-        assert!(load("{", &[]).unwrap_err().contains("with file FILE"));
-        assert!(load(r#"{"debug": "yes"}"#, &[]).unwrap_err().contains("expected a boolean"));
+    }
+
+    /// Where there is no file, its name is not in the message.
+    #[test]
+    fn without_a_file_only_what_is_wrong_is_said() {
+        let mut invocation = flags::parse(["--log-level=loud".to_owned()]).unwrap();
+        invocation.config_file.path = "/nonexistent/daemon.json".into();
+        let error = |invocation: &Invocation| Config::load(invocation).unwrap_err().to_string();
+        assert_eq!(error(&invocation), "invalid logging level: loud");
+        invocation.config_file.asked_for = true;
         assert_eq!(
-            load("{}", &["--log-level", "foo"]).unwrap_err(),
-            "invalid configuration: invalid logging level: foo"
+            error(&invocation),
+            "unable to configure the Docker daemon with file /nonexistent/daemon.json: \
+             open /nonexistent/daemon.json: no such file or directory"
         );
     }
 }

@@ -1,5 +1,7 @@
 //! Option values with a syntax of their own, as flags write them and as the file does.
 
+use std::collections::BTreeMap;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -63,7 +65,80 @@ pub fn ulimit(text: &str) -> Result<(String, Value), String> {
     let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
     let number = |text: &str| text.parse::<i64>().map_err(|_| invalid());
     let (soft, hard) = (number(soft)?, number(hard)?);
+    if hard != -1 && soft > hard {
+        return Err(format!(
+            "ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
+        ));
+    }
     Ok((name.to_owned(), json!({ "Name": name, "Soft": soft, "Hard": hard })))
+}
+
+/// `unix:///path`, `tcp://ip:port`, `fd://`; without a protocol, tcp.
+pub fn host(text: &str) -> Result<&str, String> {
+    match text.split_once("://") {
+        None | Some(("unix" | "tcp" | "fd", _)) => Ok(text),
+        Some((other, _)) => {
+            Err(format!("invalid bind address ({text}): unsupported proto '{other}'"))
+        }
+    }
+}
+
+/// `key=value`
+pub fn label(text: &str) -> Result<&str, String> {
+    match text.split_once('=') {
+        Some((key, _)) if !key.is_empty() => Ok(text),
+        _ => Err(format!("bad attribute format: {text}")),
+    }
+}
+
+/// Labels say each key once, or twice the same.
+pub fn labels(labels: &[String]) -> Result<(), String> {
+    let mut values = BTreeMap::new();
+    for label in labels {
+        let (key, value) =
+            label.split_once('=').ok_or_else(|| format!("bad attribute format: {label}"))?;
+        if let Some(other) = values.insert(key, value).filter(|other| *other != value) {
+            return Err(format!("conflict labels for {key}={value} and {key}={other}"));
+        }
+    }
+    Ok(())
+}
+
+/// `overlay2.size` needs quotas; the rest of what overlay2 knows in Docker asks for nothing here.
+pub fn storage_option(text: &str) -> Result<(), String> {
+    let key = text.split_once('=').map(|(key, _)| key);
+    match key.ok_or_else(|| format!("unable to parse storage-opt: {text}"))? {
+        "overlay2.override_kernel_check" => Ok(()),
+        "overlay2.size" => Err("overlay2.size is not supported: it comes with quotas".to_owned()),
+        key => Err(format!("overlay2: unknown option {key}")),
+    }
+}
+
+/// What resolv.conf's `search` can hold; `.` alone switches searching off.
+pub fn is_domain(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    text == "."
+        || (text.len() <= 255 && text.strip_suffix('.').unwrap_or(text).split('.').all(label))
+}
+
+/// A registry's address: `http` or `https`, a host, and no more.
+pub fn mirror(text: &str) -> Result<&str, String> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    if !matches!(scheme, "http" | "https") {
+        return Err(format!("invalid mirror: unsupported scheme {scheme:?} in {text:?}"));
+    }
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    if host.is_empty() || host.contains(['/', '?', '#']) {
+        return Err(format!("invalid mirror: path, query, or fragment at end of the URI {text:?}"));
+    }
+    if host.contains('@') {
+        return Err(format!("invalid mirror: username/password not allowed in URI {text:?}"));
+    }
+    Ok(text)
 }
 
 /// A byte count: a number, or one with a binary unit (`64m`, `1g`).
@@ -73,7 +148,8 @@ pub fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error>
         Value::String(text) => parse_size(text),
         number => number.as_i64(),
     };
-    bytes.ok_or_else(|| D::Error::custom(format!("invalid size: '{value}'")))
+    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    bytes.ok_or_else(|| D::Error::custom(format!("invalid size: '{shown}'")))
 }
 
 pub fn parse_size(text: &str) -> Option<i64> {

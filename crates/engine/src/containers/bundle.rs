@@ -329,10 +329,11 @@ fn hosts(shared: &Shared, record: &Record) -> Result<String> {
         return Ok(fs::read_to_string("/etc/hosts").unwrap_or_default());
     }
     let gateway = record.state.interface.as_ref().map_or(Ipv4Addr::LOCALHOST, |i| i.gateway);
+    let gateway = shared.config.host_gateway_ip.unwrap_or(IpAddr::V4(gateway));
     let mut extra = Vec::new();
     for entry in record.host_config.extra_hosts.iter().flatten() {
         let (name, ip) = validate::extra_host(entry)?;
-        let ip = ip.parse().unwrap_or(IpAddr::V4(gateway));
+        let ip = ip.parse().unwrap_or(gateway);
         extra.push(HostEntry { ip, names: name.to_owned() });
     }
     let config = &record.config;

@@ -6,11 +6,11 @@ use api::containers::{CreateRequest, CreateResponse, HostConfig, LogConfig};
 
 use oci::Platform;
 
+use super::Containers;
 use super::actor::Actor;
 use super::index::Reservation;
 use super::record::{Record, State};
 use super::spec::security::{MASKED_PATHS, READONLY_PATHS};
-use super::{Containers, OWN_RUNTIME};
 use super::{logging, merge, mounts, name, timestamp, validate, volumes};
 use crate::error::{Error, Kind, Result, blocking};
 
@@ -88,7 +88,7 @@ impl Containers {
 
     /// Fills what the request left open with the engine's defaults; what inspect shows.
     fn apply_defaults(&self, host: &mut HostConfig) -> Result<()> {
-        let config = &self.0.config;
+        let config = self.0.live.now();
         let engine_log =
             LogConfig { driver: config.log_driver.clone(), config: Some(config.log_opts.clone()) };
         host.log_config = logging::checked(&host.log_config, &engine_log)?;
@@ -108,10 +108,7 @@ impl Containers {
             host.shm_size = config.default_shm_size;
         }
         if host.runtime.is_empty() {
-            host.runtime.clone_from(&config.default_runtime);
-            if host.runtime.is_empty() {
-                host.runtime = OWN_RUNTIME.into();
-            }
+            host.runtime = config.default_runtime().into();
         }
         self.0.known_runtime(&host.runtime)?;
         // What clients send for "not given".

@@ -66,7 +66,7 @@ use self::cheap_moves::CheapMoves;
 use self::index::{Handle, Index};
 use self::record::Record;
 use self::state::is_up;
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::runtime_binary::RuntimeBinary;
@@ -79,18 +79,16 @@ pub use self::request::{ExecStart, Remove};
 pub use self::stop::Stop;
 pub use self::wait::{Condition, Wait};
 
-/// Gantry's own runtime, which the monitor contains.
-pub const OWN_RUNTIME: &str = "gantry-runtime";
-/// What Docker calls its own; files that name it mean the engine's.
-const DOCKERS_RUNTIME: &str = "runc";
-
 /// The service; a handle that is cheap to copy.
 #[derive(Clone)]
 pub struct Containers(Arc<Shared>);
 
 /// What the containers' tasks share.
 pub struct Shared {
+    /// As the engine was started.
     config: Arc<Config>,
+    /// For what a reload changes.
+    live: Live,
     events: Events,
     runtime: Arc<RuntimeBinary>,
     network: Arc<Network>,
@@ -107,7 +105,7 @@ pub struct Shared {
 
 /// What the service is made of.
 pub struct Parts {
-    pub config: Arc<Config>,
+    pub config: Live,
     pub events: Events,
     pub runtime: Arc<RuntimeBinary>,
     pub network: Arc<Network>,
@@ -119,7 +117,8 @@ pub struct Parts {
 impl Containers {
     /// Adopts what is alive, settles what ended meanwhile, and starts what is to be started.
     pub async fn open(parts: Parts) -> Result<Self> {
-        let Parts { config, events, runtime, network, disk, identity } = parts;
+        let Parts { config: live, events, runtime, network, disk, identity } = parts;
+        let config = live.now();
         let cgroup_driver = cgroup_driver(&config)?;
         let shared = Shared {
             cgroup_parent: cgroup_parent(&config, cgroup_driver, &identity),
@@ -128,6 +127,7 @@ impl Containers {
             index: Arc::default(),
             cheap_moves: CheapMoves::new(config.exec_root.clone()),
             config,
+            live,
             events,
             runtime,
             network,
@@ -210,9 +210,7 @@ impl Shared {
     }
 
     fn known_runtime(&self, name: &str) -> Result<()> {
-        let own = matches!(name, "" | OWN_RUNTIME | DOCKERS_RUNTIME)
-            || name == self.config.default_runtime;
-        if own || self.config.runtimes.contains_key(name) {
+        if self.live.now().has_runtime(name) {
             return Ok(());
         }
         Err(Error::invalid(format!("unknown or invalid runtime name: {name}")))
@@ -222,7 +220,7 @@ impl Shared {
     fn external_runtime(&self, record: &Record) -> Result<Option<ExternalRuntime>> {
         let name = record.host_config.runtime.as_str();
         self.known_runtime(name)?;
-        Ok(self.config.runtimes.get(name).map(|runtime| ExternalRuntime {
+        Ok(self.live.now().runtimes.get(name).map(|runtime| ExternalRuntime {
             path: PathBuf::from(&runtime.path),
             args: runtime.args.clone(),
         }))

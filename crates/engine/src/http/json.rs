@@ -1,5 +1,6 @@
 //! JSON in and out.
 
+use api::json::Unreadable;
 use bytes::{BufMut, BytesMut};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
@@ -23,16 +24,15 @@ pub fn json(value: &impl Serialize) -> Response {
 
 /// Decodes one JSON document, with Docker's words for what is wrong with it.
 pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = T::deserialize(&mut deserializer).map_err(|error| {
-        Error::invalid("invalid JSON").because(match (error.is_eof(), text.is_empty()) {
-            (true, true) => "got EOF while reading request body".to_owned(),
-            (true, false) => "unexpected EOF".to_owned(),
-            _ => error.to_string(),
-        })
-    })?;
-    deserializer.end().map_err(|_| Error::invalid("unexpected content after JSON"))?;
-    Ok(value)
+    api::json::decode(text).map_err(|unreadable| {
+        let invalid = |why: String| Error::invalid("invalid JSON").because(why);
+        match unreadable {
+            Unreadable::Empty => invalid("got EOF while reading request body".to_owned()),
+            Unreadable::Truncated => invalid("unexpected EOF".to_owned()),
+            Unreadable::Trailing(_) => Error::invalid("unexpected content after JSON"),
+            Unreadable::Malformed(words) => invalid(words),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -47,7 +47,10 @@ mod tests {
         assert_eq!(error(""), "invalid JSON: got EOF while reading request body");
         assert_eq!(error("{"), "invalid JSON: unexpected EOF");
         assert_eq!(error("{} {}"), "unexpected content after JSON");
-        assert!(error("x").starts_with("invalid JSON: expected value"));
+        assert_eq!(
+            error("x"),
+            "invalid JSON: invalid character 'x' looking for beginning of value"
+        );
     }
 
     #[test]

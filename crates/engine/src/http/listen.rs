@@ -42,6 +42,19 @@ enum Host {
 }
 
 impl Listeners {
+    /// Whether `bind` could be asked to, without doing it.
+    ///
+    /// # Errors
+    /// An address or a certificate that cannot be used.
+    pub fn check(config: &Config) -> Result<()> {
+        let hosts = config.hosts.iter().map(|host| parse(host, config));
+        let hosts = hosts.collect::<Result<Vec<_>>>()?;
+        if config.tlsverify == Some(true) || hosts.iter().any(|host| matches!(host, Host::Tcp(_))) {
+            tls::acceptor(config)?;
+        }
+        Ok(())
+    }
+
     pub fn bind(config: &Config) -> Result<Self> {
         let mut listeners = Self { unix: vec![], tcp: vec![], tls: None, paths: vec![] };
         if config.hosts.is_empty() {

@@ -1,17 +1,19 @@
 //! GET /info.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use api::containers::Status;
-use api::system::{AddressPool, Commit, Info, Plugins, RegistryConfig, Runtime, Swarm};
+use api::system::{AddressPool, Commit, Index, Info, Plugins, RegistryConfig, Runtime, Swarm};
 
 use super::version::VERSION;
 use super::{System, host, limits};
+use crate::config::{Config, OWN_RUNTIME};
 use crate::error::Result;
-
-/// The name of our own runtime where a runtime is chosen by name.
-const RUNTIME: &str = "gantry-runtime";
 
 impl System {
     pub fn info(&self) -> Result<Info> {
+        let config = self.config();
         let limits = limits::probe();
         let images = self.images.count()?;
         let distribution = host::distribution();
@@ -20,7 +22,7 @@ impl System {
             id: self.id.clone(),
             images,
             driver: "overlay2".into(),
-            driver_status: self.driver_status(),
+            driver_status: driver_status(&config),
             plugins: plugins(),
             memory_limit: limits.memory,
             swap_limit: limits.swap,
@@ -34,12 +36,12 @@ impl System {
             ipv4_forwarding: host::sysctl("net/ipv4/ip_forward"),
             bridge_nf_iptables: host::sysctl("net/bridge/bridge-nf-call-iptables"),
             bridge_nf_ip6tables: host::sysctl("net/bridge/bridge-nf-call-ip6tables"),
-            debug: self.config.debug,
+            debug: config.debug,
             n_fd: entries("/proc/self/fd"),
             n_goroutines: entries("/proc/self/task"),
             system_time: jiff::Timestamp::now().to_string(),
-            logging_driver: self.config.log_driver.clone(),
-            cgroup_driver: self.cgroup_driver(limits.version).into(),
+            logging_driver: config.log_driver.clone(),
+            cgroup_driver: cgroup_driver(&config, limits.version).into(),
             cgroup_version: limits.version.to_string(),
             n_events_listener: self.events.listeners() as i64,
             kernel_version: host::kernel(),
@@ -48,68 +50,33 @@ impl System {
             os_type: "linux".into(),
             architecture: host::machine(),
             index_server_address: "https://index.docker.io/v1/".into(),
-            registry_config: Some(RegistryConfig::default()),
+            registry_config: Some(registries(&config)),
+            http_proxy: without_password(&config.http_proxy),
+            https_proxy: without_password(&config.https_proxy),
+            no_proxy: config.no_proxy.clone(),
+            experimental_build: config.experimental,
+            runtimes: runtimes(&config),
+            default_runtime: config.default_runtime().into(),
+            default_address_pools: Some(address_pools(&config)),
             ncpu: host::cpus() as i64,
             mem_total: host::memory() as i64,
-            docker_root_dir: self.config.data_root.display().to_string(),
+            docker_root_dir: config.data_root.display().to_string(),
             name: host::name(),
-            labels: Some(self.labels()),
+            labels: Some(config.labels.clone()),
             server_version: VERSION.into(),
             live_restore_enabled: true,
-            init_binary: RUNTIME.into(),
+            init_binary: OWN_RUNTIME.into(),
             containerd_commit: Commit::default(),
             runc_commit: own.clone(),
             init_commit: own,
-            security_options: Some(self.security_options(limits.version)),
+            security_options: Some(security_options(&config, limits.version)),
             cdi_spec_dirs: Some(Vec::new()),
             swarm: Swarm { local_node_state: "inactive".into(), ..Swarm::default() },
             warnings: Some(limits.warnings()).filter(|warnings| !warnings.is_empty()),
             ..Info::default()
         };
         self.count_containers(&mut info);
-        self.add_runtimes(&mut info);
-        self.add_pools(&mut info);
         Ok(info)
-    }
-
-    fn driver_status(&self) -> Vec<[String; 2]> {
-        let pairs = [
-            ("Backing Filesystem", host::file_system(&self.config.data_root)),
-            ("Supports d_type", "true"),
-            ("Using metacopy", "false"),
-            ("Native Overlay Diff", "true"),
-            ("userxattr", "false"),
-        ];
-        pairs.map(|(name, value)| [name.to_owned(), value.to_owned()]).into()
-    }
-
-    fn cgroup_driver(&self, version: u8) -> &str {
-        let chosen = self
-            .config
-            .exec_opts
-            .iter()
-            .find_map(|option| option.strip_prefix("native.cgroupdriver="));
-        let default = if version == 2 && sd_notify::booted().unwrap_or(false) {
-            "systemd"
-        } else {
-            "cgroupfs"
-        };
-        chosen.unwrap_or(default)
-    }
-
-    fn security_options(&self, cgroup_version: u8) -> Vec<String> {
-        let mut options = Vec::new();
-        if host::has_apparmor() {
-            options.push("name=apparmor".to_owned());
-        }
-        options.push(format!("name=seccomp,profile={}", self.config.seccomp_profile));
-        if cgroup_version == 2 {
-            options.push("name=cgroupns".to_owned());
-        }
-        if self.config.no_new_privileges {
-            options.push("name=no-new-privileges".to_owned());
-        }
-        options
     }
 
     fn count_containers(&self, info: &mut Info) {
@@ -122,25 +89,94 @@ impl System {
             }
         }
     }
+}
 
-    fn add_runtimes(&self, info: &mut Info) {
-        let own = Runtime { path: RUNTIME.into(), ..Runtime::default() };
-        info.runtimes.insert(RUNTIME.into(), own);
-        for (name, runtime) in &self.config.runtimes {
-            let args = Some(runtime.args.clone()).filter(|args| !args.is_empty());
-            let runtime = Runtime { path: runtime.path.clone(), args, ..Runtime::default() };
-            info.runtimes.insert(name.clone(), runtime);
-        }
-        let default = self.config.default_runtime.as_str();
-        info.default_runtime = if default.is_empty() { RUNTIME.into() } else { default.into() };
-    }
+fn driver_status(config: &Config) -> Vec<[String; 2]> {
+    let pairs = [
+        ("Backing Filesystem", host::file_system(&config.data_root)),
+        ("Supports d_type", "true"),
+        ("Using metacopy", "false"),
+        ("Native Overlay Diff", "true"),
+        ("userxattr", "false"),
+    ];
+    pairs.map(|(name, value)| [name.to_owned(), value.to_owned()]).into()
+}
 
-    fn add_pools(&self, info: &mut Info) {
-        let pools = self.config.default_address_pools.iter();
-        let pools =
-            pools.map(|pool| AddressPool { base: pool.base.clone(), size: pool.size.into() });
-        info.default_address_pools = Some(pools.collect());
+fn cgroup_driver(config: &Config, version: u8) -> &str {
+    let chosen =
+        config.exec_opts.iter().find_map(|option| option.strip_prefix("native.cgroupdriver="));
+    let systemd = version == 2 && sd_notify::booted().unwrap_or(false);
+    chosen.unwrap_or(if systemd { "systemd" } else { "cgroupfs" })
+}
+
+fn security_options(config: &Config, cgroup_version: u8) -> Vec<String> {
+    let mut options = Vec::new();
+    if host::has_apparmor() {
+        options.push("name=apparmor".to_owned());
     }
+    options.push(format!("name=seccomp,profile={}", config.seccomp_profile));
+    if cgroup_version == 2 {
+        options.push("name=cgroupns".to_owned());
+    }
+    if config.no_new_privileges {
+        options.push("name=no-new-privileges".to_owned());
+    }
+    options
+}
+
+fn runtimes(config: &Config) -> BTreeMap<String, Runtime> {
+    let own = Runtime { path: OWN_RUNTIME.into(), ..Runtime::default() };
+    let mut runtimes = BTreeMap::from([(OWN_RUNTIME.to_owned(), own)]);
+    for (name, runtime) in &config.runtimes {
+        let args = Some(runtime.args.clone()).filter(|args| !args.is_empty());
+        let runtime = Runtime { path: runtime.path.clone(), args, ..Runtime::default() };
+        runtimes.insert(name.clone(), runtime);
+    }
+    runtimes
+}
+
+fn address_pools(config: &Config) -> Vec<AddressPool> {
+    let pools = config.default_address_pools.iter();
+    pools.map(|pool| AddressPool { base: pool.base.clone(), size: pool.size.into() }).collect()
+}
+
+/// What is configured of registries, in Docker's form: the loopback is insecure, Docker Hub is always there.
+fn registries(config: &Config) -> RegistryConfig {
+    let (cidrs, hosts) = split_cidrs(&config.insecure_registries);
+    let mirrors: Vec<_> = config.registry_mirrors.iter().map(|mirror| with_slash(mirror)).collect();
+    let hub =
+        Index { name: HUB.into(), mirrors: Some(mirrors.clone()), secure: true, official: true };
+    let insecure = |name: String| {
+        let index = Index { name: name.clone(), mirrors: Some(Vec::new()), ..Index::default() };
+        (name, index)
+    };
+    let mut index_configs: BTreeMap<_, _> = hosts.into_iter().map(insecure).collect();
+    index_configs.insert(HUB.into(), hub);
+    let insecure_cidrs = cidrs.into_iter().chain(["127.0.0.0/8".to_owned()]).collect();
+    let (cidrs, hosts) = split_cidrs(&config.allow_nondistributable_artifacts);
+    let given = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
+    RegistryConfig {
+        allow_nondistributable_artifacts_cidrs: given(cidrs),
+        allow_nondistributable_artifacts_hostnames: given(hosts),
+        insecure_registry_cidrs: Some(insecure_cidrs),
+        index_configs,
+        mirrors: given(mirrors),
+    }
+}
+
+const HUB: &str = "docker.io";
+
+fn split_cidrs(list: &[String]) -> (Vec<String>, Vec<String>) {
+    let is_cidr = |text: &String| {
+        text.split_once('/').is_some_and(|(address, prefix)| {
+            address.parse::<IpAddr>().is_ok() && prefix.parse::<u8>().is_ok()
+        })
+    };
+    list.iter().cloned().partition(is_cidr)
+}
+
+fn with_slash(mirror: &str) -> String {
+    if mirror.ends_with('/') { mirror.to_owned() } else { format!("{mirror}/") }
 }
 
 fn plugins() -> Plugins {
@@ -155,4 +191,43 @@ fn plugins() -> Plugins {
 
 fn entries(folder: &str) -> i64 {
     std::fs::read_dir(folder).map_or(0, |entries| entries.count() as i64)
+}
+
+/// A proxy's URL may hold credentials, which are nobody's business.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.split_once('@') {
+        Some((_, host)) => format!("{scheme}://xxxxx:xxxxx@{host}"),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As dockerd 26 tells of the same configuration.
+    #[test]
+    fn registries_have_dockers_form() {
+        let list = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+        let config = Config {
+            insecure_registries: list(&["10.0.0.0/8", "reg:5000"]),
+            registry_mirrors: list(&["https://m.example"]),
+            ..Config::default()
+        };
+        let text = serde_json::to_string(&registries(&config)).unwrap();
+        assert_eq!(
+            text,
+            r#"{"AllowNondistributableArtifactsCIDRs":null,"AllowNondistributableArtifactsHostnames":null,"InsecureRegistryCIDRs":["10.0.0.0/8","127.0.0.0/8"],"IndexConfigs":{"docker.io":{"Name":"docker.io","Mirrors":["https://m.example/"],"Secure":true,"Official":true},"reg:5000":{"Name":"reg:5000","Mirrors":[],"Secure":false,"Official":false}},"Mirrors":["https://m.example/"]}"#
+        );
+    }
+
+    #[test]
+    fn a_proxys_password_is_not_shown() {
+        assert_eq!(
+            without_password("http://ann:secret@proxy:3128"),
+            "http://xxxxx:xxxxx@proxy:3128"
+        );
+        assert_eq!(without_password("http://proxy:3128"), "http://proxy:3128");
+    }
 }

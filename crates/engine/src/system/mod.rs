@@ -7,9 +7,9 @@ mod info;
 mod limits;
 mod version;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::containers::Containers;
 use crate::events::Events;
 use crate::images::Images;
@@ -17,39 +17,46 @@ use crate::images::Images;
 pub use disk_usage::Objects;
 
 pub struct System {
-    config: Arc<Config>,
+    config: Live,
     events: Events,
     images: Images,
     containers: Containers,
     /// Identifies this engine's data root.
     id: String,
-    /// As of the last reload.
-    labels: RwLock<Vec<String>>,
 }
 
 impl System {
     pub fn new(
-        config: Arc<Config>,
+        config: Live,
         events: Events,
         images: Images,
         containers: Containers,
         id: String,
     ) -> Self {
-        let labels = RwLock::new(config.labels.clone());
-        Self { config, events, images, containers, id, labels }
+        Self { config, events, images, containers, id }
     }
 
-    pub fn labels(&self) -> Vec<String> {
-        self.labels.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The configuration as of now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.now()
     }
 
     /// Takes over what may change while the engine runs, and reports it as Docker does.
-    pub fn reload(&self, config: &Config) {
-        *self.labels.write().unwrap_or_else(PoisonError::into_inner) = config.labels.clone();
-        let labels = serde_json::to_string(&config.labels).unwrap_or_default();
-        let name = host::name();
-        let attributes = [("name", name.as_str()), ("labels", labels.as_str())];
-        let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    pub fn reload(&self, new: &Config) {
+        let config = self.config.reload(new);
+        if *config != *new {
+            tracing::warn!("some of what changed in the configuration takes a restart");
+        }
+        let mut attributes = config.reload_attributes(self.default_cgroupns_mode(&config));
+        attributes.insert("name".to_owned(), host::name());
         self.events.publish(crate::events::Kind::Daemon, "reload", &self.id, attributes);
+    }
+
+    fn default_cgroupns_mode<'a>(&self, config: &'a Config) -> &'a str {
+        match (config.default_cgroupns_mode.as_str(), limits::probe().version) {
+            ("", 2) => "private",
+            ("", _) => "host",
+            (mode, _) => mode,
+        }
     }
 }

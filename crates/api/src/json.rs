@@ -1,0 +1,447 @@
+//! Documents from outside, and what Docker says of those that it cannot read: the words are those of Go's
+//! encoding/json, whose messages reach clients unchanged.
+//!
+//! serde_json decodes; only what it refuses is looked at a second time, for the words.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+/// Why a document could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Nothing but white space.
+    Empty,
+    /// It ends too early.
+    Truncated,
+    /// A value, and something after it.
+    Trailing(char),
+    /// No JSON, or not of the shape that was expected.
+    Malformed(String),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty | Self::Truncated => f.write_str("unexpected end of JSON input"),
+            Self::Trailing(c) => {
+                write!(f, "invalid character {} after top-level value", quoted(*c))
+            }
+            Self::Malformed(words) => f.write_str(words),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Reads one document. Depth is bounded by serde_json (128).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = T::deserialize(&mut deserializer).map_err(|error| explain(text, &error))?;
+    match deserializer.end() {
+        Ok(()) => Ok(value),
+        Err(error) => Err(match syntax(text, usize::MAX) {
+            Err(fault) => fault,
+            Ok(_) => Unreadable::Malformed(error.to_string()),
+        }),
+    }
+}
+
+fn explain(text: &[u8], error: &serde_json::Error) -> Unreadable {
+    match syntax(text, usize::MAX) {
+        // Go reads the value before it looks at what follows.
+        Err(fault) if !matches!(fault, Unreadable::Trailing(_)) => fault,
+        _ if error.is_syntax() => Unreadable::Malformed("exceeded max depth".to_owned()),
+        _ => {
+            let path = match error.line() {
+                0 => String::new(),
+                line => syntax(text, offset(text, line, error.column())).unwrap_or_default(),
+            };
+            Unreadable::Malformed(mismatch(&error.to_string(), &path))
+        }
+    }
+}
+
+/// `json: cannot unmarshal number into Go struct field HostConfig.Memory of type string`, out of serde's
+/// `invalid type: integer `1`, expected a string at line 1 column 9`. The names of Go's own types are not known here.
+pub fn mismatch(serde: &str, path: &str) -> String {
+    let plain = serde.rsplit_once(" at line ").map_or(serde, |(plain, _)| plain);
+    let parts = plain.strip_prefix("invalid type: ").or(plain.strip_prefix("invalid value: "));
+    let Some((found, expected)) = parts.and_then(|parts| parts.rsplit_once(", expected ")) else {
+        return format!("json: {plain}");
+    };
+    let number = found.split('`').nth(1).unwrap_or_default();
+    let into = go_type(expected);
+    let found = match found.split([' ', '`']).next().unwrap_or_default() {
+        "integer" | "floating" if into.contains("int") => format!("number {number}"),
+        "integer" | "floating" => "number".to_owned(),
+        "boolean" => "bool".to_owned(),
+        "map" => "object".to_owned(),
+        "sequence" => "array".to_owned(),
+        other => other.to_owned(),
+    };
+    match path {
+        "" => format!("json: cannot unmarshal {found} into Go value of type {into}"),
+        path => {
+            format!("json: cannot unmarshal {found} into Go struct field {path} of type {into}")
+        }
+    }
+}
+
+fn go_type(expected: &str) -> &str {
+    match expected {
+        "a string" => "string",
+        "a boolean" => "bool",
+        "a map" => "map[string]interface {}",
+        "a sequence" => "[]interface {}",
+        "i64" => "int64",
+        "u64" => "uint64",
+        "i32" | "u32" | "u16" | "u8" => "int",
+        "f64" => "float64",
+        other => other.strip_prefix("struct ").unwrap_or(other),
+    }
+}
+
+/// serde's lines and columns count from 1, the column in bytes.
+fn offset(text: &[u8], line: usize, column: usize) -> usize {
+    let lines = text.split_inclusive(|byte| *byte == b'\n').take(line - 1);
+    lines.map(<[u8]>::len).sum::<usize>() + column.saturating_sub(1)
+}
+
+/// What may come next.
+enum Expect {
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    Colon,
+    CommaOrEnd,
+    Nothing,
+}
+
+enum Open {
+    Array,
+    /// With the key whose value is being read.
+    Object(String),
+}
+
+/// Checks a text by Go's scanner's rules. `Ok` is the path of keys at `until`.
+fn syntax(text: &[u8], until: usize) -> Result<String, Unreadable> {
+    let mut scanner = Scanner { text, at: 0 };
+    let mut open: Vec<Open> = Vec::new();
+    let mut expect = Expect::Value;
+    loop {
+        scanner.skip_space();
+        if scanner.at >= until {
+            return Ok(path(&open));
+        }
+        let Some(byte) = scanner.peek() else {
+            return match expect {
+                Expect::Nothing => Ok(String::new()),
+                _ if scanner.text.iter().all(u8::is_ascii_whitespace) => Err(Unreadable::Empty),
+                _ => Err(Unreadable::Truncated),
+            };
+        };
+        expect = match (expect, byte) {
+            (Expect::ValueOrEnd, b']') | (Expect::KeyOrEnd, b'}') => {
+                scanner.at += 1;
+                open.pop();
+                after_value(&open)
+            }
+            (Expect::Value | Expect::ValueOrEnd, b'{') => {
+                scanner.at += 1;
+                open.push(Open::Object(String::new()));
+                Expect::KeyOrEnd
+            }
+            (Expect::Value | Expect::ValueOrEnd, b'[') => {
+                scanner.at += 1;
+                open.push(Open::Array);
+                Expect::ValueOrEnd
+            }
+            (Expect::Value | Expect::ValueOrEnd, _) => {
+                scanner.scalar(byte)?;
+                if scanner.at > until {
+                    return Ok(path(&open));
+                }
+                after_value(&open)
+            }
+            (Expect::Key | Expect::KeyOrEnd, b'"') => {
+                let key = scanner.string()?;
+                if let Some(Open::Object(current)) = open.last_mut() {
+                    *current = String::from_utf8_lossy(key).into_owned();
+                }
+                Expect::Colon
+            }
+            (Expect::Key | Expect::KeyOrEnd, _) => {
+                return Err(scanner.bad("looking for beginning of object key string"));
+            }
+            (Expect::Colon, b':') => {
+                scanner.at += 1;
+                Expect::Value
+            }
+            (Expect::Colon, _) => return Err(scanner.bad("after object key")),
+            (Expect::CommaOrEnd, b',') => {
+                scanner.at += 1;
+                if matches!(open.last(), Some(Open::Array)) { Expect::Value } else { Expect::Key }
+            }
+            (Expect::CommaOrEnd, _) => {
+                let (end, place) = match open.last() {
+                    Some(Open::Array) => (b']', "after array element"),
+                    _ => (b'}', "after object key:value pair"),
+                };
+                if byte != end {
+                    return Err(scanner.bad(place));
+                }
+                scanner.at += 1;
+                open.pop();
+                after_value(&open)
+            }
+            (Expect::Nothing, byte) => return Err(Unreadable::Trailing(byte.into())),
+        };
+    }
+}
+
+fn after_value(open: &[Open]) -> Expect {
+    if open.is_empty() { Expect::Nothing } else { Expect::CommaOrEnd }
+}
+
+fn path(open: &[Open]) -> String {
+    let keys: Vec<_> = open
+        .iter()
+        .filter_map(|open| match open {
+            Open::Object(key) => Some(key.as_str()),
+            Open::Array => None,
+        })
+        .collect();
+    keys.join(".")
+}
+
+struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at += 1;
+        }
+    }
+
+    /// A fault at the current character, or that there is none.
+    fn bad(&self, place: &str) -> Unreadable {
+        match self.peek() {
+            None => Unreadable::Truncated,
+            Some(byte) => {
+                Unreadable::Malformed(format!("invalid character {} {place}", quoted(byte.into())))
+            }
+        }
+    }
+
+    fn scalar(&mut self, first: u8) -> Result<(), Unreadable> {
+        match first {
+            b'"' => self.string().map(drop),
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'n' => self.literal("null"),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => Err(self.bad("looking for beginning of value")),
+        }
+    }
+
+    fn literal(&mut self, word: &str) -> Result<(), Unreadable> {
+        for expected in word.bytes() {
+            if self.peek() != Some(expected) {
+                let expected = char::from(expected);
+                return Err(self.bad(&format!("in literal {word} (expecting '{expected}')")));
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Unreadable> {
+        self.skip(b"-");
+        if !self.skip(b"0") {
+            self.digits("in numeric literal")?;
+        }
+        if self.skip(b".") {
+            self.digits("after decimal point in numeric literal")?;
+        }
+        if self.skip(b"eE") {
+            self.skip(b"+-");
+            self.digits("in exponent of numeric literal")?;
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, any: &[u8]) -> bool {
+        let found = self.peek().is_some_and(|byte| any.contains(&byte));
+        self.at += usize::from(found);
+        found
+    }
+
+    fn digits(&mut self, place: &str) -> Result<(), Unreadable> {
+        if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            return Err(self.bad(place));
+        }
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// The string's content, escapes as they are written.
+    fn string(&mut self) -> Result<&'a [u8], Unreadable> {
+        self.at += 1;
+        let start = self.at;
+        loop {
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    self.at += 1;
+                    self.escape()?;
+                }
+                Some(0x20..) => self.at += 1,
+                _ => return Err(self.bad("in string literal")),
+            }
+        }
+        self.at += 1;
+        Ok(&self.text[start..self.at - 1])
+    }
+
+    fn escape(&mut self) -> Result<(), Unreadable> {
+        if self.skip(b"bfnrt\\/\"") {
+            return Ok(());
+        }
+        if !self.skip(b"u") {
+            return Err(self.bad("in string escape code"));
+        }
+        for _ in 0..4 {
+            if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
+                return Err(self.bad("in \\u hexadecimal character escape"));
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+}
+
+/// As Go shows a character.
+fn quoted(c: char) -> String {
+    match c {
+        '\'' => "'\\''".to_owned(),
+        '"' => "'\"'".to_owned(),
+        '\\' | '\t' | '\n' | '\r' => format!("'{}'", c.escape_default()),
+        '\u{7}' => "'\\a'".to_owned(),
+        '\u{8}' => "'\\b'".to_owned(),
+        '\u{b}' => "'\\v'".to_owned(),
+        '\u{c}' => "'\\f'".to_owned(),
+        '\0'..'\u{20}' | '\u{7f}' => format!("'\\x{:02x}'", u32::from(c)),
+        '\u{80}'..'\u{a1}' | '\u{ad}' => format!("'\\u{:04x}'", u32::from(c)),
+        other => format!("'{other}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    #[expect(dead_code, reason = "only what is wrong with it is looked at")]
+    struct Create {
+        #[serde(default)]
+        image: String,
+        #[serde(default)]
+        memory: i64,
+        #[serde(default)]
+        host_config: Option<Box<Create>>,
+        #[serde(default)]
+        binds: Vec<String>,
+    }
+
+    fn words<T: DeserializeOwned + fmt::Debug>(text: &str) -> String {
+        decode::<T>(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    /// Each line is what dockerd 26 answered.
+    #[test]
+    fn faults_have_gos_words() {
+        let table = [
+            ("", "unexpected end of JSON input"),
+            ("{", "unexpected end of JSON input"),
+            (r#"{"a":nul"#, "unexpected end of JSON input"),
+            (r#"{"a"#, "unexpected end of JSON input"),
+            (r#"{"Image":}"#, "invalid character '}' looking for beginning of value"),
+            (
+                r#"{"Image":"x",}"#,
+                "invalid character '}' looking for beginning of object key string",
+            ),
+            ("{Image:1}", "invalid character 'I' looking for beginning of object key string"),
+            (r#"{"Image" 1}"#, "invalid character '1' after object key"),
+            (r#"{"a":tru}"#, "invalid character '}' in literal true (expecting 'e')"),
+            (r#"{"a":01}"#, "invalid character '1' after object key:value pair"),
+            (r#"{"a":-}"#, "invalid character '}' in numeric literal"),
+            (r#"{"a":1.}"#, "invalid character '}' after decimal point in numeric literal"),
+            (r#"{"a":1e}"#, "invalid character '}' in exponent of numeric literal"),
+            (r#"{"a":"\x"}"#, "invalid character 'x' in string escape code"),
+            (r#"{"a":"\u12x"}"#, "invalid character 'x' in \\u hexadecimal character escape"),
+            ("{\"a\":\"\t\"}", "invalid character '\\t' in string literal"),
+            ("[1 2]", "invalid character '2' after array element"),
+            ("x", "invalid character 'x' looking for beginning of value"),
+            (r#"{"a":[1,]}"#, "invalid character ']' looking for beginning of value"),
+            ("{'a':1}", "invalid character '\\'' looking for beginning of object key string"),
+            ("{} x", "invalid character 'x' after top-level value"),
+            ("{} {}", "invalid character '{' after top-level value"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(words::<Value>(text), expected, "{text}");
+        }
+        assert_eq!(decode::<Value>(b" \n").unwrap_err(), Unreadable::Empty);
+    }
+
+    #[test]
+    fn values_of_the_wrong_kind_are_named_with_their_place() {
+        let table = [
+            (
+                r#"{"Image":1}"#,
+                "json: cannot unmarshal number into Go struct field Image of type string",
+            ),
+            (
+                "{\"Image\":\"x\",\n \"HostConfig\":{\"Memory\":\"x\"}}",
+                "json: cannot unmarshal string into Go struct field HostConfig.Memory of type int64",
+            ),
+            (
+                r#"{"Memory":1.5}"#,
+                "json: cannot unmarshal number 1.5 into Go struct field Memory of type int64",
+            ),
+            (
+                r#"{"HostConfig":{"Binds":["a",true]}}"#,
+                "json: cannot unmarshal bool into Go struct field HostConfig.Binds of type string",
+            ),
+            ("3", "json: cannot unmarshal number into Go value of type Create"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(words::<Create>(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = "[".repeat(1_000_000);
+        assert_eq!(words::<Value>(&deep), "unexpected end of JSON input");
+        let deep = deep + &"]".repeat(1_000_000);
+        assert_eq!(words::<Value>(&deep), "exceeded max depth");
+    }
+}
