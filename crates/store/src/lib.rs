@@ -15,18 +15,16 @@ mod maintenance;
 mod records;
 mod root;
 pub mod snapshots;
-mod tar;
-mod walk;
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
+pub use archive::Limits;
 pub use error::{Error, Kind, Result};
 pub use layers::Layer;
 pub use leases::Lease;
 pub use records::{Record, Records};
-pub use tar::Limits;
 
 use database::{Database, Durability};
 use layers::in_flight::InFlight;

@@ -135,6 +135,32 @@ pub fn verify_filesystem(fd: BorrowedFd<'_>, magic: u64) -> io::Result<()> {
     }
 }
 
+/// Whether what `fd` is open on is no storage, but the kernel's way to show something else (procfs, sysfs, cgroups,
+/// terminals, ...): its files may have any effect when they are read or written.
+pub fn is_kernel_interface(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    const MAGICS: [u32; 18] = [
+        0x9fa0,      // proc
+        0x6265_6572, // sysfs
+        0x0027_e0eb, // cgroup
+        0x6367_7270, // cgroup2
+        0x1cd1,      // devpts
+        0x1980_0202, // mqueue
+        0xcafe_4a11, // bpf
+        0x6462_6720, // debugfs
+        0x7472_6163, // tracefs
+        0x7363_6673, // securityfs
+        0xf97c_ff8c, // selinuxfs
+        0x4249_4e4d, // binfmt_misc
+        0x6265_6570, // configfs
+        0xde5e_81e4, // efivarfs
+        0x6165_676c, // pstore
+        0x6e73_6673, // nsfs
+        0x6c6f_6f70, // binderfs
+        0x6573_5543, // fusectl
+    ];
+    Ok(MAGICS.contains(&(rustix::fs::fstatfs(fd)?.f_type as u32)))
+}
+
 /// Whether a path has a NUL byte, which no system call can pass.
 pub fn has_nul(path: &Path) -> bool {
     path.as_os_str().as_bytes().contains(&0)
@@ -145,6 +171,13 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn storage_is_told_from_the_kernels_own_files() {
+        let is = |path| is_kernel_interface(fs::File::open(path).unwrap().as_fd()).unwrap();
+        assert!(is("/proc") && is("/sys") && is("/dev/pts"));
+        assert!(!is("/") && !is("/tmp"));
+    }
 
     fn root() -> (tempfile::TempDir, fs::File) {
         let directory = tempfile::tempdir().unwrap();

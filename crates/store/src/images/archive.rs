@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::layers::in_flight::Turn;
 use crate::layers::{StagedLayer, layer_resource};
 use crate::leases::Lease;
-use crate::tar::reader::{Forget, Reader};
-use crate::tar::{BLOCK, Entry, Kind, header::Header};
+use archive::reader::{Forget, Reader};
+use archive::{BLOCK, Entry, Kind, header::Header};
 
 const MAX_DOCUMENT: u64 = 8 << 20;
 const MAX_DOCUMENTS: u64 = 128 << 20;

@@ -46,8 +46,7 @@ impl Images<'_> {
         let (mut reader, mut writer) = std::io::pipe().map_err(|error| Error::io("pipe", error))?;
         let changes = snapshot.open_upper()?;
         std::thread::scope(|scope| {
-            let writing =
-                scope.spawn(move || crate::snapshots::tree::write_layer(&changes, &mut writer));
+            let writing = scope.spawn(move || archive::pack::write_layer(&changes, &mut writer));
             let layer = self.store.add_layer(&mut reader, lease, &mut |_| ());
             drop(reader);
             let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));

@@ -13,7 +13,7 @@ use super::{Image, Images};
 use crate::Layer;
 use crate::blobs::digest_of;
 use crate::error::{Error, Result};
-use crate::tar::{Entry, Kind, writer};
+use archive::{Entry, Kind, writer};
 
 impl Images<'_> {
     /// Writes images by name. A repository without tag means all its tags; an ID saves the image without a name.

@@ -13,8 +13,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 
 use super::split::{self, Displaced, Recorder};
-use crate::tar::reader::{Reader, Sink};
-use crate::tar::{Entry, Kind, Limits, header};
+use archive::reader::{Reader, Sink};
+use archive::{Entry, Kind, Limits, header};
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -211,7 +211,7 @@ impl Extractor {
         &mut self,
         reader: &mut Reader<R, Recorder>,
         entry: &Entry,
-        map: &crate::tar::sparse::Map,
+        map: &archive::sparse::Map,
         file: &mut File,
     ) -> io::Result<()> {
         for (offset, length) in &map.regions {

@@ -25,7 +25,7 @@ use crate::database::Durability;
 use crate::error::{Error, Result};
 use crate::leases::Lease;
 use crate::root::Staged;
-use crate::walk;
+use archive::walk;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::extract::extract;
 use crate::compression::{Compression, read_start};
-use crate::tar::Limits;
+use archive::Limits;
 
 const CHUNK: usize = 256 << 10;
 const QUEUE: usize = 16;

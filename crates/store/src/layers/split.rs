@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
-use crate::tar::reader::Sink;
+use archive::reader::Sink;
 
 pub(crate) const STREAM: &str = "tar-split.zst";
 pub(crate) const DISPLACED: &str = "displaced.json";

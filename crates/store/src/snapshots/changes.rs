@@ -7,13 +7,13 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use archive::{pack, walk};
 use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
 use sys::overlay::Overlay;
 
-use super::{Snapshot, tree};
+use super::Snapshot;
 use crate::error::{Error, Result};
-use crate::walk;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
@@ -84,7 +84,7 @@ impl Comparison {
                 directories.push(path.join(name));
             }
         }
-        if let (Some(lower), true) = (lower, tree::is_opaque(upper.as_fd())) {
+        if let (Some(lower), true) = (lower, pack::is_opaque(upper.as_fd())) {
             let all = walk::names(&lower)?.into_iter();
             let hidden = all.filter(|name| names.binary_search(name).is_err());
             self.found.extend(hidden.map(|name| (path.join(name), ChangeKind::Deleted)));
@@ -109,7 +109,7 @@ impl Comparison {
 /// What became of one name.
 fn change(stat: &Stat, below: Option<&Stat>) -> Option<ChangeKind> {
     match below {
-        below if tree::is_whiteout(stat) => below.map(|_| ChangeKind::Deleted),
+        below if pack::is_whiteout(stat) => below.map(|_| ChangeKind::Deleted),
         None => Some(ChangeKind::Added),
         Some(below) => differs(stat, below).then_some(ChangeKind::Modified),
     }

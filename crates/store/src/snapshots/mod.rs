@@ -2,7 +2,6 @@
 
 mod changes;
 mod export;
-pub(crate) mod tree;
 
 use std::fs::File;
 use std::os::fd::OwnedFd;

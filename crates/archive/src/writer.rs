@@ -9,7 +9,7 @@ const MAX_OCTAL_11: u64 = 0o77_777_777_777;
 const MAX_OCTAL_7: u32 = 0o7_777_777;
 
 /// Writes an entry's headers. The caller writes `entry.size` bytes of payload, then [`pad`].
-pub(crate) fn write_header(out: &mut dyn Write, entry: &Entry) -> io::Result<()> {
+pub fn write_header(out: &mut dyn Write, entry: &Entry) -> io::Result<()> {
     let records = extended(entry);
     if !records.is_empty() {
         let name = b"PaxHeaders.0/entry".to_vec();
@@ -20,7 +20,7 @@ pub(crate) fn write_header(out: &mut dyn Write, entry: &Entry) -> io::Result<()>
     out.write_all(&block(&entry.path, &entry.link, flag(entry.kind), entry))
 }
 
-pub(crate) fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
+pub fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
     let over = (size % BLOCK as u64) as usize;
     if over > 0 {
         out.write_all(&[0; BLOCK][over..])?;
@@ -28,12 +28,12 @@ pub(crate) fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn finish(out: &mut dyn Write) -> io::Result<()> {
+pub fn finish(out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&[0; 2 * BLOCK])
 }
 
 /// A regular file with plain metadata, for archives of ours.
-pub(crate) fn plain(size: u64) -> Entry {
+pub fn plain(size: u64) -> Entry {
     Entry {
         kind: Kind::File,
         path: Vec::new(),

@@ -6,9 +6,9 @@ use std::io;
 use super::Time;
 use super::header::invalid;
 
-pub(crate) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
+pub type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
-pub(crate) fn parse(mut bytes: &[u8]) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub fn parse(mut bytes: &[u8]) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut records = Vec::new();
     while !bytes.is_empty() {
         if bytes.iter().all(|byte| *byte == 0) {
@@ -28,13 +28,13 @@ pub(crate) fn parse(mut bytes: &[u8]) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     Ok(records)
 }
 
-pub(crate) fn integer(text: &[u8]) -> io::Result<u64> {
+pub fn integer(text: &[u8]) -> io::Result<u64> {
     let text = std::str::from_utf8(text).map_err(|_| invalid("pax number"))?;
     text.parse().map_err(|_| invalid("pax number"))
 }
 
 /// Seconds with an optional fraction.
-pub(crate) fn time(text: &[u8]) -> io::Result<Time> {
+pub fn time(text: &[u8]) -> io::Result<Time> {
     let text = std::str::from_utf8(text).map_err(|_| invalid("pax time"))?;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let seconds: i64 = whole.parse().map_err(|_| invalid("pax time"))?;
@@ -52,7 +52,7 @@ pub(crate) fn time(text: &[u8]) -> io::Result<Time> {
 }
 
 /// Appends one record; its length counts its own digits.
-pub(crate) fn append(into: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+pub fn append(into: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while length.to_string().len() + rest != length {

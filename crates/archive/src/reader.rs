@@ -10,12 +10,12 @@ use super::pax::{self, Records};
 use super::{BLOCK, Entry, Kind, Limits, Time, sparse};
 
 /// Takes the bytes around payloads.
-pub(crate) trait Sink {
+pub trait Sink {
     fn framing(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// For archives that are only read.
-pub(crate) struct Forget;
+pub struct Forget;
 
 impl Sink for Forget {
     fn framing(&mut self, _: &[u8]) -> io::Result<()> {
@@ -23,7 +23,7 @@ impl Sink for Forget {
     }
 }
 
-pub(crate) struct Reader<R, S> {
+pub struct Reader<R, S> {
     source: R,
     sink: S,
     limits: Limits,
@@ -45,7 +45,7 @@ struct Extensions {
 }
 
 impl<R: Read, S: Sink> Reader<R, S> {
-    pub(crate) fn new(source: R, sink: S, limits: Limits) -> Reader<R, S> {
+    pub fn new(source: R, sink: S, limits: Limits) -> Reader<R, S> {
         Reader {
             source,
             sink,
@@ -58,16 +58,16 @@ impl<R: Read, S: Sink> Reader<R, S> {
         }
     }
 
-    pub(crate) fn sink(&mut self) -> &mut S {
+    pub fn sink(&mut self) -> &mut S {
         &mut self.sink
     }
 
-    pub(crate) fn into_sink(self) -> S {
+    pub fn into_sink(self) -> S {
         self.sink
     }
 
     /// The next entry, after what is left of the current one; `None` after the end marker or a clean end.
-    pub(crate) fn next_entry(&mut self) -> io::Result<Option<Entry>> {
+    pub fn next_entry(&mut self) -> io::Result<Option<Entry>> {
         self.skip_payload()?;
         let mut extensions = Extensions::default();
         while let Some(block) = self.header_block()? {
@@ -86,7 +86,7 @@ impl<R: Read, S: Sink> Reader<R, S> {
     }
 
     /// Reads payload of the current entry; 0 at its end.
-    pub(crate) fn read_payload(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn read_payload(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = buffer.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
         if wanted == 0 {
             return Ok(0);
@@ -100,7 +100,7 @@ impl<R: Read, S: Sink> Reader<R, S> {
     }
 
     /// Hands the rest of the payload to the sink, as if it were framing.
-    pub(crate) fn skip_payload(&mut self) -> io::Result<()> {
+    pub fn skip_payload(&mut self) -> io::Result<()> {
         let mut buffer = [0; 8192];
         loop {
             let count = self.read_payload(&mut buffer)?;
@@ -115,7 +115,7 @@ impl<R: Read, S: Sink> Reader<R, S> {
     }
 
     /// Reads what follows the end marker, to the end of the stream.
-    pub(crate) fn drain(&mut self) -> io::Result<()> {
+    pub fn drain(&mut self) -> io::Result<()> {
         let mut buffer = [0; 8192];
         loop {
             match retry(|| self.source.read(&mut buffer))? {

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 
-use crate::tar::{Entry, Kind, Time, writer};
-use crate::walk;
+use crate::{Entry, Kind, Time, walk, writer};
 
 const MAX_XATTR: usize = 64 << 10;
+const BUFFER: usize = 256 << 10;
 const OPAQUE_XATTR: &str = "trusted.overlay.opaque";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,31 +25,58 @@ enum Style {
 }
 
 /// An upper directory as the tar of an image layer.
-pub(crate) fn write_layer(upper: &OwnedFd, out: &mut dyn Write) -> io::Result<()> {
-    write(upper, Style::Layer, out)
+pub fn write_layer(upper: &OwnedFd, out: &mut dyn Write) -> io::Result<()> {
+    Tree::new(upper.as_fd(), Style::Layer, None, out)?.write_below()
 }
 
-pub(crate) fn write_plain(root: &OwnedFd, out: &mut dyn Write) -> io::Result<()> {
-    write(root, Style::Plain, out)
+/// What lies below a directory.
+pub fn write_plain(root: &OwnedFd, out: &mut dyn Write) -> io::Result<()> {
+    Tree::new(root.as_fd(), Style::Plain, None, out)?.write_below()
 }
 
-fn write(root: &OwnedFd, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let root = walk::open_directory(root.as_fd(), Path::new(""))?;
-    let pending = below(&root, Path::new(""))?;
-    let mut tree = Tree { root, style, out, links: HashMap::new(), pending, parent: None };
-    while let Some(path) = tree.pending.pop() {
-        match tree.member(&path) {
-            // Removed while the tree was read.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            result => result?,
-        }
+/// A directory and what lies below it, under the name `shown`.
+pub fn write_directory(
+    directory: BorrowedFd<'_>,
+    shown: &[u8],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut tree = Tree::new(directory, Style::Plain, Some(shown.to_owned()), out)?;
+    let stat = rustix::fs::fstat(&tree.root)?;
+    let mut entry = entry(Kind::Directory, [shown, b"/"].concat(), &stat);
+    entry.xattrs = xattrs(tree.root.as_fd())?;
+    writer::write_header(tree.out, &entry)?;
+    if sys::path::is_kernel_interface(tree.root.as_fd())? {
+        tree.pending.clear();
     }
-    writer::finish(tree.out)
+    tree.write_below()
+}
+
+/// Anything but a directory, under the name `shown`. A link is not followed.
+pub fn write_file(
+    parent: &OwnedFd,
+    name: &OsStr,
+    shown: &[u8],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut tree = Tree::new(parent.as_fd(), Style::Plain, None, out)?;
+    tree.pending.clear();
+    let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    match kind(&stat) {
+        // It has become one since it was looked at.
+        Some(Kind::Directory) => return Err(io::ErrorKind::IsADirectory.into()),
+        Some(kind) => tree.write_leaf(parent, name, entry(kind, shown.to_owned(), &stat))?,
+        None => return Err(io::Error::other("archive/tar: sockets not supported")),
+    }
+    tree.write_below()
 }
 
 struct Tree<'o> {
     root: OwnedFd,
+    /// The file system it lies on.
+    device: u64,
     style: Style,
+    /// What members' paths begin with.
+    shown: Option<Vec<u8>>,
     out: &'o mut dyn Write,
     /// First path of each inode that has several names.
     links: HashMap<(u64, u64), PathBuf>,
@@ -57,6 +84,7 @@ struct Tree<'o> {
     pending: Vec<PathBuf>,
     /// The directory of the last member: most members share it with the one before.
     parent: Option<(PathBuf, OwnedFd)>,
+    buffer: Vec<u8>,
 }
 
 /// What a directory holds, in the order of [`Tree::pending`].
@@ -64,7 +92,41 @@ fn below(directory: &OwnedFd, path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(walk::names(directory)?.into_iter().rev().map(|name| path.join(name)).collect())
 }
 
-impl Tree<'_> {
+impl<'o> Tree<'o> {
+    fn new(
+        root: BorrowedFd<'_>,
+        style: Style,
+        shown: Option<Vec<u8>>,
+        out: &'o mut dyn Write,
+    ) -> io::Result<Self> {
+        let root = walk::open_directory(root, Path::new(""))?;
+        let pending = below(&root, Path::new(""))?;
+        let device = rustix::fs::fstat(&root)?.st_dev;
+        let links = HashMap::new();
+        let buffer = Vec::new();
+        Ok(Self { root, device, style, shown, out, links, pending, parent: None, buffer })
+    }
+
+    fn write_below(mut self) -> io::Result<()> {
+        while let Some(path) = self.pending.pop() {
+            match self.member(&path) {
+                // Removed while the tree was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result?,
+            }
+        }
+        writer::finish(self.out)
+    }
+
+    /// A member's path in the archive.
+    fn shown(&self, path: &Path) -> Vec<u8> {
+        let path = path.as_os_str().as_bytes();
+        match &self.shown {
+            Some(shown) => [shown, &b"/"[..], path].concat(),
+            None => path.to_vec(),
+        }
+    }
+
     fn member(&mut self, path: &Path) -> io::Result<()> {
         let (place, parent) = self.enter(path.parent().unwrap_or(Path::new("")))?;
         let result = self.write_member(&parent, path.file_name().unwrap_or_default(), path);
@@ -85,19 +147,26 @@ impl Tree<'_> {
             return self.whiteout(path);
         }
         let Some(kind) = kind(&stat) else { return Ok(()) };
-        let mut entry = entry(kind, path, &stat);
-        if kind != Kind::Directory && stat.st_nlink > 1 {
+        let mut entry = entry(kind, self.shown(path), &stat);
+        if kind == Kind::Directory {
+            return self.directory(parent, name, path, &stat, entry);
+        }
+        if stat.st_nlink > 1 {
             let first =
                 self.links.entry((stat.st_dev, stat.st_ino)).or_insert_with(|| path.to_owned());
             if first != path {
+                let first = first.clone();
                 (entry.kind, entry.size) = (Kind::HardLink, 0);
-                entry.link = first.as_os_str().as_bytes().to_vec();
+                entry.link = self.shown(&first);
                 return writer::write_header(self.out, &entry);
             }
         }
-        match kind {
+        self.write_leaf(parent, name, entry)
+    }
+
+    fn write_leaf(&mut self, parent: &OwnedFd, name: &OsStr, mut entry: Entry) -> io::Result<()> {
+        match entry.kind {
             Kind::File => self.file(parent, name, entry),
-            Kind::Directory => self.directory(parent, name, path, entry),
             Kind::Symlink => {
                 entry.link = rustix::fs::readlinkat(parent, name, Vec::new())?.into_bytes();
                 writer::write_header(self.out, &entry)
@@ -117,10 +186,26 @@ impl Tree<'_> {
         entry.size = stat.st_size.cast_unsigned();
         entry.xattrs = xattrs(file.as_fd())?;
         writer::write_header(self.out, &entry)?;
-        let copied = io::copy(&mut (&file).take(entry.size), self.out)?;
+        let copied = self.content(&mut (&file).take(entry.size))?;
         // Shrunk meanwhile: the header has promised more.
-        io::copy(&mut io::repeat(0).take(entry.size - copied), self.out)?;
+        self.content(&mut io::repeat(0).take(entry.size - copied))?;
         writer::pad(self.out, entry.size)
+    }
+
+    fn content(&mut self, file: &mut dyn Read) -> io::Result<u64> {
+        self.buffer.resize(BUFFER, 0);
+        let mut copied = 0;
+        loop {
+            match file.read(&mut self.buffer) {
+                Ok(0) => return Ok(copied),
+                Ok(count) => {
+                    self.out.write_all(&self.buffer[..count])?;
+                    copied += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn directory(
@@ -128,6 +213,7 @@ impl Tree<'_> {
         parent: &OwnedFd,
         name: &OsStr,
         path: &Path,
+        stat: &Stat,
         mut entry: Entry,
     ) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -140,24 +226,26 @@ impl Tree<'_> {
                 Entry { path: [&entry.path[..], b".wh..wh..opq"].concat(), ..writer::plain(0) };
             writer::write_header(self.out, &marker)?;
         }
-        self.pending.extend(below(&directory, path)?);
+        // A process's or a device's files have no content that could be kept.
+        if stat.st_dev == self.device || !sys::path::is_kernel_interface(directory.as_fd())? {
+            self.pending.extend(below(&directory, path)?);
+        }
         Ok(())
     }
 
     fn whiteout(&mut self, path: &Path) -> io::Result<()> {
         let name = path.file_name().unwrap_or_default();
         let marker = path.with_file_name(OsString::from_vec([b".wh.", name.as_bytes()].concat()));
-        let marker =
-            Entry { path: marker.into_os_string().into_vec(), mode: 0, ..writer::plain(0) };
+        let marker = Entry { path: self.shown(&marker), mode: 0, ..writer::plain(0) };
         writer::write_header(self.out, &marker)
     }
 }
 
-pub(super) fn is_whiteout(stat: &Stat) -> bool {
+pub fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
-pub(super) fn is_opaque(directory: std::os::fd::BorrowedFd<'_>) -> bool {
+pub fn is_opaque(directory: BorrowedFd<'_>) -> bool {
     let mut value = [0; 8];
     rustix::fs::fgetxattr(directory, OPAQUE_XATTR, &mut value)
         .is_ok_and(|length| &value[..length] == b"y")
@@ -176,7 +264,7 @@ fn kind(stat: &Stat) -> Option<Kind> {
     })
 }
 
-fn entry(kind: Kind, path: &Path, stat: &Stat) -> Entry {
+fn entry(kind: Kind, path: Vec<u8>, stat: &Stat) -> Entry {
     let device = match kind {
         Kind::CharDevice | Kind::BlockDevice => {
             (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev))
@@ -185,7 +273,7 @@ fn entry(kind: Kind, path: &Path, stat: &Stat) -> Entry {
     };
     Entry {
         kind,
-        path: path.as_os_str().as_bytes().to_vec(),
+        path,
         mode: stat.st_mode & 0o7777,
         uid: stat.st_uid,
         gid: stat.st_gid,
@@ -199,7 +287,7 @@ fn entry(kind: Kind, path: &Path, stat: &Stat) -> Entry {
 }
 
 /// What Docker keeps in tars: file capabilities, and what users set.
-fn xattrs(file: std::os::fd::BorrowedFd<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+fn xattrs(file: BorrowedFd<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut list = vec![0; MAX_XATTR];
     let length = match rustix::fs::flistxattr(file, &mut list[..]) {
         Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Vec::new()),

@@ -4,19 +4,19 @@ use std::io;
 
 use super::BLOCK;
 
-pub(crate) struct Header<'b>(pub(crate) &'b [u8; BLOCK]);
+pub struct Header<'b>(pub &'b [u8; BLOCK]);
 
 /// Not a header at all, most often because it is no tar: Docker's words.
 fn not_a_header() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "archive/tar: invalid tar header")
 }
 
-pub(crate) fn invalid(what: &str) -> io::Error {
+pub fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("archive/tar: invalid tar header ({what})"))
 }
 
 impl Header<'_> {
-    pub(crate) fn verify(&self) -> io::Result<()> {
+    pub fn verify(&self) -> io::Result<()> {
         let block = self.0;
         let blanked = |at: usize| if (148..156).contains(&at) { b' ' } else { block[at] };
         let unsigned: u64 = (0..BLOCK).map(|at| u64::from(blanked(at))).sum();
@@ -28,12 +28,12 @@ impl Header<'_> {
         Err(not_a_header())
     }
 
-    pub(crate) fn type_flag(&self) -> u8 {
+    pub fn type_flag(&self) -> u8 {
         self.0[156]
     }
 
     /// The name, with ustar's prefix.
-    pub(crate) fn path(&self) -> Vec<u8> {
+    pub fn path(&self) -> Vec<u8> {
         let name = text(&self.0[0..100]);
         let prefix = if &self.0[257..263] == b"ustar\0" { text(&self.0[345..500]) } else { b"" };
         if prefix.is_empty() {
@@ -42,15 +42,15 @@ impl Header<'_> {
         [prefix, b"/", name].concat()
     }
 
-    pub(crate) fn link(&self) -> Vec<u8> {
+    pub fn link(&self) -> Vec<u8> {
         text(&self.0[157..257]).to_vec()
     }
 
-    pub(crate) fn is_gnu(&self) -> bool {
+    pub fn is_gnu(&self) -> bool {
         &self.0[257..265] == b"ustar  \0"
     }
 
-    pub(crate) fn device(&self) -> io::Result<(u64, u64)> {
+    pub fn device(&self) -> io::Result<(u64, u64)> {
         if &self.0[257..262] != b"ustar" {
             return Ok((0, 0));
         }
@@ -58,16 +58,16 @@ impl Header<'_> {
     }
 
     /// Octal digits, or GNU's big-endian binary with the top bit set. Negative numbers only where a time is meant.
-    pub(crate) fn number(&self, range: std::ops::Range<usize>) -> io::Result<u64> {
+    pub fn number(&self, range: std::ops::Range<usize>) -> io::Result<u64> {
         u64::try_from(self.signed(range)?).map_err(|_| invalid("negative number"))
     }
 
-    pub(crate) fn signed(&self, range: std::ops::Range<usize>) -> io::Result<i64> {
+    pub fn signed(&self, range: std::ops::Range<usize>) -> io::Result<i64> {
         number(&self.0[range])
     }
 }
 
-pub(crate) fn number(field: &[u8]) -> io::Result<i64> {
+pub fn number(field: &[u8]) -> io::Result<i64> {
     if field.first().is_some_and(|byte| byte & 0x80 != 0) {
         return binary(field);
     }
@@ -92,7 +92,7 @@ fn binary(field: &[u8]) -> io::Result<i64> {
     i64::try_from(value).map_err(|_| invalid("number too large"))
 }
 
-pub(crate) fn text(field: &[u8]) -> &[u8] {
+pub fn text(field: &[u8]) -> &[u8] {
     let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
     &field[..end]
 }

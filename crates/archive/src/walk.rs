@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{Dir, Mode, OFlags, ResolveFlags};
 
 /// The directory at `path`, relative to `root`, which is empty for the root itself. `NAMETOOLONG` below 4096 bytes.
-pub(crate) fn open_directory(root: BorrowedFd<'_>, path: &Path) -> rustix::io::Result<OwnedFd> {
+pub fn open_directory(root: BorrowedFd<'_>, path: &Path) -> rustix::io::Result<OwnedFd> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
@@ -18,7 +18,7 @@ pub(crate) fn open_directory(root: BorrowedFd<'_>, path: &Path) -> rustix::io::R
 }
 
 /// Sorted, so that equal trees make equal tars.
-pub(crate) fn names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
+pub fn names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
         let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();

@@ -1,16 +1,22 @@
 //! Tar streams: ustar, GNU and PAX. The reader is bounded in everything and tells payload from the rest, which
 //! the tar-split stream needs byte for byte; no library offers both.
+//!
+//! [`pack`] writes what lies below a directory as a tar, [`unpack`] the reverse, both by descriptor: whoever owns the
+//! tree, or made the archive, may swap names and links meanwhile and leads nowhere outside of it.
 
-pub(crate) mod header;
-pub(crate) mod pax;
-pub(crate) mod reader;
-pub(crate) mod sparse;
-pub(crate) mod writer;
+pub mod header;
+pub mod pack;
+pub mod pax;
+pub mod reader;
+pub mod sparse;
+pub mod unpack;
+pub mod walk;
+pub mod writer;
 
-pub(crate) const BLOCK: usize = 512;
+pub const BLOCK: usize = 512;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     File,
     HardLink,
     Symlink,
@@ -21,28 +27,28 @@ pub(crate) enum Kind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Time {
-    pub(crate) seconds: i64,
-    pub(crate) nanoseconds: u32,
+pub struct Time {
+    pub seconds: i64,
+    pub nanoseconds: u32,
 }
 
 /// One member of an archive. Paths are as written, to be checked by who uses them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) kind: Kind,
-    pub(crate) path: Vec<u8>,
-    pub(crate) link: Vec<u8>,
-    pub(crate) mode: u32,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) mtime: Time,
-    pub(crate) device: (u32, u32),
+pub struct Entry {
+    pub kind: Kind,
+    pub path: Vec<u8>,
+    pub link: Vec<u8>,
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub mtime: Time,
+    pub device: (u32, u32),
     /// Bytes in the stream; for a sparse file fewer than it has.
-    pub(crate) stored: u64,
+    pub stored: u64,
     /// Size of the file, holes included.
-    pub(crate) size: u64,
-    pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(crate) sparse: Option<sparse::Map>,
+    pub size: u64,
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub sparse: Option<sparse::Map>,
 }
 
 /// Bounds on an archive; what goes beyond is refused.
@@ -62,5 +68,14 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits { entries: 4_000_000, path: 4096, metadata: 1 << 20, layer: 1 << 40, ratio: 2000 }
+    }
+}
+
+/// An error of the system as Go words it: `no space left on device`.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(_) => text.split(" (os error").next().unwrap_or(&text).to_lowercase(),
+        None => text,
     }
 }

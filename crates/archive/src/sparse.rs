@@ -9,14 +9,14 @@ use super::pax::{self, Records};
 const MAX_REGIONS: usize = 1 << 17;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Map {
+pub struct Map {
     /// `(offset, length)`, ascending, not overlapping.
-    pub(crate) regions: Vec<(u64, u64)>,
+    pub regions: Vec<(u64, u64)>,
 }
 
 impl Map {
     /// Checks the map against the size of the file and the bytes in the stream: a map that lies is refused.
-    pub(crate) fn verify(&self, size: u64, stored: u64) -> io::Result<()> {
+    pub fn verify(&self, size: u64, stored: u64) -> io::Result<()> {
         let mut end = 0_u64;
         let mut total = 0_u64;
         for (offset, length) in &self.regions {
@@ -30,7 +30,7 @@ impl Map {
         if total == stored { Ok(()) } else { Err(invalid("sparse map")) }
     }
 
-    pub(crate) fn push(&mut self, offset: u64, length: u64) -> io::Result<()> {
+    pub fn push(&mut self, offset: u64, length: u64) -> io::Result<()> {
         if self.regions.len() >= MAX_REGIONS {
             return Err(invalid("too many sparse regions"));
         }
@@ -39,7 +39,7 @@ impl Map {
     }
 
     /// `(offset, length)` pairs of twelve characters each, as in GNU's header and its continuation blocks.
-    pub(crate) fn push_gnu(&mut self, pairs: &[u8]) -> io::Result<()> {
+    pub fn push_gnu(&mut self, pairs: &[u8]) -> io::Result<()> {
         for pair in pairs.chunks_exact(24).take_while(|pair| pair[0] != 0) {
             let number =
                 |field| u64::try_from(header::number(field)?).map_err(|_| invalid("sparse map"));
@@ -49,7 +49,7 @@ impl Map {
     }
 
     /// PAX 0.1: `offset,length,offset,length,...` (0.0 repeats keys, which the reader joins to this form).
-    pub(crate) fn from_list(list: &[u8]) -> io::Result<Map> {
+    pub fn from_list(list: &[u8]) -> io::Result<Map> {
         let numbers: Vec<&[u8]> = list.split(|b| *b == b',').collect();
         let mut map = Map::default();
         for pair in numbers.chunks(2) {
@@ -60,7 +60,7 @@ impl Map {
     }
 
     /// PAX 1.0: decimal lines at the start of the payload, padded to a block.
-    pub(crate) fn from_lines(mut line: impl FnMut() -> io::Result<Vec<u8>>) -> io::Result<Map> {
+    pub fn from_lines(mut line: impl FnMut() -> io::Result<Vec<u8>>) -> io::Result<Map> {
         let count = pax::integer(&line()?)?;
         let mut map = Map::default();
         for _ in 0..count {
@@ -72,7 +72,7 @@ impl Map {
 }
 
 /// The name that PAX sparse formats hide behind a placeholder, and the real size.
-pub(crate) fn real_name_and_size(records: &Records) -> io::Result<(Option<&Vec<u8>>, Option<u64>)> {
+pub fn real_name_and_size(records: &Records) -> io::Result<(Option<&Vec<u8>>, Option<u64>)> {
     let size = records
         .get(b"GNU.sparse.realsize".as_slice())
         .or_else(|| records.get(b"GNU.sparse.size".as_slice()));
