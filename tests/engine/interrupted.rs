@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
-use testkit::engine::{Engine, binary, image_archive};
+use testkit::engine::{Engine, PATIENCE, binary, image_archive};
+
+use super::random::Random;
 
 const ROUNDS: u64 = 15;
 
@@ -27,26 +29,6 @@ impl Client {
         command.arg("-H").arg(&self.host).args(args).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.status().expect("gantry is built").success()
-    }
-}
-
-/// A moment within the next `most`, another in each run; the seed is told where a test fails.
-struct Moments(u64);
-
-impl Moments {
-    fn new() -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let seed = now.as_nanos() as u64 | 1;
-        eprintln!("the seed is {seed}");
-        Self(seed)
-    }
-
-    /// Marsaglia's xorshift.
-    fn next(&mut self, most: Duration) -> Duration {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        most.mul_f64(self.0 as f64 / u64::MAX as f64)
     }
 }
 
@@ -125,29 +107,48 @@ fn cgroups(engine: &Engine) -> BTreeSet<String> {
     found
 }
 
-/// Exactly what belongs to the containers there are is there.
+/// Exactly what belongs to the containers there are is there. What ends behind an answer is waited for.
 #[track_caller]
-fn nothing_is_left_over(engine: &mut Engine) {
+pub(super) fn nothing_is_left_over(engine: &mut Engine) {
+    let mut differences = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        differences = what_does_not_fit(engine);
+        if differences.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{}\n{}", differences.join("\n"), engine.log());
+}
+
+fn what_does_not_fit(engine: &Engine) -> Vec<String> {
     let (all, running) = (ids(engine, "-aq"), ids(engine, "-q"));
-    assert_eq!(names(engine.data_root().join("containers")), all);
-    // These end behind the answer.
-    engine.wait_until("only monitors of running containers are left", |engine| {
-        monitors(engine) == running && names(engine.exec_root().join("c")) == running
+    let found = [
+        ("directories of containers", names(engine.data_root().join("containers")), &all),
+        ("monitors", monitors(engine), &running),
+        ("directories of monitors", names(engine.exec_root().join("c")), &running),
+        ("cgroups", cgroups(engine), &running),
+    ];
+    let differences = found.into_iter().flat_map(|(what, seen, expected)| {
+        let differences = seen.symmetric_difference(expected);
+        differences.map(|id| format!("{what}: {id}")).collect::<Vec<_>>()
     });
-    engine.wait_until("only links of running containers are left", |engine| {
-        links(engine) == running.len() && cgroups(engine) == running
-    });
+    let bridged = engine.gantry(&["ps", "-q", "--filter", "network=bridge"]).ok().lines().count();
+    let links = links(engine);
+    let links = (links != bridged).then(|| format!("{links} links of {bridged} containers"));
+    differences.chain(links).collect()
 }
 
 #[test]
 fn containers_are_made_and_removed_whole_or_not_at_all() {
     let mut engine = Engine::with_busybox();
-    let mut moments = Moments::new();
+    let mut random = Random::new();
     let mut expected = Expected::new();
     for round in 0..ROUNDS {
         let client = Client::new(&engine);
         let worker = std::thread::spawn(move || container_lives(&client, round));
-        std::thread::sleep(moments.next(Duration::from_millis(600)));
+        std::thread::sleep(random.moment(Duration::from_millis(600)));
         engine.kill();
         expected.extend(worker.join().unwrap());
         engine.launch();
@@ -198,12 +199,12 @@ fn image_lives(client: &Client, round: u64) -> BTreeMap<String, BTreeSet<bool>> 
 fn images_are_loaded_and_committed_whole_or_not_at_all() {
     let mut engine = Engine::with_busybox();
     engine.gantry(&["run", "--name", "box", "busybox", "sh", "-c", "echo hello >/file"]).ok();
-    let mut moments = Moments::new();
+    let mut random = Random::new();
     let mut expected = BTreeMap::new();
     for round in 0..ROUNDS {
         let client = Client::new(&engine);
         let worker = std::thread::spawn(move || image_lives(&client, round));
-        std::thread::sleep(moments.next(Duration::from_millis(600)));
+        std::thread::sleep(random.moment(Duration::from_millis(600)));
         engine.kill();
         expected.extend(worker.join().unwrap());
         engine.launch();

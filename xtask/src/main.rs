@@ -31,6 +31,7 @@ Usage: cargo xtask <command>
   images   make the base images from Debian packages [NAME...]
   demo     a guided run on private folders
   sdk      the Python SDK's own integration tests [--against docker] [-- WORD of pytest...]
+  soak     many clients at once while engines are killed [SECONDS, 600 by default]
   bench    this engine and others in turn [--against docker,podman] [--only NAME,...]";
 
 fn main() -> ExitCode {
@@ -60,6 +61,7 @@ fn run(command: &str, args: &[String]) -> Result {
         "images" => images::run(args),
         "demo" => demo::run(),
         "sdk" => sdk::run(args),
+        "soak" => test::soak(args),
         "bench" => bench::run(args),
         "bench-agent" => bench::agent(args),
         "help" | "--help" | "-h" => {

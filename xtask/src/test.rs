@@ -68,6 +68,15 @@ pub(crate) fn e2e(args: &[String]) -> Result {
     result
 }
 
+/// The long form of the test in which many clients work while engines are killed.
+pub(crate) fn soak(args: &[String]) -> Result {
+    let seconds = args.first().map_or("600", String::as_str);
+    seconds.parse::<u64>().map_err(|_| format!("{seconds:?} is no number of seconds"))?;
+    prepare()?;
+    let mut test = tests(&["-p", "e2e", "engine::soak", "--profile", "soak", "--no-capture"])?;
+    shell::run(test.env("GANTRY_SOAK", seconds))
+}
+
 /// The program that starts a real Docker in namespaces of its own.
 pub(crate) fn peers_at_hand() -> Option<PathBuf> {
     let beside = || Some(shell::workspace().parent()?.join("shared/tools/peers"));

@@ -196,7 +196,7 @@ impl Actor {
                 let running = self.shared.cheap_moves.hold();
                 self.run = Some(Run { link, started, _running: running });
                 self.record.state.status = self.running_or_paused().await;
-                self.adopt_execs();
+                self.adopt_execs().await;
                 self.end_adopted_checks().await;
                 if self.status() == Status::Running {
                     self.resume_checks();

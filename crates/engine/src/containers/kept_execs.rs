@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use runtime::monitor::protocol::ExitRecord;
+use runtime::monitor::protocol::{Command, ErrorKind, ExitRecord};
 
 use super::actor::Actor;
 use super::exec::{Exec, Stage};
@@ -30,28 +30,33 @@ impl Actor {
     }
 
     /// Takes over what the engine before this one knew. Those that ended meanwhile are told of.
-    pub fn adopt_execs(&mut self) {
+    pub async fn adopt_execs(&mut self) {
         let directory = self.exec_files();
-        let ended: Vec<_> = kept(&directory)
-            .filter_map(|exec| {
-                let id = exec.id.clone();
-                let exit = exit_of(&directory, &id);
-                self.adopt_exec(&directory, exec);
-                Some((id, exit?))
-            })
-            .collect();
-        for (id, exit) in ended {
-            self.exec_exited(&id, &exit);
+        for mut exec in kept(&directory).collect::<Vec<_>>() {
+            // The engine before may have been killed before it knew that the monitor had started it.
+            if exec.stage == Stage::Created && self.monitor_runs(&directory, &exec.id).await {
+                exec.stage = Stage::Running { pid: 0 };
+            }
+            let id = exec.id.clone();
+            self.shared.index.add_exec(&id, &self.record.id);
+            self.execs.insert(id.clone(), exec);
+            if let Some(exit) = exit_of(&directory, &id) {
+                self.exec_exited(&id, &exit);
+            }
         }
     }
 
-    fn adopt_exec(&mut self, directory: &Path, mut exec: Exec) {
-        // The engine before may have been killed before it knew that the monitor had started it.
-        if exec.stage == Stage::Created && directory.join(format!("{}.json", exec.id)).exists() {
-            exec.stage = Stage::Running { pid: 0 };
+    /// Whether it was told to start this one. What the monitor reads is written before it is told.
+    async fn monitor_runs(&self, directory: &Path, id: &str) -> bool {
+        if !directory.join(format!("{id}.json")).exists() {
+            return false;
         }
-        self.shared.index.add_exec(&exec.id, &self.record.id);
-        self.execs.insert(exec.id.clone(), exec);
+        let Ok(link) = self.link() else { return false };
+        let looks = Command::Signal { exec_id: Some(id.to_owned()), signal: 0, group: false };
+        match link.call(looks, &[]).await {
+            Err(failure) => failure.kind != ErrorKind::NotFound,
+            Ok(_) => true,
+        }
     }
 
     pub fn exec_files(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 use api::containers::Status;
 
 use super::actor::Actor;
+use super::index::Handle;
 use super::request::{Purpose, Request};
 use super::state::{Action, is_up, may};
 use super::{Containers, Remove, stop, volumes};
@@ -11,32 +12,37 @@ use crate::error::{Error, Kind, Result};
 impl Containers {
     pub async fn remove(&self, wanted: &str, options: Remove) -> Result<()> {
         let handle = self.find(wanted)?;
-        let record = handle.record();
-        if options.force && is_up(record.state.status) {
-            may(Action::ForceRemove, record.subject())?;
-            stop::kill(&handle, Purpose::Remove).await.map_err(|cause| {
-                Error::new(
-                    cause.kind,
-                    format!(
-                        "cannot remove container \"/{}\": could not kill: {}",
-                        record.name, cause.what
-                    ),
-                )
-            })?;
-        }
-        match handle.ask(|reply| Request::Remove { options, reply }).await {
-            // `--rm` was quicker.
-            Err(error) if options.force && error.kind == Kind::NotFound => Ok(()),
-            result => result,
+        loop {
+            if options.force {
+                end(&handle).await?;
+            }
+            match handle.ask(|reply| Request::Remove { options, reply }).await {
+                // `--rm` was quicker.
+                Err(error) if options.force && error.kind == Kind::NotFound => return Ok(()),
+                // Somebody started it in between.
+                Err(_) if options.force && is_up(handle.record().state.status) => {}
+                result => return result,
+            }
         }
     }
+}
+
+async fn end(handle: &Handle) -> Result<()> {
+    let record = handle.record();
+    if !is_up(record.state.status) {
+        return Ok(());
+    }
+    stop::kill(handle, Purpose::Remove).await.map_err(|cause| {
+        let name = &record.name;
+        let text = format!("cannot remove container \"/{name}\": could not kill: {}", cause.what);
+        Error::new(cause.kind, text)
+    })
 }
 
 impl Actor {
     /// The task ends with its success.
     pub async fn remove(&mut self, options: Remove) -> Result<()> {
-        let action = if options.force { Action::ForceRemove } else { Action::Remove };
-        may(action, self.record.subject())?;
+        may(Action::Remove, self.record.subject())?;
         let before = std::mem::replace(&mut self.record.state.status, Status::Removing);
         self.restart = None;
         if let Err(error) = self.save().await {

@@ -30,7 +30,6 @@ pub enum Action {
     Top,
     Update,
     Remove,
-    ForceRemove,
 }
 
 /// What to do about it.
@@ -64,7 +63,6 @@ pub fn may(action: Action, subject: Subject<'_>) -> Result<Verdict, Error> {
         Action::Top => only_if_settled(subject),
         Action::Update => update(subject),
         Action::Remove => remove(subject),
-        Action::ForceRemove => force_remove(subject),
     }
 }
 
@@ -166,6 +164,7 @@ fn update(subject: Subject<'_>) -> Result<Verdict, Error> {
     }
 }
 
+/// Forced removal ends it first. A dead container may be removed again: that finishes what could not be removed before.
 fn remove(subject: Subject<'_>) -> Result<Verdict, Error> {
     let (doing, remedy) = match subject.status {
         Status::Running => ("running", "stop the container before removing or force remove"),
@@ -173,23 +172,18 @@ fn remove(subject: Subject<'_>) -> Result<Verdict, Error> {
         Status::Paused => {
             ("paused", "unpause and then stop the container before removing or force remove")
         }
-        _ => return force_remove(subject),
+        Status::Removing => {
+            return Err(Error::conflict(format!(
+                "removal of container {} is already in progress",
+                subject.id
+            )));
+        }
+        Status::Created | Status::Exited | Status::Dead => return Ok(Verdict::Proceed),
     };
     Err(Error::conflict(format!(
         "cannot remove container \"/{}\": container is {doing}: {remedy}",
         subject.name
     )))
-}
-
-/// A dead container may be removed again: that finishes what could not be removed before.
-fn force_remove(subject: Subject<'_>) -> Result<Verdict, Error> {
-    match subject.status {
-        Status::Removing => Err(Error::conflict(format!(
-            "removal of container {} is already in progress",
-            subject.id
-        ))),
-        _ => Ok(Verdict::Proceed),
-    }
 }
 
 fn not_running(subject: Subject<'_>) -> Error {
@@ -235,7 +229,6 @@ mod tests {
         assert_eq!(proceeds(Top), [Running, Paused]);
         assert_eq!(proceeds(Update), [Created, Running, Paused, Restarting, Exited]);
         assert_eq!(proceeds(Remove), [Created, Exited, Dead]);
-        assert_eq!(proceeds(ForceRemove), [Created, Running, Paused, Restarting, Exited, Dead]);
     }
 
     #[test]
@@ -281,7 +274,7 @@ mod tests {
             "cannot remove container \"/web\": container is paused: unpause and then stop the container before removing or force remove"
         );
         assert_eq!(
-            said(ForceRemove, Status::Removing),
+            said(Remove, Status::Removing),
             "removal of container ab12 is already in progress"
         );
     }

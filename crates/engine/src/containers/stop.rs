@@ -90,7 +90,11 @@ async fn ended_within(handle: &Handle, patience: Duration) -> bool {
     tokio::time::timeout(patience, ended(handle)).await.is_ok()
 }
 
+/// The end of this run: somebody may start it again before it is seen at rest.
 async fn ended(handle: &Handle) {
+    let mut view = handle.watch();
+    let exits_before = view.borrow().exits;
     // An error means that the task is gone, and with it the container.
-    let _ = handle.watch().wait_for(|view| !is_up(view.record.state.status)).await;
+    let _ =
+        view.wait_for(|view| !is_up(view.record.state.status) || view.exits > exits_before).await;
 }

@@ -7,7 +7,7 @@ use super::options::env;
 use super::{DETACH_KEYS, detach_keys};
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
-use crate::error::{Failure, Result};
+use crate::error::Failure;
 use crate::flags::{Flag, Parsed};
 use crate::session::{Ended, Session, ask_next_engine, check_tty, window_changes, window_size};
 
@@ -65,21 +65,28 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         client.exec_start_detached(&id, &start).await?;
         return Ok(0);
     }
-    let hijacked = client.exec_start(&id, &start).await?;
-    let session = Session { tty, stdin, keys: sequence };
-    let ended = tokio::select! {
-        ended = session.run(hijacked) => ended?,
-        never = keep_size(&client, &id, tty) => never,
-    };
-    match ended {
-        Ended::Detached => Err(Failure::new("read escape sequence")),
-        Ended::Closed => exit_code(&client, &id).await,
+    loop {
+        let hijacked = client.exec_start(&id, &start).await?;
+        let session = Session { tty, stdin, keys: sequence.clone() };
+        let ended = tokio::select! {
+            ended = session.run(hijacked) => ended?,
+            never = keep_size(&client, &id, tty) => never,
+        };
+        if ended == Ended::Detached {
+            return Err(Failure::new("read escape sequence"));
+        }
+        let exec = ask_next_engine(|| client.exec_inspect(&id)).await?;
+        match exec.exit_code {
+            Some(code) => return Ok((code & 0xff) as u8),
+            // Closed by a process that goes on.
+            None if exec.running => return Ok(0),
+            // An engine was killed before it had passed the command on. Input may have gone with it.
+            None if stdin => {
+                return Err(Failure::new("the engine ended before the command was started"));
+            }
+            None => {}
+        }
     }
-}
-
-async fn exit_code(client: &Client, id: &str) -> Result<u8> {
-    let exec = ask_next_engine(|| client.exec_inspect(id)).await?;
-    Ok((exec.exit_code.unwrap_or_default() & 0xff) as u8)
 }
 
 async fn keep_size<T>(client: &Client, id: &str, tty: bool) -> T {
