@@ -1,3 +1,5 @@
+mod bad_values;
+mod devices;
 mod exec;
 mod health;
 mod inspect;

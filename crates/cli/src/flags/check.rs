@@ -33,18 +33,24 @@ pub(super) fn size(text: &str) -> Result<(), String> {
     bytes(text).map(drop)
 }
 
-/// `64m`, `1.5GiB`, `-1`: bytes in binary units, as go-units' RAMInBytes reads them.
+pub(super) fn size_or_unlimited(text: &str) -> Result<(), String> {
+    bytes_or_unlimited(text).map(drop)
+}
+
+/// As [`bytes`], or -1.
+pub(crate) fn bytes_or_unlimited(text: &str) -> Result<i64, String> {
+    if text == "-1" { Ok(-1) } else { bytes(text) }
+}
+
+/// `64m`, `1.5GiB`: bytes in binary units, as go-units' RAMInBytes reads them.
 pub(crate) fn bytes(text: &str) -> Result<i64, String> {
-    if text == "-1" {
-        return Ok(-1);
-    }
     let invalid = || format!("invalid size: '{text}'");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let unit = text[digits.len()..].trim().to_ascii_lowercase();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return Err(invalid());
     }
-    let number: f64 = digits.parse().map_err(|_| invalid())?;
+    let number: f64 = digits.parse().map_err(|_| strconv("ParseFloat", digits))?;
     let exponent = match unit.trim_end_matches('b').trim_end_matches('i') {
         "" if unit != "ib" => 0,
         "k" => 1,
@@ -54,8 +60,10 @@ pub(crate) fn bytes(text: &str) -> Result<i64, String> {
         "p" => 5,
         _ => return Err(invalid()),
     };
-    // Truncation is what go-units does with fractions of a byte.
-    Ok((number * 1024f64.powi(exponent)) as i64)
+    let bytes = number * 1024f64.powi(exponent);
+    // Truncation is what go-units does with fractions of a byte, and the least of all numbers is what Go makes of one
+    // that is too large: the engine refuses it.
+    Ok(if bytes < i64::MAX as f64 { bytes as i64 } else { i64::MIN })
 }
 
 pub(super) fn duration(text: &str) -> Result<(), String> {
@@ -104,19 +112,23 @@ fn unit_ns(unit: &str) -> Option<f64> {
     })
 }
 
-/// `--cpus 1.5` in billionths of a CPU.
+/// `--cpus 1.5`, or `3/2`, in billionths of a CPU.
 pub(crate) fn nano_cpus(text: &str) -> Result<i64, String> {
-    let invalid = || "failed to parse cpus: value is not a number".to_owned();
-    let number: f64 =
-        text.parse().map_err(|_| format!("failed to parse {text} as a rational number"))?;
-    if !number.is_finite() {
-        return Err(invalid());
-    }
+    let decimal = |text: &str| text.parse().ok().filter(|number: &f64| number.is_finite());
+    let number = match text.split_once('/') {
+        None => decimal(text),
+        Some((above, below)) => above.parse().ok().zip(below.parse().ok()).and_then(ratio),
+    };
+    let number = number.ok_or_else(|| format!("failed to parse {text} as a rational number"))?;
     let nano = number * 1e9;
     if (nano - nano.round()).abs() > 1e-3 {
         return Err("value is too precise".to_owned());
     }
     Ok(nano.round() as i64)
+}
+
+fn ratio((above, below): (i32, u32)) -> Option<f64> {
+    (below != 0).then(|| f64::from(above) / f64::from(below))
 }
 
 pub(super) fn filter(text: &str) -> Result<(), String> {
@@ -139,13 +151,16 @@ mod tests {
             ("2KiB", 2048),
             ("1 MB", 1 << 20),
             ("5b", 5),
-            ("-1", -1),
+            ("9999999999999g", i64::MIN),
         ] {
             assert_eq!(bytes(text), Ok(expected), "{text}");
         }
-        for text in ["", "abc", "m", "1x", "-5", "1.2.3", "1ib"] {
+        for text in ["", "abc", "m", "1x", "-5", "-1", "1ib"] {
             assert_eq!(bytes(text), Err(format!("invalid size: '{text}'")), "{text}");
         }
+        let odd = "strconv.ParseFloat: parsing \"1.2.3\": invalid syntax";
+        assert_eq!(bytes("1.2.3m"), Err(odd.to_owned()));
+        assert_eq!(bytes_or_unlimited("-1"), Ok(-1));
     }
 
     #[test]
@@ -163,6 +178,10 @@ mod tests {
         assert_eq!(nano_cpus("1.5"), Ok(1_500_000_000));
         assert_eq!(nano_cpus("0.000000001"), Ok(1));
         assert!(nano_cpus("0.0000000001").is_err());
-        assert!(nano_cpus("x").is_err());
+        assert_eq!(nano_cpus("1/2"), Ok(500_000_000));
+        for bad in ["x", "nan", "inf", "1/0", "1/x", ""] {
+            let said = format!("failed to parse {bad} as a rational number");
+            assert_eq!(nano_cpus(bad), Err(said));
+        }
     }
 }

@@ -6,7 +6,7 @@ mod check;
 mod help;
 mod parse;
 
-pub(crate) use check::{bytes, duration_ns, nano_cpus};
+pub(crate) use check::{bytes, bytes_or_unlimited, duration_ns, nano_cpus};
 pub(crate) use help::usages;
 pub(crate) use parse::{Interspersed, Parsed, parse};
 
@@ -68,6 +68,11 @@ impl Flag {
     /// A size with a unit (`64m`).
     pub(crate) const fn bytes(long: &'static str, help: &'static str) -> Self {
         Self { check: check::size, ..Self::base(long, Kind::One, "bytes", help) }
+    }
+
+    /// A size, or -1 for none.
+    pub(crate) const fn bytes_or_unlimited(long: &'static str, help: &'static str) -> Self {
+        Self { check: check::size_or_unlimited, ..Self::bytes(long, help) }
     }
 
     pub(crate) const fn duration(long: &'static str, help: &'static str) -> Self {

@@ -83,6 +83,7 @@ pub struct Config {
     pub https_proxy: String,
     pub no_proxy: String,
 
+    pub cdi_spec_dirs: Vec<PathBuf>,
     pub default_runtime: String,
     pub runtimes: BTreeMap<String, Runtime>,
     pub exec_opts: Vec<String>,
@@ -141,6 +142,7 @@ impl Default for Config {
             http_proxy: String::new(),
             https_proxy: String::new(),
             no_proxy: String::new(),
+            cdi_spec_dirs: vec!["/etc/cdi".into(), "/var/run/cdi".into()],
             default_runtime: String::new(),
             runtimes: BTreeMap::new(),
             exec_opts: Vec::new(),

@@ -71,7 +71,7 @@ options! {
     "authorization-plugin" => "authorization-plugins" List Later("authorization"): "Authorization plugins to load";
     "bip" => "bip" Text Works: "Specify network bridge IP";
     "bridge" / 'b' => "bridge" Text Later("networks by name"): "Attach containers to a network bridge";
-    "cdi-spec-dir" => "cdi-spec-dirs" List Later("devices by CDI"): "CDI specification directories to use";
+    "cdi-spec-dir" => "cdi-spec-dirs" List Works: "CDI specification directories to use";
     "cgroup-parent" => "cgroup-parent" Text Works: "Set parent cgroup for all containers";
     "containerd" => "containerd" Text Nothing("there is no containerd"): "containerd grpc address";
     "containerd-namespace" => "containerd-namespace" Text Nothing("there is no containerd"): "Containerd namespace to use";

@@ -163,7 +163,10 @@ impl Bundle {
         }
         let overlay = self.shared.disk.overlay(&self.record)?;
         volumes::prepare(&self.shared, &self.record.id, &self.record.mounts)?;
-        let spec = self.spec()?;
+        let mut spec = self.spec()?;
+        let devices = self.record.host_config.resources.device_requests.as_deref();
+        let directories = &self.shared.config.cdi_spec_dirs;
+        spec::cdi::inject(&mut spec, devices.unwrap_or_default(), directories)?;
         self.write_container_files().map_err(failed)?;
         let config = self.monitor_config(overlay)?;
         write_json(&self.directory.join("config.json"), &spec).map_err(failed)?;

@@ -29,6 +29,7 @@ impl Containers {
         let CreateRequest { mut config, host_config, networking_config } = request;
         let mut host = host_config.unwrap_or_default();
         let warnings = validate::validate(&config, &host, &shared.host)?;
+        self.check_lenders(&host)?;
         self.apply_defaults(&mut host)?;
         let id = name::random_id();
         let name = self.reserve_name(wished, &id)?;
@@ -76,6 +77,15 @@ impl Containers {
         Ok(())
     }
 
+    /// Whose namespaces it is to share must be there.
+    fn check_lenders(&self, host: &HostConfig) -> Result<()> {
+        let lenders = [&host.pid_mode, &host.ipc_mode];
+        lenders
+            .into_iter()
+            .filter_map(|mode| mode.strip_prefix("container:"))
+            .try_for_each(|id| self.find(id).map(drop))
+    }
+
     fn reserve_name(&self, wished: &str, id: &str) -> Result<Reservation> {
         let index = &self.0.index;
         if !wished.is_empty() {
@@ -111,6 +121,9 @@ impl Containers {
             host.runtime = config.default_runtime().into();
         }
         self.0.known_runtime(&host.runtime)?;
+        // Kernels have no such limits any more; Docker forgets the wish, too.
+        host.resources.kernel_memory = 0;
+        host.resources.kernel_memory_tcp = 0;
         // What clients send for "not given".
         host.resources.memory_swappiness.take_if(|value| *value == -1);
         host.resources.pids_limit.take_if(|limit| *limit == 0);

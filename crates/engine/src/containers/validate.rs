@@ -125,6 +125,12 @@ fn validate_host_config(config: &Config, host: &HostConfig) -> Result<(), Error>
     for extra in host.extra_hosts.iter().flatten() {
         extra_host(extra)?;
     }
+    if host.annotations.as_ref().is_some_and(|all| all.contains_key("")) {
+        return Err(Error::invalid(
+            "invalid Annotations: the empty string is not permitted as an annotation key",
+        ));
+    }
+    storage_options(host)?;
     unsupported(host)?;
     cgroup_parent(&host.resources.cgroup_parent)?;
     range("oom score adj", host.oom_score_adj, -1000, 1000)?;
@@ -152,9 +158,18 @@ fn unsupported(host: &HostConfig) -> Result<(), Error> {
     let published =
         host.publish_all_ports || some(host.port_bindings.as_ref().map(|ports| ports.len()));
     present("publishing ports", bridged && published)?;
-    if some(host.resources.device_requests.as_ref().map(Vec::len)) {
+    Ok(())
+}
+
+/// The one option that Docker's overlay2 has needs a file system with project quotas that Docker knows.
+fn storage_options(host: &HostConfig) -> Result<(), Error> {
+    let names = || host.storage_opt.iter().flat_map(|options| options.keys());
+    if let Some(unknown) = names().find(|name| !name.eq_ignore_ascii_case("size")) {
+        return Err(Error::invalid(format!("Unknown option {unknown}")));
+    }
+    if names().next().is_some() {
         return Err(Error::invalid(
-            "could not select device driver \"\" with capabilities: [[gpu]]",
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
         ));
     }
     Ok(())
@@ -307,6 +322,10 @@ fn cpu(wishes: &Resources, offer: &Host) -> Result<(), Error> {
     }
     if wishes.cpu_quota > 0 && wishes.cpu_quota < 1000 {
         return refuse("CPU cfs quota can not be less than 1ms (i.e. 1000)");
+    }
+    let (period, runtime) = (wishes.cpu_realtime_period, wishes.cpu_realtime_runtime);
+    if period != 0 && runtime != 0 && runtime > period {
+        return refuse("cpu real-time runtime cannot be higher than cpu real-time period");
     }
     if wishes.cpu_percent > 0 {
         return refuse("CPU percent is a Windows option");

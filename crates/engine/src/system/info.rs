@@ -70,7 +70,7 @@ impl System {
             runc_commit: own.clone(),
             init_commit: own,
             security_options: Some(security_options(&config, limits.version)),
-            cdi_spec_dirs: Some(Vec::new()),
+            cdi_spec_dirs: Some(cdi_spec_dirs(&config)),
             swarm: Swarm { local_node_state: "inactive".into(), ..Swarm::default() },
             warnings: Some(limits.warnings()).filter(|warnings| !warnings.is_empty()),
             ..Info::default()
@@ -89,6 +89,10 @@ impl System {
             }
         }
     }
+}
+
+fn cdi_spec_dirs(config: &Config) -> Vec<String> {
+    config.cdi_spec_dirs.iter().map(|path| path.to_string_lossy().into_owned()).collect()
 }
 
 fn driver_status(config: &Config) -> Vec<[String; 2]> {

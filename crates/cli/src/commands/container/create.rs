@@ -1,8 +1,13 @@
 //! `gantry container create`: everything of `run` but the running.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
 use api::containers::CreateRequest;
 use client::Client;
 
+use super::options::env::os_error;
 use super::options::{self, Options};
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
@@ -34,10 +39,31 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let options = Options::parse(parsed).map_err(|message| reported("create", &message, 125))?;
+    let options = check_pull(parsed)
+        .and_then(|()| Options::parse(parsed))
+        .map_err(|message| reported("create", &message, 125))?;
     let client = context.connect().await?;
     say(create(&client, parsed, &options).await?)?;
     Ok(0)
+}
+
+pub(super) fn check_pull(parsed: &Parsed) -> Result<(), String> {
+    match parsed.str("pull") {
+        "" | "always" | "missing" | "never" => Ok(()),
+        other => Err(format!(
+            "invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""
+        )),
+    }
+}
+
+/// `os`, `arch`, `os/arch` or `os/arch/variant`. Which there are the engine knows.
+fn check_platform(text: &str) -> Result<()> {
+    if text.split('/').count() > 3 {
+        return Err(Failure::new(format!(
+            "error parsing specified platform: {text:?}: cannot parse platform specifier: invalid argument"
+        )));
+    }
+    Ok(())
 }
 
 /// Docker's way to fail before there is a process.
@@ -49,14 +75,8 @@ pub(super) fn reported(command: &str, message: &str, code: u8) -> Failure {
 /// Creates the container, with a pull where the image is missing, and returns its id.
 pub(super) async fn create(client: &Client, parsed: &Parsed, options: &Options) -> Result<String> {
     let cid_file = CidFile::reserve(&options.request)?;
-    let pull = match parsed.str("pull") {
-        policy @ ("always" | "missing" | "never") => policy,
-        other => {
-            return Err(Failure::new(format!(
-                "invalid pull option: '{other}': must be one of \"always\", \"missing\" or \"never\""
-            )));
-        }
-    };
+    check_platform(parsed.str("platform"))?;
+    let pull = parsed.str("pull");
     if pull == "always" {
         pull_image(client, parsed, &options.request.config.image).await?;
     }
@@ -98,8 +118,8 @@ async fn pull_image(client: &Client, parsed: &Parsed, image: &str) -> Result<()>
     progress::show_on_stderr(messages).await
 }
 
-/// `--cidfile`: must not be there before, and is not left behind empty.
-struct CidFile(Option<std::path::PathBuf>);
+/// `--cidfile`: must not be there before, is made before the container, and is not left behind empty.
+struct CidFile(Option<(PathBuf, File)>);
 
 impl CidFile {
     fn reserve(request: &CreateRequest) -> Result<Self> {
@@ -107,21 +127,37 @@ impl CidFile {
         if path.is_empty() {
             return Ok(Self(None));
         }
-        if std::path::Path::new(path).exists() {
-            return Err(Failure::new(format!(
-                "container ID file found, make sure the other container isn't running or delete {path}"
-            )));
+        match File::create_new(path) {
+            Ok(file) => Ok(Self(Some((path.into(), file)))),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(Failure::new(format!(
+                    "container ID file found, make sure the other container isn't running or delete {path}"
+                )))
+            }
+            Err(error) => Err(Failure::new(format!(
+                "failed to create the container ID file: open {path}: {}",
+                os_error(&error)
+            ))),
         }
-        Ok(Self(Some(path.into())))
     }
 
-    fn write(self, id: &str) -> Result<()> {
-        let Some(path) = self.0 else { return Ok(()) };
-        std::fs::write(&path, id).map_err(|error| {
+    fn write(mut self, id: &str) -> Result<()> {
+        let Some((path, mut file)) = self.0.take() else { return Ok(()) };
+        file.write_all(id.as_bytes()).map_err(|error| {
             Failure::new(format!(
-                "failed to create the container ID file: open {}: {error}",
-                path.display()
+                "failed to write the container ID ({id}) to file: write {}: {}",
+                path.display(),
+                os_error(&error)
             ))
         })
+    }
+}
+
+impl Drop for CidFile {
+    fn drop(&mut self) {
+        if let Some((path, _)) = &self.0 {
+            // Somebody else's removal is as good.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }

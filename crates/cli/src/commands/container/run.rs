@@ -6,7 +6,7 @@ use api::containers::WaitResponse;
 use client::containers::{Attach, WaitCondition};
 use client::{Client, Hijacked, JsonLines};
 
-use super::create::{self, CREATE_FLAGS, reported};
+use super::create::{self, CREATE_FLAGS, check_pull, reported};
 use super::end::exit_code;
 use super::options::{self, Options};
 use super::{DETACH_KEYS, detach_keys};
@@ -36,7 +36,9 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let mut options = Options::parse(parsed).map_err(|message| reported("run", &message, 125))?;
+    let mut options = check_pull(parsed)
+        .and_then(|()| Options::parse(parsed))
+        .map_err(|message| reported("run", &message, 125))?;
     let detach = parsed.bool("detach");
     if detach && parsed.is_set("attach") {
         return Err(Failure::new("Conflicting options: -a and -d"));

@@ -23,7 +23,10 @@ const FLAGS: &[Flag] = &[
     Flag::string("cpuset-mems", "Memory nodes it may use (0-3, 0,1)"),
     Flag::bytes("memory", "Memory limit").short('m'),
     Flag::bytes("memory-reservation", "Memory it is left with when memory is short"),
-    Flag::bytes("memory-swap", "Limit of memory and swap together; -1 for unlimited swap"),
+    Flag::bytes_or_unlimited(
+        "memory-swap",
+        "Limit of memory and swap together; -1 for unlimited swap",
+    ),
     Flag::int("pids-limit", "Limit of processes; -1 for unlimited"),
     Flag::string("restart", "What to do when it exits"),
 ];
@@ -60,7 +63,10 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
 }
 
 fn request(parsed: &Parsed) -> Result<UpdateRequest, String> {
-    let size = |flag| if parsed.is_set(flag) { flags::bytes(parsed.str(flag)) } else { Ok(0) };
+    let size = |flag| match parsed.is_set(flag) {
+        true => flags::bytes_or_unlimited(parsed.str(flag)),
+        false => Ok(0),
+    };
     let nano_cpus = if parsed.is_set("cpus") { flags::nano_cpus(parsed.str("cpus"))? } else { 0 };
     let resources = Resources {
         blkio_weight: parsed.int("blkio-weight").try_into().unwrap_or_default(),

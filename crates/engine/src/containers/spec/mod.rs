@@ -5,6 +5,7 @@
 //! from the HostConfig alone, and labels and annotations are carried as data.
 
 pub mod capabilities;
+pub mod cdi;
 pub mod devices;
 pub mod environment;
 pub mod mounts;

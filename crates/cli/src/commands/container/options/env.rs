@@ -1,6 +1,7 @@
 //! Environment variables and labels, from flags and from files.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 pub(super) fn check(text: &str) -> Result<(), String> {
     match text.split('=').next() {
@@ -53,8 +54,10 @@ pub(super) fn labels(
 
 /// The lines of a file that are neither empty nor comments. Values are taken as they are.
 fn lines(path: &str) -> Result<Vec<String>, String> {
-    let bytes =
-        std::fs::read(path).map_err(|error| format!("open {path}: {}", os_error(&error)))?;
+    let doing = |what: &str, error: std::io::Error| format!("{what} {path}: {}", os_error(&error));
+    let mut file = std::fs::File::open(path).map_err(|error| doing("open", error))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| doing("read", error))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| format!("env file {path} contains invalid utf8 bytes"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -79,7 +82,7 @@ fn lines(path: &str) -> Result<Vec<String>, String> {
 }
 
 /// As C and Go word it, without Rust's number.
-pub(super) fn os_error(error: &std::io::Error) -> String {
+pub(in crate::commands::container) fn os_error(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

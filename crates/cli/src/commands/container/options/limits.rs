@@ -2,7 +2,7 @@
 
 use api::containers::{Resources, RestartPolicy, Ulimit};
 
-use super::devices;
+use super::{devices, gpus};
 use crate::flags::{self, Parsed};
 
 pub(super) fn check_uint16(text: &str) -> Result<(), String> {
@@ -63,7 +63,12 @@ fn ulimit(text: &str) -> Result<Ulimit, String> {
         Some((soft, hard)) => (number(soft)?, number(hard)?),
         None => (number(values)?, number(values)?),
     };
-    if hard != -1 && (soft == -1 || soft > hard) {
+    if hard != -1 && soft == -1 {
+        return Err(format!(
+            "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: {hard}"
+        ));
+    }
+    if hard != -1 && soft > hard {
         return Err(format!(
             "ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
         ));
@@ -73,7 +78,7 @@ fn ulimit(text: &str) -> Result<Ulimit, String> {
 
 /// A size flag that was checked when it was parsed; 0 where not given.
 pub(super) fn size(parsed: &Parsed, flag: &str) -> Result<i64, String> {
-    if parsed.is_set(flag) { flags::bytes(parsed.str(flag)) } else { Ok(0) }
+    if parsed.is_set(flag) { flags::bytes_or_unlimited(parsed.str(flag)) } else { Ok(0) }
 }
 
 /// `no`, `always`, `unless-stopped`, `on-failure[:times]`. The engine knows which names are valid.
@@ -117,6 +122,8 @@ pub(super) fn resources(parsed: &Parsed) -> Result<Resources, String> {
     }
     let nano_cpus = if parsed.is_set("cpus") { flags::nano_cpus(parsed.str("cpus"))? } else { 0 };
     let ulimits: Result<_, _> = parsed.list("ulimit").iter().map(|text| ulimit(text)).collect();
+    let mut paths = parsed.list("device");
+    paths.retain(|device| !gpus::is_qualified(device));
     Ok(Resources {
         cpu_shares: parsed.int("cpu-shares"),
         memory: size(parsed, "memory")?,
@@ -134,8 +141,11 @@ pub(super) fn resources(parsed: &Parsed) -> Result<Resources, String> {
         cpu_realtime_runtime: parsed.int("cpu-rt-runtime"),
         cpuset_cpus: parsed.string("cpuset-cpus"),
         cpuset_mems: parsed.string("cpuset-mems"),
-        devices: Some(devices::mappings(&parsed.list("device"))?),
+        devices: Some(devices::mappings(&paths)?),
+        device_requests: gpus::requests(&parsed.list("gpus"), &parsed.list("device"))?,
         device_cgroup_rules: super::non_empty(parsed.list("device-cgroup-rule")),
+        // Deprecated, and no kernel has it any more: the engine leaves it out of what it keeps, as Docker's does.
+        kernel_memory: size(parsed, "kernel-memory")?,
         memory_reservation: size(parsed, "memory-reservation")?,
         memory_swap: size(parsed, "memory-swap")?,
         memory_swappiness: Some(swappiness),

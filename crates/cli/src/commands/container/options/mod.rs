@@ -4,6 +4,7 @@
 
 mod devices;
 pub(in crate::commands) mod env;
+mod gpus;
 mod health;
 mod later;
 mod limits;
@@ -60,13 +61,15 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::list("dns", "DNS servers").check(network::check_ip),
     Flag::list("dns-opt", "DNS options").hidden(),
     Flag::list("dns-option", "DNS options"),
-    Flag::list("dns-search", "DNS search domains"),
+    Flag::list("dns-search", "DNS search domains").check(network::check_search_domain),
     Flag::string("domainname", "NIS domain name"),
     Flag::string("entrypoint", "Use this instead of the image's ENTRYPOINT"),
     Flag::list("env", "Set environment variables").short('e').check(env::check),
     Flag::list("env-file", "Read environment variables from a file"),
     Flag::list("expose", "Expose a port or a range of ports"),
-    Flag::list("gpus", "GPU devices").type_name("gpu-request"),
+    Flag::list("gpus", "GPU devices (\"all\", a number, or device=ID,...)")
+        .type_name("gpu-request")
+        .check(gpus::check),
     Flag::list("group-add", "Additional groups"),
     Flag::string("health-cmd", "Command that checks its health"),
     Flag::duration("health-interval", "Time between checks (ms|s|m|h)"),
@@ -100,7 +103,10 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::string("mac-address", "MAC address"),
     Flag::bytes("memory", "Memory limit").short('m'),
     Flag::bytes("memory-reservation", "Memory it is left with when memory is short"),
-    Flag::bytes("memory-swap", "Limit of memory and swap together; -1 for unlimited swap"),
+    Flag::bytes_or_unlimited(
+        "memory-swap",
+        "Limit of memory and swap together; -1 for unlimited swap",
+    ),
     Flag::int("memory-swappiness", "Swappiness, 0 to 100").default("-1"),
     Flag::list("mount", "Mount a file system").type_name("mount").check(mounts::check),
     Flag::list("net", "Network to connect to").hidden(),
@@ -128,6 +134,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::list("tmpfs", "Mount a tmpfs on a directory"),
     Flag::bool("tty", "Give it a terminal").short('t'),
     Flag::list("ulimit", "Resource limits").type_name("ulimit").check(limits::check_ulimit),
+    Flag::bool("use-api-socket", "Give it the engine's socket").hidden(),
     Flag::string("user", "User, and group (\"<name|uid>[:<group|gid>]\")").short('u'),
     Flag::string("userns", "User namespace to use"),
     Flag::string("uts", "UTS namespace to use"),
@@ -227,7 +234,7 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
         container_id_file: parsed.string("cidfile"),
         log_config: LogConfig {
             driver: parsed.string("log-driver"),
-            config: Some(pairs(&parsed.list("log-opt"))),
+            config: Some(log_options(parsed)?),
         },
         network_mode: network::mode(&[parsed.list("net"), parsed.list("network")].concat())?,
         port_bindings: Some(BTreeMap::new()),
@@ -248,7 +255,7 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
         privileged: parsed.bool("privileged"),
         readonly_rootfs: parsed.bool("read-only"),
         security_opt: non_empty(security.options),
-        storage_opt: Some(pairs(&parsed.list("storage-opt"))),
+        storage_opt: Some(storage_options(&parsed.list("storage-opt"))?),
         tmpfs: Some(tmpfs),
         uts_mode: limits::namespace(parsed, "uts", "UTS", &["host"])?,
         userns_mode: limits::namespace(parsed, "userns", "USER", &["host"])?,
@@ -264,6 +271,21 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
         init: parsed.is_set("init").then(|| parsed.bool("init")),
         ..HostConfig::default()
     })
+}
+
+fn log_options(parsed: &Parsed) -> Result<BTreeMap<String, String>, String> {
+    let options = pairs(&parsed.list("log-opt"));
+    if parsed.str("log-driver") == "none" && !options.is_empty() {
+        return Err("invalid logging opts for driver none".to_owned());
+    }
+    Ok(options)
+}
+
+fn storage_options(words: &[String]) -> Result<BTreeMap<String, String>, String> {
+    if words.iter().any(|word| !word.contains('=')) {
+        return Err("invalid storage option".to_owned());
+    }
+    Ok(pairs(words))
 }
 
 fn non_empty(list: Vec<String>) -> Option<Vec<String>> {
@@ -308,9 +330,139 @@ mod tests {
         assert!(options("-a nothing busybox").is_err());
     }
 
+    /// Every flag of `docker create` (26, and what came up to 29), with a value that says something.
+    const OF_DOCKER: &[(&str, &str)] = &[
+        ("add-host", "a:10.0.0.1"),
+        ("annotation", "a=b"),
+        ("attach", "stderr"),
+        ("blkio-weight", "100"),
+        ("blkio-weight-device", "/dev/null:100"),
+        ("cap-add", "SYS_TIME"),
+        ("cap-drop", "CHOWN"),
+        ("cgroup-parent", "x"),
+        ("cgroupns", "private"),
+        ("cidfile", "/tmp/x"),
+        ("cpu-count", "1"),
+        ("cpu-percent", "1"),
+        ("cpu-period", "1000"),
+        ("cpu-quota", "1000"),
+        ("cpu-rt-period", "1000"),
+        ("cpu-rt-runtime", "1000"),
+        ("cpu-shares", "1"),
+        ("cpus", "1"),
+        ("cpuset-cpus", "0"),
+        ("cpuset-mems", "0"),
+        ("device", "/dev/null"),
+        ("device-cgroup-rule", "c 1:3 r"),
+        ("device-read-bps", "/dev/null:1"),
+        ("device-read-iops", "/dev/null:1"),
+        ("device-write-bps", "/dev/null:1"),
+        ("device-write-iops", "/dev/null:1"),
+        ("dns", "10.0.0.1"),
+        ("dns-opt", "x"),
+        ("dns-option", "x"),
+        ("dns-search", "x"),
+        ("domainname", "x"),
+        ("entrypoint", "x"),
+        ("env", "A=1"),
+        ("env-file", "/etc/os-release"),
+        ("expose", "80"),
+        ("gpus", "all"),
+        ("group-add", "x"),
+        ("health-cmd", "x"),
+        ("health-interval", "1s"),
+        ("health-retries", "1"),
+        ("health-start-interval", "1s"),
+        ("health-start-period", "1s"),
+        ("health-timeout", "1s"),
+        ("hostname", "x"),
+        ("init", "true"),
+        ("interactive", "true"),
+        ("io-maxbandwidth", "1"),
+        ("io-maxiops", "1"),
+        ("ip", "10.0.0.1"),
+        ("ip6", "fd00::1"),
+        ("ipc", "host"),
+        ("isolation", "default"),
+        ("kernel-memory", "1m"),
+        ("label", "x"),
+        ("label-file", "/etc/os-release"),
+        ("link", "x"),
+        ("link-local-ip", "169.254.1.1"),
+        ("log-driver", "none"),
+        ("log-opt", "a=b"),
+        ("mac-address", "02:00:00:00:00:01"),
+        ("memory", "64m"),
+        ("memory-reservation", "64m"),
+        ("memory-swap", "-1"),
+        ("memory-swappiness", "1"),
+        ("mount", "type=tmpfs,dst=/x"),
+        ("net", "host"),
+        ("net-alias", "x"),
+        ("network", "host"),
+        ("network-alias", "x"),
+        ("no-healthcheck", "true"),
+        ("oom-kill-disable", "true"),
+        ("oom-score-adj", "1"),
+        ("pid", "host"),
+        ("pids-limit", "1"),
+        ("privileged", "true"),
+        ("publish", "80"),
+        ("publish-all", "true"),
+        ("read-only", "true"),
+        ("restart", "always"),
+        ("rm", "true"),
+        ("runtime", "x"),
+        ("security-opt", "no-new-privileges"),
+        ("shm-size", "1m"),
+        ("stop-signal", "HUP"),
+        ("stop-timeout", "1"),
+        ("storage-opt", "size=1m"),
+        ("sysctl", "net.x=1"),
+        ("tmpfs", "/x"),
+        ("tty", "true"),
+        ("ulimit", "nofile=1"),
+        ("use-api-socket", "true"),
+        ("user", "x"),
+        ("userns", "host"),
+        ("uts", "host"),
+        ("volume", "/tmp:/x"),
+        ("volume-driver", "x"),
+        ("volumes-from", "x"),
+        ("workdir", "/x"),
+    ];
+    /// Those that concern the making of a container, not the container; create.rs reads them.
+    const OF_DOCKERS_COMMAND: [&str; 5] =
+        ["disable-content-trust", "name", "platform", "pull", "quiet"];
+    const OURS: [&str; 1] = ["health-on-failure"];
+
+    #[test]
+    fn every_flag_of_docker_reaches_the_request_or_is_refused_by_name() {
+        let plain = options("busybox").unwrap().request;
+        for (flag, value) in OF_DOCKER {
+            let words = vec![format!("--{flag}={value}"), "busybox".to_owned()];
+            let parsed = flags::parse(&[FLAGS], &words, Interspersed::No);
+            let parsed = parsed.unwrap_or_else(|error| panic!("--{flag}: {error}"));
+            match Options::parse(&parsed) {
+                Ok(options) => assert!(options.request != plain, "--{flag} is ignored"),
+                Err(error) => assert!(error.starts_with(&format!("--{flag}: ")), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_no_other_flags() {
+        for flag in FLAGS.iter().filter(|flag| !OURS.contains(&flag.long)) {
+            let known = OF_DOCKER.iter().any(|(name, _)| *name == flag.long);
+            assert!(known, "--{} is in no list", flag.long);
+        }
+        let here = super::super::create::CREATE_FLAGS.iter().map(|flag| flag.long);
+        assert_eq!(here.collect::<Vec<_>>(), OF_DOCKERS_COMMAND);
+    }
+
     #[test]
     fn what_cannot_be_honoured_is_refused_by_name() {
-        for flag in ["-p 80:80", "-P", "--link a", "--gpus all", "-v data:/x", "--volumes-from a"] {
+        for flag in ["-p 80:80", "-P", "--link a", "-v data:/x", "--volumes-from a"] {
             let error = options(&format!("{flag} busybox")).err().unwrap_or_default();
             assert!(error.contains("come"), "{flag}: {error}");
         }

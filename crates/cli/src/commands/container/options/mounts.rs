@@ -166,7 +166,7 @@ fn boolean(key: &str, value: &str) -> Result<bool, String> {
 }
 
 /// Fields of a line of CSV: a quoted one may hold commas.
-fn fields(text: &str) -> Vec<String> {
+pub(super) fn fields(text: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut quoted = false;
     for c in text.chars() {

@@ -12,6 +12,24 @@ pub(super) fn check_ip(text: &str) -> Result<(), String> {
     }
 }
 
+/// A domain, or `.` for none. Docker's rule: parts of letters, digits and inner hyphens, with a letter somewhere.
+pub(super) fn check_search_domain(text: &str) -> Result<(), String> {
+    let text = text.trim_matches(' ');
+    let part = |part: &str| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        !part.is_empty()
+            && part.bytes().all(inner)
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    let domain = text.strip_suffix('.').unwrap_or(text);
+    let has_letter = domain.bytes().any(|b| b.is_ascii_alphabetic());
+    if text == "." || (domain.len() < 255 && has_letter && domain.split('.').all(part)) {
+        return Ok(());
+    }
+    Err(format!("{text} is not a valid domain"))
+}
+
 /// `host:ip`, or `host=ip`; `host-gateway` is an address too.
 pub(super) fn check_extra_host(text: &str) -> Result<(), String> {
     let split = text.split_once('=').or_else(|| text.split_once(':'));
@@ -29,6 +47,7 @@ pub(super) fn check_extra_host(text: &str) -> Result<(), String> {
 pub(super) fn mode(networks: &[String]) -> Result<String, String> {
     match networks {
         [] => Ok("default".to_owned()),
+        [one] if one.is_empty() => Err("no name set for network".to_owned()),
         [one] if one.contains('=') => {
             Err(format!("--network {one}: endpoint options come in a later version"))
         }
@@ -41,17 +60,33 @@ pub(super) fn mode(networks: &[String]) -> Result<String, String> {
 pub(super) fn exposed_ports(words: &[String]) -> Result<BTreeMap<String, Empty>, String> {
     let mut ports = BTreeMap::new();
     for word in words {
-        let (range, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
-        let invalid = || format!("invalid range format for --expose: {word}");
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let first: u16 = first.parse().map_err(|_| invalid())?;
-        let last: u16 = last.parse().map_err(|_| invalid())?;
-        if first > last || !matches!(protocol, "tcp" | "udp" | "sctp") {
-            return Err(invalid());
+        if word.contains(':') {
+            return Err(format!("invalid port format for --expose: {word}"));
         }
+        let (range, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
+        let protocol = if protocol.is_empty() { "tcp" } else { protocol };
+        let (first, last) = port_range(range)
+            .map_err(|why| format!("invalid range format for --expose: {word}, error: {why}"))?;
         ports.extend((first..=last).map(|port| (format!("{port}/{protocol}"), Empty {})));
     }
     Ok(ports)
+}
+
+/// In the words of Docker's port library.
+fn port_range(range: &str) -> Result<(u16, u16), String> {
+    if range.is_empty() {
+        return Err("Empty string specified for ports.".to_owned());
+    }
+    let number = |text: &str| -> Result<u16, String> {
+        super::limits::check_uint16(text)?;
+        Ok(text.parse().unwrap_or_default())
+    };
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let (first, last) = (number(first)?, number(last)?);
+    if last < first {
+        return Err(format!("Invalid range specified for the Port: {range}"));
+    }
+    Ok((first, last))
 }
 
 #[cfg(test)]
@@ -59,10 +94,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn search_domains() {
+        for good in ["example.com", "a", ".", "a-b.c.", " x "] {
+            assert_eq!(check_search_domain(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a b", "-a", "a-.b", "1.2", "a..b", &"a".repeat(300)] {
+            assert!(check_search_domain(bad).unwrap_err().ends_with("is not a valid domain"));
+        }
+    }
+
+    #[test]
     fn exposed_ports_are_ranges_with_a_protocol() {
         let ports = exposed_ports(&["80".to_owned(), "53-54/udp".to_owned()]).unwrap();
         assert_eq!(ports.into_keys().collect::<Vec<_>>(), ["53/udp", "54/udp", "80/tcp"]);
-        assert!(exposed_ports(&["9-8".to_owned()]).is_err());
+        let said = |word: &str| exposed_ports(&[word.to_owned()]).unwrap_err();
+        assert!(said("9-8").ends_with("error: Invalid range specified for the Port: 9-8"));
+        assert!(said("70000").contains("value out of range"));
+        assert!(said("a:1").starts_with("invalid port format"));
     }
 
     #[test]

@@ -36,9 +36,25 @@ fn seccomp_profile(path: &str) -> Result<String, String> {
     let text = std::fs::read(path).map_err(|error| {
         format!("opening seccomp profile ({path}) failed: open {path}: {}", os_error(&error))
     })?;
-    let json = Json::parse(&text)
-        .map_err(|error| format!("compacting json for seccomp profile ({path}) failed: {error}"))?;
+    let json = Json::parse(&text).map_err(|error| {
+        let why = in_gos_words(&text, &error);
+        format!("compacting json for seccomp profile ({path}) failed: {why}")
+    })?;
     Ok(json.compact())
+}
+
+/// What is no JSON from its first character on, or ends early; the rest in the decoder's own words.
+fn in_gos_words(text: &[u8], error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "unexpected end of JSON input".to_owned();
+    }
+    let text = String::from_utf8_lossy(text);
+    match text.trim_start().chars().next() {
+        Some(first) if !"{[\"-0123456789tfn".contains(first) => {
+            format!("invalid character {first:?} looking for beginning of value")
+        }
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]
