@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 use crate::output::json::Json;
-use crate::output::template::{Format, go_struct, missing_key};
+use crate::output::template::Format;
 use crate::output::{say, warn};
 
 const FLAGS: &[Flag] = &[
@@ -33,21 +33,6 @@ pub(crate) enum Kind {
     Container,
     Image,
 }
-
-/// Fields that are absent from the JSON when empty, but that templates may ask for.
-const CONTAINER_DEFAULTS: &str = r#"{
-    "SizeRw": null, "SizeRootFs": null,
-    "State": {"Health": null},
-    "HostConfig": {"Annotations": null, "StorageOpt": null, "Tmpfs": null, "Sysctls": null,
-        "Runtime": "", "Mounts": null, "Init": null},
-    "Config": {"ExposedPorts": null, "Healthcheck": null, "ArgsEscaped": false, "NetworkDisabled": false,
-        "MacAddress": "", "StopSignal": "", "StopTimeout": null, "Shell": null}
-}"#;
-const IMAGE_DEFAULTS: &str = r#"{
-    "Variant": "", "OsVersion": "", "VirtualSize": 0, "Container": "", "ContainerConfig": null,
-    "Config": {"ExposedPorts": null, "Healthcheck": null, "ArgsEscaped": false, "NetworkDisabled": false,
-        "MacAddress": "", "StopSignal": "", "StopTimeout": null, "Shell": null}
-}"#;
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let kind = match parsed.str("type") {
@@ -121,15 +106,11 @@ fn parse(document: &[u8]) -> Result<Json> {
 }
 
 fn render(format: &Format, kind: Kind, document: &Json) -> Result<String, String> {
-    let defaults = match kind {
-        Kind::Container => CONTAINER_DEFAULTS,
-        Kind::Image => IMAGE_DEFAULTS,
+    let go_type = match kind {
+        Kind::Container => "types.ContainerJSON",
+        Kind::Image => "types.ImageInspect",
     };
-    let defaults = Json::parse(defaults.as_bytes()).expect("the defaults are JSON");
-    format.execute(&go_struct(document, &defaults)).map_err(|error| match missing_key(&error) {
-        Some(key) => format!(
-            "template parsing error: template: :1:2: executing \"\" at <.{key}>: map has no entry for key {key:?}"
-        ),
-        None => format!("template parsing error: {error}"),
-    })
+    format
+        .inspect(document, go_type)
+        .map_err(|failed| format!("template parsing error: {}", failed.what))
 }

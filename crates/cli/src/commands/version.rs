@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 use crate::output::json::Json;
-use crate::output::template::{Format, go_struct};
+use crate::output::template::{Format, MissingKey, Type, Value};
 use crate::output::{print, say, table};
 
 /// The commit this was built from, where the build knew it.
@@ -32,17 +32,26 @@ pub(crate) const COMMAND: Command = Command {
     run: run!(run),
 };
 
+/// Tabs in a template go to multiples of this.
+const COLUMN: usize = 20;
+
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let format = Format::of_object(parsed.str("format"))?;
+    let format = Format::of_named_object("version", parsed.str("format"))?;
     let (server, agreed, failure) = match ask(context).await {
         Ok((server, agreed)) => (Some(server), agreed, None),
         Err(failure) => (None, Version::MAX, Some(failure)),
     };
     match format {
         Some(format) => {
-            let document = document(server.as_ref(), agreed);
-            let text = format.execute(&go_struct(&document, &Json::Null));
-            say(text.map_err(|error| Failure::new(format!("template: :1:2: {error}")))?)?;
+            let document = document(server.as_ref(), agreed, "default");
+            let value = Value::typed(&document, &Type::go("system.versionInfo"));
+            match format.execute(&value, MissingKey::NoValue) {
+                Ok(text) => say(table::align_wide(&text, COLUMN))?,
+                Err(failed) => {
+                    say(table::align_wide(&failed.printed, COLUMN))?;
+                    return Err(Failure::new(failed.what));
+                }
+            }
         }
         None => {
             print(client_text(agreed))?;
@@ -59,22 +68,27 @@ async fn ask(context: &Context) -> Result<(VersionInfo, Version)> {
     Ok((client.system_version().await?, client.version().await?))
 }
 
-fn document(server: Option<&VersionInfo>, agreed: Version) -> Json {
-    let string = |text: &str| Json::String(text.to_owned());
-    let fields = [
-        ("Version", string(env!("CARGO_PKG_VERSION"))),
-        ("ApiVersion", string(&agreed.to_string())),
-        ("DefaultAPIVersion", string(&Version::MAX.to_string())),
-        ("GitCommit", string(BUILD)),
-        ("GoVersion", string("")),
-        ("Os", string(std::env::consts::OS)),
-        ("Arch", string(go_arch())),
-        ("BuildTime", string("")),
-        ("Context", string("default")),
-    ];
-    let client = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+fn document(server: Option<&VersionInfo>, agreed: Version, context: &str) -> Json {
+    let mut client = about_client(context);
+    client.push(("ApiVersion".to_owned(), Json::String(agreed.to_string())));
+    client.push(("DefaultAPIVersion".to_owned(), Json::String(Version::MAX.to_string())));
     let server = server.map_or(Json::Null, Json::of);
     Json::Object(vec![("Client".to_owned(), Json::Object(client)), ("Server".to_owned(), server)])
+}
+
+/// What this program says of itself.
+pub(super) fn about_client(context: &str) -> Vec<(String, Json)> {
+    let fields = [
+        ("Version", env!("CARGO_PKG_VERSION")),
+        ("GitCommit", BUILD),
+        ("Os", std::env::consts::OS),
+        ("Arch", go_arch()),
+        ("Context", context),
+    ];
+    fields
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), Json::String(text.to_owned())))
+        .collect()
 }
 
 /// Go's names of architectures, which the whole ecosystem uses.

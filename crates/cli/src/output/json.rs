@@ -35,13 +35,6 @@ impl Json {
         }
     }
 
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
-        match self {
-            Self::Object(fields) => fields.iter_mut().find(|(name, _)| name == key).map(|(_, v)| v),
-            _ => None,
-        }
-    }
-
     /// On one line, as Go's encoder writes it.
     pub(crate) fn compact(&self) -> String {
         let mut out = String::new();

@@ -1,13 +1,10 @@
 //! Lists of objects: a table, or a template per object.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use gotmpl::Value;
-
-use super::template::{Format, TEXT, missing_key, text};
+use super::template::{Format, Method, MissingKey, Of, Value};
 use super::{print, table};
-use crate::error::{Failure, Result};
+use crate::error::Result;
 
 /// How a noun is listed: its columns, what Go calls a row, and the table nobody asked to change.
 pub(crate) struct Listing {
@@ -20,17 +17,19 @@ pub(crate) struct Listing {
 }
 
 /// One object: its cells by placeholder.
+#[derive(Default)]
 pub(crate) struct Row {
-    pub(crate) cells: Vec<(&'static str, Value)>,
+    cells: BTreeMap<&'static str, String>,
+    methods: Vec<Method>,
 }
 
 impl Row {
     pub(crate) fn new() -> Self {
-        Self { cells: Vec::new() }
+        Self::default()
     }
 
     pub(crate) fn cell(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.cells.push((name, text(value.into())));
+        self.cells.insert(name, value.into());
         self
     }
 
@@ -38,29 +37,10 @@ impl Row {
     pub(crate) fn method(
         mut self,
         name: &'static str,
-        f: impl Fn(&str) -> String + Send + Sync + 'static,
+        f: impl Fn(&str) -> String + 'static,
     ) -> Self {
-        let function = move |args: &[Value]| {
-            Ok(text(f(args.first().and_then(Value::as_str).unwrap_or_default())))
-        };
-        self.cells.push((name, Value::Function(Arc::new(function))));
+        self.methods.push((name, Box::new(f)));
         self
-    }
-
-    fn into_value(self) -> Value {
-        let json = self.json();
-        let cells = self.cells.into_iter().map(|(name, value)| (Arc::from(name), value));
-        let mut cells: BTreeMap<_, _> = cells.collect();
-        cells.insert(TEXT.into(), text(json));
-        Value::Map(Arc::new(cells))
-    }
-
-    /// Sorted, and with the escapes of Go's own encoder.
-    fn json(&self) -> String {
-        let strings = self.cells.iter().filter_map(|(name, value)| Some((*name, value.as_str()?)));
-        let cells: BTreeMap<&str, &str> = strings.collect();
-        let json = serde_json::to_string(&cells).expect("a map of strings always encodes");
-        json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
     }
 }
 
@@ -104,26 +84,22 @@ pub(crate) fn render(
     style: &Style,
     rows: impl IntoIterator<Item = Row>,
 ) -> Result<String> {
-    let format = Format::parse(&style.template)
+    let format = Format::parse(&style.template, Of::Objects)
         .map_err(|error| format!("failed to parse template: {error}"))?;
     let mut body = String::new();
-    for row in rows {
-        let line = format.execute(&row.into_value()).map_err(|error| match missing_key(&error) {
-            Some(key) => Failure::new(format!(
-                "failed to execute template: template: :1:2: executing \"\" at <.{key}>: can't evaluate field {key} in type {}",
-                listing.go_type
-            )),
-            None => Failure::new(format!("failed to execute template: {error}")),
-        })?;
-        body.push_str(&line);
+    for Row { cells, methods } in rows {
+        let row = Value::row(listing.go_type, cells, methods);
+        body += &format
+            .execute(&row, MissingKey::NoValue)
+            .map_err(|failed| format!("template parsing error: {}", failed.what))?;
         body.push('\n');
     }
     if !style.table {
         return Ok(body);
     }
-    let titles =
-        listing.columns.iter().map(|(name, title)| (Arc::from(*name), text((*title).to_owned())));
-    let titles = Value::Map(Arc::new(titles.collect::<BTreeMap<_, _>>()));
-    let header = Format::parse_header(&style.template)?.execute(&titles).unwrap_or_default();
+    let titles = Value::header(listing.columns);
+    let header = Format::parse(&style.template, Of::Headers)?
+        .execute(&titles, MissingKey::NoValue)
+        .unwrap_or_else(|failed| failed.printed);
     Ok(table::align(&format!("{header}\n{body}")))
 }

@@ -7,10 +7,10 @@ use api::events::Message;
 use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
-use crate::error::Failure;
+use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 use crate::output::json::Json;
-use crate::output::template::{Format, missing_key, value};
+use crate::output::template::{Format, MissingKey, Of, Type, Value};
 use crate::output::{say, units};
 use crate::time;
 
@@ -33,55 +33,42 @@ pub(crate) const COMMAND: Command = Command {
     run: run!(run),
 };
 
+/// Docker's exit code for a template that cannot be used.
+const BAD_TEMPLATE: u8 = 64;
+const GO_TYPE: &str = "events.Message";
+
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let template = parsed.str("format");
-    let format = Format::of_object(template)?;
+    let format = format(parsed.str("format"))?;
     let since = time::parse("since", parsed.str("since"))?;
     let until = time::parse("until", parsed.str("until"))?;
     let client = context.connect().await?;
     let mut events = client.system_events(&since, &until, &filters(parsed)).await?;
+    let go_type = Type::go(GO_TYPE);
     while let Some(event) = events.next().await? {
         match &format {
             None => say(line(&event))?,
-            Some(format) => say(render(format, template, &event)?)?,
+            Some(format) => {
+                let value = Value::typed(&Json::of(&event), &go_type);
+                say(format.execute(&value, MissingKey::NoValue).map_err(String::from)?)?;
+            }
         }
     }
     Ok(0)
 }
 
-fn render(format: &Format, template: &str, event: &Message) -> Result<String, Failure> {
-    let mut document = Json::of(event);
-    // Templates know these by the names of Go's fields, JSON by others.
-    let aliases = [
-        ("status", "Status"),
-        ("id", "ID"),
-        ("from", "From"),
-        ("time", "Time"),
-        ("timeNano", "TimeNano"),
-        ("scope", "Scope"),
-    ];
-    let mut data = match value(&document) {
-        gotmpl::Value::Map(map) => std::sync::Arc::unwrap_or_clone(map),
-        other => return Err(Failure::new(format!("an event is an object, not {other}"))),
+/// Tried on an empty event before any is asked for.
+fn format(template: &str) -> Result<Option<Format>> {
+    let worded = |error| Failure::with_code(BAD_TEMPLATE, format!("Error parsing format: {error}"));
+    let template = match template {
+        "" => return Ok(None),
+        "json" => "{{json .}}",
+        template => template,
     };
-    for (json, go) in aliases {
-        let aliased =
-            document.get_mut(json).map_or_else(|| gotmpl::Value::String("".into()), |v| value(v));
-        data.insert(go.into(), aliased);
-    }
-    let data = gotmpl::Value::Map(std::sync::Arc::new(data));
-    format.execute(&data).or_else(|error| match missing_key(&error) {
-        // An attribute, not a field of Go's: events of one kind lack what others have.
-        Some(key) if key.starts_with(char::is_lowercase) => {
-            Format::parse_lenient(template)?
-                .execute_lenient(&data)
-                .map_err(|error| Failure::new(format!("template parsing error: {error}")))
-        }
-        Some(key) => Err(Failure::new(format!(
-            "template: :1:2: executing \"\" at <.{key}>: can't evaluate field {key} in type *events.Message"
-        ))),
-        None => Err(Failure::new(format!("template parsing error: {error}"))),
-    })
+    let format = Format::parse(template, Of::Objects).map_err(worded)?;
+    let empty = Json::parse(b"{}").expect("an object");
+    let pointer = Value::typed(&empty, &Type::go(&format!("*{GO_TYPE}")));
+    format.execute(&pointer, MissingKey::NoValue).map_err(|failed| worded(failed.what))?;
+    Ok(Some(format))
 }
 
 /// `2026-11-21T04:04:47.087096045Z container create ID (image=a, name=b)`.

@@ -3,11 +3,12 @@
 use api::system::Info;
 
 use crate::command::{Args, Command, Done, run};
+use crate::commands::version;
 use crate::context::Context;
 use crate::error::Failure;
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 use crate::output::json::Json;
-use crate::output::template::{Format, go_struct};
+use crate::output::template::{Format, MissingKey, Type, Value};
 use crate::output::units::bytes_size;
 use crate::output::{print, say, warn};
 
@@ -32,16 +33,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         Err(failure) => Err(failure),
     };
     if let Some(format) = format {
-        let client = format!(
-            r#"{{"ClientInfo":{{"Debug":false,"Version":{:?},"Context":"default","Plugins":[],"Warnings":null}},"KernelMemory":false}}"#,
-            env!("CARGO_PKG_VERSION")
-        );
-        let client = Json::parse(client.as_bytes()).expect("written above");
-        let data = go_struct(&Json::of(&info?), &client);
-        say(format
-            .execute(&data)
-            .map_err(|error| Failure::new(format!("template: :1:2: {error}")))?)?;
-        return Ok(0);
+        return formatted(&format, &info?);
     }
     let version = env!("CARGO_PKG_VERSION");
     print(format!(
@@ -53,6 +45,23 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     print(pretty(&info))?;
     info.warnings.iter().flatten().for_each(warn);
     Ok(0)
+}
+
+fn formatted(format: &Format, info: &Info) -> Done {
+    let mut client = version::about_client("default");
+    client.push(("Plugins".to_owned(), Json::Array(Vec::new())));
+    let mut document = Json::of(info);
+    if let Json::Object(fields) = &mut document {
+        fields.push(("ClientInfo".to_owned(), Json::Object(client)));
+    }
+    let value = Value::typed(&document, &Type::go("system.dockerInfo"));
+    match format.execute(&value, MissingKey::NoValue) {
+        Ok(text) => say(text).map(|()| 0),
+        Err(failed) => {
+            say(failed.printed)?;
+            Err(Failure::new(failed.what))
+        }
+    }
 }
 
 /// Indented lines of `name: value`.

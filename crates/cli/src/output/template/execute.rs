@@ -1,0 +1,576 @@
+//! Templates at work, step by step as Go's `text/template/exec` takes them, and failing in its words.
+
+use super::Format;
+use super::functions::{self, Function, Param};
+use super::methods;
+use super::node::{Branch, Call, Include, Node, Number, Pipe, Place, Term, TermKind};
+use super::print;
+use super::value::{Data, Shape, Type, Value};
+
+/// An output longer than this is refused: nobody reads it.
+pub(super) const LONGEST: usize = 64 << 20;
+/// Templates and blocks inside one another. Go stops at 100000 templates, which takes a stack of its kind.
+const DEEPEST: usize = 200;
+/// Actions and texts run in all: seconds, where Go would go on for years.
+const MOST_STEPS: usize = 10_000_000;
+
+/// What a map's missing key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MissingKey {
+    NoValue,
+    Error,
+}
+
+/// What was printed before it went wrong, and what went wrong.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) printed: String,
+    pub(crate) what: String,
+}
+
+impl From<Failed> for String {
+    fn from(failed: Failed) -> Self {
+        failed.what
+    }
+}
+
+/// Runs the text itself.
+pub(super) fn execute(
+    format: &Format,
+    missing_key: MissingKey,
+    data: &Value,
+) -> Result<String, Failed> {
+    let Some(nodes) = format.templates.get("") else { return Ok(String::new()) };
+    let variables = vec![("$", data.clone())];
+    let (template, out) = ("", String::new());
+    let mut run =
+        Run { format, missing_key, template, variables, depth: 0, steps: 0, place: None, out };
+    match run.list(data, nodes) {
+        Ok(_) => Ok(run.out),
+        Err(wrong) => Err(Failed { what: run.located(&wrong), printed: run.out }),
+    }
+}
+
+struct Run<'a> {
+    format: &'a Format,
+    missing_key: MissingKey,
+    /// The one that is run, by name.
+    template: &'a str,
+    variables: Vec<(&'a str, Value)>,
+    depth: usize,
+    steps: usize,
+    /// What is evaluated, for messages.
+    place: Option<&'a dyn Place>,
+    out: String,
+}
+
+/// Whether a list was left by `break` or `continue`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Break,
+    Continue,
+}
+
+type Evaluated<T = Value> = Result<T, String>;
+
+/// The value that a pipeline hands on, and the arguments beside it.
+struct Arguments<'a> {
+    terms: &'a [Term],
+    last: Option<Value>,
+}
+
+impl Arguments<'_> {
+    const NONE: Self = Self { terms: &[], last: None };
+
+    fn is_empty(&self) -> bool {
+        self.terms.is_empty() && self.last.is_none()
+    }
+}
+
+impl<'a> Run<'a> {
+    /// `template: :1:2: executing "" at <.X>: ...`
+    fn located(&self, wrong: &str) -> String {
+        let name = &self.format.name;
+        let Some(place) = self.place else { return format!("template: {name}: {wrong}") };
+        let before = &self.format.source[..place.at()];
+        let column = before.rfind('\n').map_or(place.at(), |newline| place.at() - newline - 1);
+        let line = 1 + before.matches('\n').count();
+        let template = if self.template.is_empty() { name } else { self.template };
+        format!("template: {name}:{line}:{column}: executing {template:?} at <{place}>: {wrong}")
+    }
+
+    fn list(&mut self, dot: &Value, nodes: &'a [Node]) -> Evaluated<Flow> {
+        if self.depth == DEEPEST {
+            return Err(format!("exceeded maximum template depth ({DEEPEST})"));
+        }
+        self.depth += 1;
+        for node in nodes {
+            self.step()?;
+            let flow = self.node(dot, node)?;
+            if self.out.len() > LONGEST {
+                return Err(format!("the output is longer than {} MiB", LONGEST >> 20));
+            }
+            if flow != Flow::On {
+                self.depth -= 1;
+                return Ok(flow);
+            }
+        }
+        self.depth -= 1;
+        Ok(Flow::On)
+    }
+
+    fn step(&mut self) -> Evaluated<()> {
+        self.steps += 1;
+        match self.steps > MOST_STEPS {
+            true => Err(format!("more than {MOST_STEPS} steps")),
+            false => Ok(()),
+        }
+    }
+
+    fn node(&mut self, dot: &Value, node: &'a Node) -> Evaluated<Flow> {
+        match node {
+            Node::Text(text) => self.out.push_str(text),
+            Node::Action(pipe) => {
+                let value = self.pipe(dot, pipe)?;
+                if pipe.variables.is_empty() {
+                    self.print(&value);
+                }
+            }
+            Node::If(branch) | Node::With(branch) => {
+                return self.scoped(|run| run.branch(dot, branch, matches!(node, Node::With(_))));
+            }
+            Node::Range(branch) => return self.scoped(|run| run.range(dot, branch)),
+            Node::Template(include) => self.include(dot, include)?,
+            Node::Break => return Ok(Flow::Break),
+            Node::Continue => return Ok(Flow::Continue),
+            Node::End | Node::Else => {}
+        }
+        Ok(Flow::On)
+    }
+
+    /// Variables that are declared within end with it.
+    fn scoped<T>(&mut self, part: impl FnOnce(&mut Self) -> Evaluated<T>) -> Evaluated<T> {
+        let in_scope = self.variables.len();
+        let result = part(self)?;
+        self.variables.truncate(in_scope);
+        Ok(result)
+    }
+
+    fn print(&mut self, value: &Value) {
+        let shown = value.behind_pointers();
+        match shown.data {
+            Data::Missing if !value.in_interface => self.out.push_str("<no value>"),
+            _ => self.out.push_str(&print::sprint(&[shown])),
+        }
+    }
+
+    fn branch(&mut self, dot: &Value, branch: &'a Branch, moves_dot: bool) -> Evaluated<Flow> {
+        let value = self.pipe(dot, &branch.pipe)?;
+        match (value.is_true(), moves_dot) {
+            (true, true) => self.list(&value, &branch.then),
+            (true, false) => self.list(dot, &branch.then),
+            (false, _) => self.list(dot, &branch.otherwise),
+        }
+    }
+
+    fn range(&mut self, dot: &Value, branch: &'a Branch) -> Evaluated<Flow> {
+        let over = self.pipe(dot, &branch.pipe)?.behind_pointers();
+        let in_scope = self.variables.len();
+        let mut any = false;
+        let mut once = |run: &mut Self, index: Value, item: Value| {
+            any = true;
+            run.step()?;
+            run.set_loop_variables(&branch.pipe, index, &item)?;
+            let flow = run.list(&item, &branch.then)?;
+            run.variables.truncate(in_scope);
+            Ok::<_, String>(flow != Flow::Break)
+        };
+        match &over.data {
+            Data::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if !once(self, (index as i64).into(), item.clone())? {
+                        break;
+                    }
+                }
+            }
+            Data::Map(map) => {
+                for (key, item) in map.iter() {
+                    if !once(self, methods::key(&over, key), item.clone())? {
+                        break;
+                    }
+                }
+            }
+            Data::Int(_) if branch.pipe.variables.len() > 1 => {
+                let shown = print::sprint(&[over]);
+                return Err(format!("can't use {shown} to iterate over more than one variable"));
+            }
+            Data::Int(end) => {
+                for number in 0..*end {
+                    let number = Value::new(over.kind.clone(), Data::Int(number));
+                    if !once(self, Value::missing(), number)? {
+                        break;
+                    }
+                }
+            }
+            Data::Missing | Data::Nil => {}
+            _ => return Err(format!("range can't iterate over {}", print::sprint(&[over]))),
+        }
+        if any { Ok(Flow::On) } else { self.list(dot, &branch.otherwise) }
+    }
+
+    /// With one variable it is the item, with two the first is the index.
+    fn set_loop_variables(&mut self, pipe: &'a Pipe, index: Value, item: &Value) -> Evaluated<()> {
+        let values = match pipe.variables.len() {
+            0 => vec![],
+            1 => vec![item.clone()],
+            _ => vec![index, item.clone()],
+        };
+        // The pipeline itself has declared them.
+        let declared = self.variables.len() - if pipe.assigns { 0 } else { pipe.variables.len() };
+        for (nth, (name, value)) in pipe.variables.iter().zip(values).enumerate() {
+            match pipe.assigns {
+                true => self.assign(name, value)?,
+                false => self.variables[declared + nth].1 = value,
+            }
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, name: &str, value: Value) -> Evaluated<()> {
+        let variable = self.variables.iter_mut().rev().find(|(known, _)| *known == name);
+        variable.ok_or_else(|| format!("undefined variable: {name}"))?.1 = value;
+        Ok(())
+    }
+
+    fn include(&mut self, dot: &Value, include: &'a Include) -> Evaluated<()> {
+        self.place = Some(include);
+        let Some((name, nodes)) = self.format.templates.get_key_value(&include.name) else {
+            return Err(format!("template {:?} not defined", include.name));
+        };
+        let dot = match &include.pipe {
+            Some(pipe) => self.pipe(dot, pipe)?,
+            None => Value::missing(),
+        };
+        let outer = std::mem::replace(&mut self.variables, vec![("$", dot.clone())]);
+        let template = std::mem::replace(&mut self.template, name);
+        self.place = Some(include);
+        self.list(&dot, nodes)?;
+        self.template = template;
+        self.variables = outer;
+        Ok(())
+    }
+
+    fn pipe(&mut self, dot: &Value, pipe: &'a Pipe) -> Evaluated {
+        self.place = Some(pipe);
+        let mut last = None;
+        for call in &pipe.calls {
+            let value = self.call(dot, call, last)?;
+            // Nothing in an interface stays an interface that holds nothing.
+            last = Some(if value.is_missing() { value } else { value.unwrapped() });
+        }
+        let value = last.unwrap_or_else(Value::missing);
+        for name in &pipe.variables {
+            match pipe.assigns {
+                true => self.assign(name, value.clone())?,
+                false => self.variables.push((name, value.clone())),
+            }
+        }
+        Ok(value)
+    }
+
+    fn call(&mut self, dot: &Value, call: &'a Call, last: Option<Value>) -> Evaluated {
+        let first = &call.terms[0];
+        let arguments = Arguments { terms: &call.terms[1..], last };
+        match &first.kind {
+            TermKind::Field(_) | TermKind::Chain(..) => self.reference(dot, first, arguments),
+            TermKind::Variable(names) if names.len() > 1 => self.reference(dot, first, arguments),
+            TermKind::Identifier(name) => {
+                self.place = Some(first);
+                self.function(dot, name, call, arguments)
+            }
+            _ => {
+                if !matches!(first.kind, TermKind::Pipe(_)) {
+                    self.place = Some(first);
+                }
+                if !arguments.is_empty() {
+                    return Err(format!("can't give argument to non-function {first}"));
+                }
+                match &first.kind {
+                    TermKind::Nil => Err("nil is not a command".to_owned()),
+                    TermKind::Number(number) => constant(number),
+                    _ => self.term(dot, first),
+                }
+            }
+        }
+    }
+
+    /// A term without arguments.
+    fn term(&mut self, dot: &Value, term: &'a Term) -> Evaluated {
+        self.place = Some(term);
+        match &term.kind {
+            TermKind::Dot => Ok(dot.clone()),
+            TermKind::Nil => Ok(Value::missing()),
+            TermKind::Bool(value) => Ok((*value).into()),
+            TermKind::Number(number) => constant(number),
+            TermKind::Text(text, _) => Ok(text.as_str().into()),
+            TermKind::Identifier(name) => self.function(dot, name, term, Arguments::NONE),
+            TermKind::Variable(names) if names.len() == 1 => self.variable(&names[0]),
+            TermKind::Pipe(pipe) => self.pipe(dot, pipe),
+            TermKind::Field(_) | TermKind::Variable(_) | TermKind::Chain(..) => {
+                self.reference(dot, term, Arguments::NONE)
+            }
+        }
+    }
+
+    fn variable(&self, name: &str) -> Evaluated {
+        let variable = self.variables.iter().rev().find(|(known, _)| *known == name);
+        variable
+            .map(|(_, value)| value.clone())
+            .ok_or_else(|| format!("undefined variable: {name}"))
+    }
+
+    /// Fields after one another. Arguments are for the last, which may be a method.
+    fn reference(&mut self, dot: &Value, term: &'a Term, arguments: Arguments<'a>) -> Evaluated {
+        self.place = Some(term);
+        let (mut receiver, names) = match &term.kind {
+            TermKind::Field(names) => (dot.clone(), &names[..]),
+            TermKind::Variable(names) => (self.variable(&names[0])?, &names[1..]),
+            TermKind::Chain(of, _) if matches!(of.kind, TermKind::Nil) => {
+                return Err(format!("indirection through explicit nil in {term}"));
+            }
+            TermKind::Chain(of, names) => (self.term(dot, of)?, &names[..]),
+            _ => return self.term(dot, term),
+        };
+        let Some((last, names)) = names.split_last() else { return Ok(receiver) };
+        for name in names {
+            receiver = self.field(dot, &receiver, name, Arguments::NONE)?;
+        }
+        self.field(dot, &receiver, last, arguments)
+    }
+
+    fn field(
+        &mut self,
+        dot: &Value,
+        receiver: &Value,
+        name: &str,
+        arguments: Arguments<'a>,
+    ) -> Evaluated {
+        if receiver.is_missing() {
+            return match (receiver.in_interface, self.missing_key) {
+                (true, _) => Err(format!("nil pointer evaluating interface {{}}.{name}")),
+                (false, MissingKey::Error) => Err(format!("nil data; no entry for key {name:?}")),
+                (false, MissingKey::NoValue) => Ok(Value::missing()),
+            };
+        }
+        let kind = receiver.shown_type();
+        let inside = receiver.behind_pointers();
+        if arguments.is_empty()
+            && let Some(answer) = methods::call(&inside, name)
+        {
+            return Ok(answer);
+        }
+        match (&inside.data, &inside.kind.shape) {
+            (Data::Row(row), _) => {
+                if let Some(cell) = row.cells.get(name) {
+                    return match arguments.terms.len() + usize::from(arguments.last.is_some()) {
+                        0 => Ok(cell.as_str().into()),
+                        given => {
+                            Err(format!("wrong number of args for {name}: want 0 got {given}"))
+                        }
+                    };
+                }
+                if let Some((_, method)) = row.methods.iter().find(|(known, _)| *known == name) {
+                    let args = self.arguments(dot, name, &[Param::Text], None, arguments)?;
+                    return Ok(method(args[0].as_text().unwrap_or_default()).into());
+                }
+                if row.is_header {
+                    return Ok(Value::missing());
+                }
+            }
+            (Data::Struct(values), Shape::Struct(fields)) => {
+                if let Some(at) = fields.iter().position(|field| &*field.name == name) {
+                    return match arguments.is_empty() {
+                        true => Ok(values[at].clone()),
+                        false => {
+                            Err(format!("{name} has arguments but cannot be invoked as function"))
+                        }
+                    };
+                }
+            }
+            (Data::Map(_) | Data::Nil, Shape::Map(of)) if of.key.name.is_none() => {
+                if !arguments.is_empty() {
+                    return Err(format!("{name} is not a method but has arguments"));
+                }
+                let found = match &inside.data {
+                    Data::Map(map) => map.get(name).cloned(),
+                    _ => None,
+                };
+                return match (found, self.missing_key) {
+                    (Some(found), _) => Ok(found),
+                    (None, MissingKey::Error) => Err(format!("map has no entry for key {name:?}")),
+                    (None, MissingKey::NoValue) => Ok(Value::missing()),
+                };
+            }
+            (Data::Nil, Shape::Pointer(to)) => {
+                let known = match &to.shape {
+                    Shape::Struct(fields) => fields.iter().any(|field| &*field.name == name),
+                    _ => true,
+                };
+                if known {
+                    return Err(format!("nil pointer evaluating {kind}.{name}"));
+                }
+            }
+            _ => {}
+        }
+        Err(format!("can't evaluate field {name} in type {kind}"))
+    }
+
+    /// `place` is where a failure of the function itself is.
+    fn function(
+        &mut self,
+        dot: &Value,
+        name: &str,
+        place: &'a dyn Place,
+        arguments: Arguments<'a>,
+    ) -> Evaluated {
+        let Some(function) = functions::find(name, self.format.functions) else {
+            return Err(format!("{name:?} is not a defined function"));
+        };
+        if matches!(name, "and" | "or") && !arguments.is_empty() {
+            return self.short_circuit(dot, name == "or", arguments);
+        }
+        let Function { params, rest, call, .. } = function;
+        let callee = arguments.terms.first();
+        let args = self.arguments(dot, name, params, *rest, arguments)?;
+        let result = match name {
+            "call" => Err(not_callable(callee, &args[0])),
+            _ => call(&args).and_then(bounded),
+        };
+        result.map_err(|wrong| {
+            self.place = Some(place);
+            format!("error calling {name}: {wrong}")
+        })
+    }
+
+    /// Only as many arguments are evaluated as it takes to know.
+    fn short_circuit(
+        &mut self,
+        dot: &Value,
+        stops_at: bool,
+        arguments: Arguments<'a>,
+    ) -> Evaluated {
+        let mut value = Value::missing();
+        for term in arguments.terms {
+            value = self.argument(dot, term, Param::Any)?;
+            if value.is_true() == stops_at {
+                return Ok(value);
+            }
+        }
+        Ok(arguments.last.unwrap_or(value))
+    }
+
+    fn arguments(
+        &mut self,
+        dot: &Value,
+        name: &str,
+        params: &[Param],
+        rest: Option<Param>,
+        arguments: Arguments<'a>,
+    ) -> Evaluated<Vec<Value>> {
+        let given = arguments.terms.len() + usize::from(arguments.last.is_some());
+        if given < params.len() && rest.is_some() {
+            let got = arguments.terms.len();
+            return Err(format!(
+                "wrong number of args for {name}: want at least {} got {got}",
+                params.len()
+            ));
+        }
+        if given != params.len() && rest.is_none() {
+            return Err(format!(
+                "wrong number of args for {name}: want {} got {given}",
+                params.len()
+            ));
+        }
+        let param = |index: usize| params.get(index).copied().or(rest).unwrap_or(Param::Any);
+        let mut args = Vec::with_capacity(given);
+        for (index, term) in arguments.terms.iter().enumerate() {
+            args.push(self.argument(dot, term, param(index))?);
+        }
+        if let Some(last) = arguments.last {
+            args.push(validated(last, param(given - 1))?);
+        }
+        Ok(args)
+    }
+
+    fn argument(&mut self, dot: &Value, term: &'a Term, param: Param) -> Evaluated {
+        self.place = Some(term);
+        match (&term.kind, param) {
+            (TermKind::Nil, Param::Text | Param::Int) => {
+                Err(format!("cannot assign nil to {}", param.shown()))
+            }
+            (TermKind::Nil, Param::Any) => Ok(Value::missing()),
+            (TermKind::Nil, Param::Texts) => Ok(Value::zero(&Type::list(Type::of(Shape::Text)))),
+            (TermKind::Text(text, _), Param::Text) => Ok(text.as_str().into()),
+            (TermKind::Number(Number { integer: Some(number), .. }), Param::Int) => {
+                Ok((*number).into())
+            }
+            (TermKind::Number(number), Param::Any) => constant(number),
+            (TermKind::Bool(_) | TermKind::Number(_), Param::Text) => {
+                Err(format!("expected string; found {term}"))
+            }
+            (TermKind::Bool(_) | TermKind::Text(..) | TermKind::Number(_), Param::Int) => {
+                Err(format!("expected integer; found {term}"))
+            }
+            (TermKind::Bool(_) | TermKind::Text(..) | TermKind::Number(_), Param::Texts) => {
+                Err(format!("can't handle {term} for arg of type []string"))
+            }
+            _ => validated(self.term(dot, term)?, param),
+        }
+    }
+}
+
+fn bounded(result: Value) -> Evaluated {
+    match result.as_text().is_some_and(|text| text.len() > LONGEST) {
+        true => Err("the result is too long".to_owned()),
+        false => Ok(result),
+    }
+}
+
+/// A value as an argument of that type.
+fn validated(value: Value, param: Param) -> Evaluated {
+    if param == Param::Any {
+        return Ok(value.unwrapped());
+    }
+    if value.is_missing() {
+        return match param {
+            Param::Texts => Ok(Value::zero(&Type::list(Type::of(Shape::Text)))),
+            _ => Err(format!("invalid value; expected {}", param.shown())),
+        };
+    }
+    let inside = match &value.data {
+        Data::Pointer(to) => Value::clone(to),
+        _ => value.clone().unwrapped(),
+    };
+    if param.takes(&inside.kind) {
+        return Ok(inside);
+    }
+    Err(format!("wrong type for value; expected {}; got {}", param.shown(), value.kind))
+}
+
+/// A constant where nothing says what it should be.
+fn constant(number: &Number) -> Evaluated {
+    match (number.looks_integer, number.integer, number.float) {
+        (true, Some(whole), _) => Ok(whole.into()),
+        (false, _, Some(float)) => Ok(float.into()),
+        _ => Err(format!("{} overflows int", number.text)),
+    }
+}
+
+fn not_callable(callee: Option<&Term>, value: &Value) -> String {
+    match callee {
+        _ if value.is_missing() => "call of nil".to_owned(),
+        Some(term) => format!("non-function {term} of type {}", value.kind),
+        None => format!("non-function of type {}", value.kind),
+    }
+}
