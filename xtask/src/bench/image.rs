@@ -1,4 +1,5 @@
-//! The image that every engine gets: Debian's static busybox and a file of short lines.
+//! The image that every engine gets: Debian's static busybox and two files of 41 MB, one of lines as programs write
+//! them, one of lines as short as they get.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -11,8 +12,10 @@ use testkit::archive::{self, Image as Archive};
 use crate::Result;
 
 pub(super) const NAME: &str = "gantry-bench:latest";
-/// As many numbers, one a line, as make 41 MB.
-const LINES: u32 = 5_260_000;
+/// So many lines of 41 bytes.
+const LINES: u32 = 1_000_000;
+/// So many numbers, one a line, 7.8 bytes each: as many bytes.
+const SHORT_LINES: u32 = 5_260_000;
 
 pub(super) struct Image {
     /// The image's root directory, unpacked.
@@ -54,7 +57,13 @@ fn write_root(root: &Path) -> io::Result<()> {
     for applet in ["sh", "true", "cat", "sleep"] {
         symlink("busybox", root.join("bin").join(applet))?;
     }
-    let mut lines = BufWriter::new(File::create(root.join("lines"))?);
-    (1..=LINES).try_for_each(|number| writeln!(lines, "{number}"))?;
+    write_lines(&root.join("lines"), LINES, "a short line of a program, ", 13)?;
+    write_lines(&root.join("short-lines"), SHORT_LINES, "", 0)
+}
+
+/// Each line has the words and its number, in as many digits at least.
+fn write_lines(path: &Path, count: u32, words: &str, digits: usize) -> io::Result<()> {
+    let mut lines = BufWriter::new(File::create(path)?);
+    (1..=count).try_for_each(|number| writeln!(lines, "{words}{number:0digits$}"))?;
     lines.flush()
 }

@@ -34,6 +34,11 @@ const fn milliseconds(title: &'static str, budget: f64) -> Metric {
     Metric { title, unit: Unit::Milliseconds, budget: Some(budget) }
 }
 
+/// For comparison only.
+const fn unbounded(title: &'static str) -> Metric {
+    Metric { title, unit: Unit::Milliseconds, budget: None }
+}
+
 const fn megabytes(title: &'static str, budget: f64) -> Metric {
     Metric { title, unit: Unit::Megabytes, budget: Some(budget) }
 }
@@ -99,10 +104,20 @@ pub(super) const WORK: &[Work] = &[
         kind: Kind::Engine,
         rounds: 3,
         metrics: &[
-            milliseconds("41 MB of lines, attached", 250.0),
+            milliseconds("41 MB in lines of 41 bytes, attached", 250.0),
             milliseconds("read them back with logs", 300.0),
         ],
-        run: logs,
+        run: |contestant| logs(contestant, "/lines"),
+    },
+    Work {
+        name: "short-logs",
+        kind: Kind::Engine,
+        rounds: 3,
+        metrics: &[
+            unbounded("41 MB in lines of 8 bytes, attached"),
+            unbounded("read the short lines back with logs"),
+        ],
+        run: |contestant| logs(contestant, "/short-lines"),
     },
     Work {
         name: "runtime",
@@ -144,9 +159,9 @@ fn idle(contestant: &mut Contestant) -> Result<Vec<f64>> {
     Ok(values)
 }
 
-fn logs(contestant: &mut Contestant) -> Result<Vec<f64>> {
+fn logs(contestant: &mut Contestant, lines: &str) -> Result<Vec<f64>> {
     const NAME: &str = "gantry-bench-lines";
-    let written = contestant.run(&["run", "--name", NAME, IMAGE, "cat", "/lines"])?;
+    let written = contestant.run(&["run", "--name", NAME, IMAGE, "cat", lines])?;
     let read = contestant.run(&["logs", NAME])?;
     contestant.run(&["rm", NAME])?;
     Ok(vec![written * 1000.0, read * 1000.0])
