@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::Stream;
-use super::lines::Piece;
+use super::lines::{LONGEST, Piece};
 use crate::time::Timestamp;
 
 /// An entry, read back.
@@ -32,11 +32,21 @@ pub fn decode(line: &[u8]) -> serde_json::Result<Entry<'_>> {
     serde_json::from_slice(line)
 }
 
+const HEAD: &[u8; 8] = b"{\"log\":\"";
+
 pub(super) struct Encoder {
     /// `,"attrs":{...}`, or nothing.
     attrs: Vec<u8>,
-    /// What follows the text of an entry, for the stream and time of the last one.
-    tails: [Option<(Timestamp, Vec<u8>)>; 2],
+    /// For the stream and time of the last entry. Everything that was read at once has one time, so this is formatted
+    /// once for many lines.
+    tails: [Option<Tail>; 2],
+}
+
+/// What follows the text of an entry: `\n","stream":"...","time":"..."}` and a newline. Without the first two bytes for
+/// a piece of a line.
+struct Tail {
+    time: Timestamp,
+    text: Vec<u8>,
 }
 
 impl Encoder {
@@ -57,29 +67,68 @@ impl Encoder {
     }
 
     pub(super) fn encode(&mut self, piece: &Piece<'_>, stream: Stream, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"log\":\"");
+        out.extend_from_slice(HEAD);
         escape(piece.bytes, out);
-        if piece.ends_line {
-            out.extend_from_slice(b"\\n");
-        }
-        // Everything that was read at once has one time, so this is formatted once for many lines.
-        let tail = &mut self.tails[stream as usize];
-        match tail {
-            Some((time, text)) if *time == piece.time => out.extend_from_slice(text),
-            _ => {
-                let text = format_tail(&self.attrs, stream, piece.time);
-                out.extend_from_slice(&text);
-                *tail = Some((piece.time, text));
+        let tail = self.tail(stream, piece.time);
+        out.extend_from_slice(if piece.ends_line { tail } else { &tail[2..] });
+    }
+
+    /// Encodes whole lines, each while `out` holds less than `limit` bytes, and returns how many bytes they were. Stops
+    /// at a line that is not whole or too long for one entry.
+    pub(super) fn encode_lines(
+        &mut self,
+        bytes: &[u8],
+        stream: Stream,
+        now: Timestamp,
+        limit: usize,
+        out: &mut Vec<u8>,
+    ) -> usize {
+        let tail = self.tail(stream, now);
+        let mut taken = 0;
+        while out.len() < limit {
+            let start = out.len();
+            let rest = &bytes[taken..];
+            match encode_line(&rest[..rest.len().min(LONGEST)], tail, out) {
+                Some(length) => taken += length,
+                None => {
+                    out.truncate(start);
+                    break;
+                }
             }
         }
+        taken
+    }
+
+    fn tail(&mut self, stream: Stream, time: Timestamp) -> &[u8] {
+        let Encoder { attrs, tails } = self;
+        let tail = &mut tails[stream as usize];
+        if tail.as_ref().is_none_or(|tail| tail.time != time) {
+            *tail = None;
+        }
+        &tail.get_or_insert_with(|| Tail { time, text: format_tail(attrs, stream, time) }).text
     }
 }
 
 fn format_tail(attrs: &[u8], stream: Stream, time: Timestamp) -> Vec<u8> {
-    let mut text = format!("\",\"stream\":\"{}\"", stream.name()).into_bytes();
+    let mut text = format!("\\n\",\"stream\":\"{}\"", stream.name()).into_bytes();
     text.extend_from_slice(attrs);
     text.extend_from_slice(format!(",\"time\":\"{}\"}}\n", time.rfc3339_nano()).as_bytes());
     text
+}
+
+/// Finds the end of the line and copies it in one pass. Returns its length with the newline; without one there is no
+/// telling how much was written.
+fn encode_line(text: &[u8], tail: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    out.extend_from_slice(HEAD);
+    let mut at = 0;
+    loop {
+        at += copy_plain(&text[at..], out);
+        if *text.get(at)? == b'\n' {
+            out.extend_from_slice(tail);
+            return Some(at + 1);
+        }
+        at += escape_one(&text[at..], out);
+    }
 }
 
 /// The length of the whole entries at the beginning: a newline ends each, and none holds one.
@@ -87,15 +136,11 @@ pub(super) fn whole(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1)
 }
 
-fn escape(mut text: &[u8], out: &mut Vec<u8>) {
-    loop {
-        let plain = plain_length(text);
-        out.extend_from_slice(&text[..plain]);
-        text = &text[plain..];
-        if text.is_empty() {
-            return;
-        }
-        text = &text[escape_one(text, out)..];
+fn escape(text: &[u8], out: &mut Vec<u8>) {
+    let mut at = copy_plain(text, out);
+    while at < text.len() {
+        at += escape_one(&text[at..], out);
+        at += copy_plain(&text[at..], out);
     }
 }
 
@@ -114,26 +159,45 @@ const PLAIN: [bool; 256] = {
     table
 };
 
-/// How many bytes at the beginning stand for themselves, looked at sixteen at a time while all do.
-fn plain_length(text: &[u8]) -> usize {
-    let (blocks, _) = text.as_chunks::<16>();
-    let blocks = blocks.iter().take_while(|block| all_plain(block)).count();
-    let start = blocks * 16;
-    let rest = text[start..].iter().take_while(|&&byte| PLAIN[usize::from(byte)]).count();
-    start + rest
+/// Copies the bytes at the beginning that stand for themselves, and returns how many they are.
+fn copy_plain(text: &[u8], out: &mut Vec<u8>) -> usize {
+    let mut taken = 0;
+    while let Some(block) = text[taken..].first_chunk() {
+        let start = out.len();
+        // All of it, which is one instruction, and then back to what is wanted.
+        out.extend_from_slice(block);
+        let plain = plain_prefix(block);
+        if plain < BLOCK {
+            out.truncate(start + plain);
+            return taken + plain;
+        }
+        // Not `plain`, for which the next block would have to wait.
+        taken += BLOCK;
+    }
+    let rest = &text[taken..];
+    let plain = rest.iter().take_while(|&&byte| PLAIN[usize::from(byte)]).count();
+    out.extend_from_slice(&rest[..plain]);
+    taken + plain
 }
 
-/// Without a branch for each byte, so that the compiler makes vector instructions of it.
-fn all_plain(block: &[u8; 16]) -> bool {
-    block.iter().fold(true, |plain, &byte| {
-        plain
-            & (byte.wrapping_sub(0x20) < 0x60)
-            & (byte != b'"')
-            & (byte != b'\\')
-            & (byte != b'<')
-            & (byte != b'>')
-            & (byte != b'&')
-    })
+const BLOCK: usize = 8;
+
+/// All bytes at once: the highest bit of each that is not plain gets set. It may also be set in a byte after the first
+/// such one, to which a subtraction borrowed.
+fn plain_prefix(block: &[u8; BLOCK]) -> usize {
+    const fn all(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; BLOCK])
+    }
+    let word = u64::from_le_bytes(*block);
+    let is_zero = |bytes: u64| bytes.wrapping_sub(all(1));
+    // `<` and `>` differ in one bit.
+    let special = word
+        | word.wrapping_sub(all(b' '))
+        | is_zero(word ^ all(b'"'))
+        | is_zero(word ^ all(b'\\'))
+        | is_zero(word ^ all(b'&'))
+        | is_zero((word & all(!2)) ^ all(b'<'));
+    (special & all(0x80)).trailing_zeros() as usize / 8
 }
 
 /// Writes the first character, which is not a plain one, and returns how many bytes it was.

@@ -34,27 +34,36 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    pub fn feed(&mut self, mut bytes: &[u8], now: Timestamp, emit: &mut impl FnMut(Piece<'_>)) {
-        while !bytes.is_empty() {
-            let room = LONGEST - self.pending.len();
-            let window = &bytes[..room.min(bytes.len())];
-            let newline = find_newline(window);
-            let taken = newline.unwrap_or(window.len());
-            if newline.is_none() && window.len() < room {
-                self.pending.extend_from_slice(window);
-                return;
-            }
-            if self.pending.is_empty() {
-                self.give(&window[..taken], newline.is_some(), now, emit);
-            } else {
-                let mut line = std::mem::take(&mut self.pending);
-                line.extend_from_slice(&window[..taken]);
-                self.give(&line, newline.is_some(), now, emit);
-                line.clear();
-                self.pending = line;
-            }
-            bytes = &bytes[taken + usize::from(newline.is_some())..];
+    /// Whether what comes next begins a line.
+    pub fn is_between_lines(&self) -> bool {
+        self.pending.is_empty() && self.part.is_none()
+    }
+
+    /// Takes bytes up to the end of a piece, and returns what is left of them.
+    pub fn feed<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        now: Timestamp,
+        emit: &mut impl FnMut(Piece<'_>),
+    ) -> &'a [u8] {
+        let room = LONGEST - self.pending.len();
+        let window = &bytes[..room.min(bytes.len())];
+        let newline = find_newline(window);
+        let taken = newline.unwrap_or(window.len());
+        if newline.is_none() && window.len() < room {
+            self.pending.extend_from_slice(window);
+            return &[];
         }
+        if self.pending.is_empty() {
+            self.give(&window[..taken], newline.is_some(), now, emit);
+        } else {
+            let mut line = std::mem::take(&mut self.pending);
+            line.extend_from_slice(&window[..taken]);
+            self.give(&line, newline.is_some(), now, emit);
+            line.clear();
+            self.pending = line;
+        }
+        &bytes[taken + usize::from(newline.is_some())..]
     }
 
     /// At the end of the stream, what is left is a piece without a newline.
@@ -83,7 +92,7 @@ impl Splitter {
 }
 
 /// Eight bytes at a time: a byte is zero after the exclusive or where it was a newline.
-fn find_newline(bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_newline(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     let (words, tail) = bytes.as_chunks::<8>();

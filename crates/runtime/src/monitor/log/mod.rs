@@ -87,10 +87,14 @@ impl LogWriter {
     }
 
     /// Logs what was read from `stream` at `now`. The beginning of a line waits for its end.
-    pub fn write(&mut self, stream: Stream, bytes: &[u8], now: Timestamp) {
-        let output = &mut self.output;
-        self.splitters[stream as usize]
-            .feed(bytes, now, &mut |piece| output.append(&piece, stream));
+    pub fn write(&mut self, stream: Stream, mut bytes: &[u8], now: Timestamp) {
+        let (splitter, output) = (&mut self.splitters[stream as usize], &mut self.output);
+        while !bytes.is_empty() {
+            if splitter.is_between_lines() {
+                bytes = output.append_lines(bytes, stream, now);
+            }
+            bytes = splitter.feed(bytes, now, &mut |piece| output.append(&piece, stream));
+        }
         output.flush();
     }
 
@@ -117,7 +121,35 @@ impl LogWriter {
 
 impl Output {
     fn append(&mut self, piece: &Piece<'_>, stream: Stream) {
-        if self.file.is_full(self.batch.len()) {
+        self.make_room();
+        self.encoder.encode(piece, stream, &mut self.batch);
+    }
+
+    /// Appends the whole lines at the beginning, where the format allows to do so at once, and returns the rest.
+    fn append_lines<'a>(
+        &mut self,
+        mut bytes: &'a [u8],
+        stream: Stream,
+        now: Timestamp,
+    ) -> &'a [u8] {
+        while lines::find_newline(bytes).is_some() {
+            let limit = self.make_room();
+            let Encoder::JsonFile(encoder) = &mut self.encoder else { return bytes };
+            let taken = encoder.encode_lines(bytes, stream, now, limit, &mut self.batch);
+            bytes = &bytes[taken..];
+            if self.batch.len() < limit {
+                break;
+            }
+        }
+        bytes
+    }
+
+    /// Makes room for an entry, and returns how many bytes there may be before the beginning of another one.
+    fn make_room(&mut self) -> usize {
+        if self.batch.len() >= BATCH {
+            self.flush();
+        }
+        if self.file.room() <= self.batch.len() {
             self.flush();
             if let Err(error) = self.file.rotate() {
                 self.fail("rotating", &error);
@@ -127,10 +159,8 @@ impl Output {
             // An entry may pass the mark by its whole length: escapes are six bytes for one.
             self.batch.reserve_exact(BATCH + 8 * lines::LONGEST);
         }
-        self.encoder.encode(piece, stream, &mut self.batch);
-        if self.batch.len() >= BATCH {
-            self.flush();
-        }
+        // A file that could not be rotated grows, by an entry at a time.
+        self.file.room().clamp(1, BATCH)
     }
 
     fn flush(&mut self) {

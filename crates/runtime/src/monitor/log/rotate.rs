@@ -59,9 +59,10 @@ impl LogFile {
         self.size
     }
 
-    /// Whether the next entry belongs into a new file, once `unwritten` bytes are in this one.
-    pub(super) fn is_full(&self, unwritten: usize) -> bool {
-        self.max_size.is_some_and(|max| self.size + unwritten as u64 >= max.max(1))
+    /// How many bytes may be in this file before the next entry belongs into a new one.
+    pub(super) fn room(&self) -> usize {
+        let room = self.max_size.map(|max| max.max(1).saturating_sub(self.size));
+        room.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(usize::MAX))
     }
 
     /// Appends entries. When the disk takes only some of the bytes, what is not a `whole` entry is

@@ -55,6 +55,21 @@ fn odd_bytes_are_written_as_docker_writes_them() {
     }
 }
 
+/// Each byte, at each place of a block.
+#[test]
+fn every_byte_is_escaped_wherever_it_stands() {
+    for byte in 0..=u8::MAX {
+        for before in 0..17 {
+            let mut line = vec![b'a'; 33];
+            line[before] = byte;
+            line.push(b'\n');
+            let expected = replace_invalid(&line);
+            let file = written(LogDriver::JsonFile, &[&line]);
+            assert_eq!(texts(&file).concat(), expected, "{byte:#x} after {before}");
+        }
+    }
+}
+
 #[test]
 fn attributes_stand_between_stream_and_time() {
     let directory = tempfile::tempdir().unwrap();
@@ -93,8 +108,11 @@ fn pieces_of_a_line_share_the_time_of_the_first() {
             piece.time,
         ));
     };
-    splitter.feed(&[b'x'; lines::LONGEST + 5], NOON, &mut note);
-    splitter.feed(b"\nshort\n", later, &mut note);
+    for (mut bytes, now) in [(&[b'x'; lines::LONGEST + 5][..], NOON), (b"\nshort\n", later)] {
+        while !bytes.is_empty() {
+            bytes = splitter.feed(bytes, now, &mut note);
+        }
+    }
     let expected =
         [(lines::LONGEST, false, Some(1), NOON), (5, true, Some(2), NOON), (5, true, None, later)];
     assert_eq!(pieces, expected);
