@@ -2,19 +2,21 @@
 
 use super::{Query, Timestamp};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Stream {
+    #[default]
     Stdout,
     Stderr,
 }
 
-/// An entry as decoded; the buffers live in the decoder and are used again for the next one.
+/// An entry as decoded, in the reader's buffers.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry<'a> {
     pub(super) stream: Stream,
     pub(super) time: Option<Timestamp>,
-    /// With its newline, unless the program wrote none.
     pub(super) line: &'a [u8],
+    /// A newline follows; otherwise `line` ends with its own, or is a piece of a line.
+    pub(super) newline: bool,
     /// `key=value,...`, encoded as in a URL; empty for most.
     pub(super) attributes: &'a str,
 }
@@ -47,7 +49,7 @@ pub(super) fn write(entry: &Entry<'_>, query: &Query, tty: bool, out: &mut Vec<u
             Stream::Stdout => 1,
             Stream::Stderr => 2,
         };
-        out.extend([number, 0, 0, 0, 0, 0, 0, 0]);
+        out.extend_from_slice(&[number, 0, 0, 0, 0, 0, 0, 0]);
     }
     if query.timestamps {
         out.extend(entry.time.unwrap_or(Timestamp(0)).to_fixed().as_bytes());
@@ -57,7 +59,10 @@ pub(super) fn write(entry: &Entry<'_>, query: &Query, tty: bool, out: &mut Vec<u
         out.extend(entry.attributes.as_bytes());
         out.push(b' ');
     }
-    out.extend(entry.line);
+    out.extend_from_slice(entry.line);
+    if entry.newline {
+        out.push(b'\n');
+    }
     if !tty {
         let length = (out.len() - start - 8) as u32;
         out[start + 4..start + 8].copy_from_slice(&length.to_be_bytes());
@@ -72,7 +77,8 @@ mod tests {
     const ENTRY: Entry<'static> = Entry {
         stream: Stream::Stderr,
         time: Some(Timestamp(5)),
-        line: b"hi\n",
+        line: b"hi",
+        newline: true,
         attributes: "a=b",
     };
 

@@ -199,7 +199,7 @@ impl Source {
         (starts.get(first).copied().unwrap_or(content.len() as u64), (starts.len() - first) as u64)
     }
 
-    pub(super) fn entry_length(&self, bytes: &[u8]) -> Option<usize> {
+    fn entry_length(&self, bytes: &[u8]) -> Option<usize> {
         match self.format {
             Format::JsonFile => json::entry_length(bytes),
             Format::Local => local::entry_length(bytes),

@@ -10,10 +10,22 @@ use serde::Deserialize;
 use super::entry::{Entry, Stream};
 use super::timestamp::Timestamp;
 
-/// Scratch space of the decoder.
+const HEAD: &[u8] = br#"{"log":""#;
+
 #[derive(Default)]
 pub(super) struct Decoder {
+    /// Scratch space for a text with escapes.
     line: Vec<u8>,
+    tail: Tail,
+}
+
+/// What follows the text of the last entry, newline included, and what it says. Lines that were read at once have the
+/// same one, so that most are recognised by comparing.
+#[derive(Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    stream: Stream,
+    time: Option<Timestamp>,
     attributes: String,
 }
 
@@ -23,30 +35,44 @@ pub(super) fn entry_length(bytes: &[u8]) -> Option<usize> {
 }
 
 impl Decoder {
-    /// Decodes one line. `None` for what is no entry (a torn line after a full disk, say): it is passed over.
-    pub(super) fn decode(&mut self, text: &[u8]) -> Option<Entry<'_>> {
+    /// Decodes the first entry of `bytes` and tells its length; `None` while that is not whole. What is no entry (a torn
+    /// line after a full disk, say) has only a length.
+    pub(super) fn next<'a>(&'a mut self, bytes: &'a [u8]) -> Option<(usize, Option<Entry<'a>>)> {
         self.line.clear();
-        self.attributes.clear();
-        let (stream, time) = match self.usual(text) {
-            Some(found) => found,
-            None => self.general(text)?,
-        };
-        Some(Entry { stream, time, line: &self.line, attributes: &self.attributes })
+        if let Some((length, text)) = like_the_last(bytes, &mut self.line, &self.tail.bytes) {
+            let entry = match text {
+                Some(line) => Entry { line, newline: true, ..self.tail.entry() },
+                None => Entry { line: &self.line, ..self.tail.entry() },
+            };
+            return Some((length, Some(entry)));
+        }
+        let length = entry_length(bytes)?;
+        let line = &bytes[..length];
+        if !(self.usual(line) || self.general(line)) {
+            return Some((length, None));
+        }
+        Some((length, Some(Entry { line: &self.line, ..self.tail.entry() })))
     }
 
-    fn usual(&mut self, text: &[u8]) -> Option<(Stream, Option<Timestamp>)> {
-        let rest = unescape(text.strip_prefix(br#"{"log":""#)?, &mut self.line)?;
-        let rest = rest.strip_prefix(br#","stream":"std"#)?;
-        let (stream, rest) = match rest.strip_prefix(b"out\"") {
-            Some(rest) => (Stream::Stdout, rest),
-            None => (Stream::Stderr, rest.strip_prefix(b"err\"")?),
+    /// Takes the usual line apart: text, stream and time, in this order.
+    fn usual(&mut self, line: &[u8]) -> bool {
+        self.line.clear();
+        let Some(rest) = line.strip_prefix(HEAD).and_then(|text| unescape(text, &mut self.line))
+        else {
+            return false;
         };
-        let time = rest.strip_prefix(br#","time":""#)?;
-        let time = time.strip_suffix(b"\n").unwrap_or(time).strip_suffix(b"\"}")?;
-        Some((stream, Some(Timestamp::parse(time)?)))
+        match stream_and_time(rest) {
+            Some((stream, time)) => {
+                let time = Some(time);
+                self.tail =
+                    Tail { bytes: rest.to_owned(), stream, time, attributes: String::new() };
+                true
+            }
+            None => false,
+        }
     }
 
-    fn general(&mut self, text: &[u8]) -> Option<(Stream, Option<Timestamp>)> {
+    fn general(&mut self, text: &[u8]) -> bool {
         #[derive(Deserialize)]
         struct Line {
             #[serde(default)]
@@ -58,26 +84,75 @@ impl Decoder {
             #[serde(default)]
             time: String,
         }
-        let line: Line = serde_json::from_slice(text).ok()?;
+        let Ok(line) = serde_json::from_slice::<Line>(text) else { return false };
         self.line.clear();
         self.line.extend(line.log.as_bytes());
-        for (key, value) in &line.attrs {
-            let comma = if self.attributes.is_empty() { "" } else { "," };
-            self.attributes.push_str(&format!(
-                "{comma}{}={}",
-                query_escape(key),
-                query_escape(value)
-            ));
-        }
-        let stream = if line.stream == "stderr" { Stream::Stderr } else { Stream::Stdout };
-        Some((stream, Timestamp::parse(line.time.as_bytes())))
+        let attributes: Vec<String> = line
+            .attrs
+            .iter()
+            .map(|(key, value)| format!("{}={}", query_escape(key), query_escape(value)))
+            .collect();
+        self.tail = Tail {
+            bytes: tail_of(text).unwrap_or_default().to_owned(),
+            stream: if line.stream == "stderr" { Stream::Stderr } else { Stream::Stdout },
+            time: Timestamp::parse(line.time.as_bytes()),
+            attributes: attributes.join(","),
+        };
+        true
     }
+}
+
+impl Tail {
+    /// An entry with this tail and no text yet.
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            stream: self.stream,
+            time: self.time,
+            line: &[],
+            newline: false,
+            attributes: &self.attributes,
+        }
+    }
+}
+
+/// The length of the first entry where it ends as the last one did; its text, or `None` where that was unescaped into
+/// `line`.
+fn like_the_last<'a>(
+    bytes: &'a [u8],
+    line: &mut Vec<u8>,
+    tail: &[u8],
+) -> Option<(usize, Option<&'a [u8]>)> {
+    let text = bytes.strip_prefix(HEAD)?;
+    let length = |rest: &[u8]| bytes.len() - rest.len() + tail.len();
+    let ends = |rest: &[u8]| !tail.is_empty() && rest.starts_with(tail);
+    let special = memchr::memchr2(b'"', b'\\', text)?;
+    match text[special..].strip_prefix(br#"\n""#) {
+        Some(rest) if ends(rest) => return Some((length(rest), Some(&text[..special]))),
+        _ => {}
+    }
+    unescape(text, line).filter(|rest| ends(rest)).map(|rest| (length(rest), None))
+}
+
+fn stream_and_time(rest: &[u8]) -> Option<(Stream, Timestamp)> {
+    let rest = rest.strip_prefix(br#","stream":"std"#)?;
+    let (stream, rest) = match rest.strip_prefix(b"out\"") {
+        Some(rest) => (Stream::Stdout, rest),
+        None => (Stream::Stderr, rest.strip_prefix(b"err\"")?),
+    };
+    let time = rest.strip_prefix(br#","time":""#)?.strip_suffix(b"\"}\n")?;
+    Some((stream, Timestamp::parse(time)?))
+}
+
+/// What follows the text of an entry, where the text comes first. It cannot come again: the parser refuses that.
+fn tail_of(line: &[u8]) -> Option<&[u8]> {
+    unescape(line.strip_prefix(HEAD)?, &mut Vec::new())
 }
 
 /// Copies a JSON string up to its closing quote and returns what follows that quote.
 fn unescape<'a>(mut text: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
-        let special = memchr::memchr2(b'"', b'\\', text)?;
+        // A newline ends the entry before its text.
+        let special = memchr::memchr3(b'"', b'\\', b'\n', text)?;
         out.extend(&text[..special]);
         text = &text[special..];
         match text {
@@ -123,39 +198,92 @@ mod tests {
 
     fn decoded(text: &str) -> Option<(Vec<u8>, Stream, String)> {
         let mut decoder = Decoder::default();
-        decoder
-            .decode(text.as_bytes())
-            .map(|e| (e.line.to_vec(), e.stream, e.attributes.to_owned()))
+        decode(&mut decoder, text)
+            .map(|(line, entry)| (line, entry.stream, entry.attributes.to_owned()))
+    }
+
+    /// The first entry, with its text as the program wrote it.
+    fn decode<'a>(decoder: &'a mut Decoder, text: &'a str) -> Option<(Vec<u8>, Entry<'a>)> {
+        let (_, entry) = decoder.next(text.as_bytes())?;
+        let entry = entry?;
+        let newline: &[u8] = if entry.newline { b"\n" } else { b"" };
+        Some(([entry.line, newline].concat(), entry))
     }
 
     #[test]
     fn the_usual_line() {
-        let text = r#"{"log":"a \"quoted\"\t\u003cword\u003e\n","stream":"stdout","time":"2026-01-02T03:04:05.6Z"}"#;
+        let text = concat!(
+            r#"{"log":"a \"quoted\"\t\u003cword\u003e\n","stream":"stdout","time":"2026-01-02T03:04:05.6Z"}"#,
+            "\n"
+        );
         let expected = (b"a \"quoted\"\t<word>\n".to_vec(), Stream::Stdout, String::new());
         assert_eq!(decoded(text), Some(expected));
-        assert!(Decoder::default().usual(text.as_bytes()).is_some(), "taken by the fast path");
+        assert!(Decoder::default().usual(text.as_bytes()), "taken by the fast path");
     }
 
     #[test]
     fn attributes_and_foreign_orders_are_read() {
-        let text = r#"{"time":"2026-01-02T03:04:05Z","stream":"stderr","attrs":{"b":"1 2","a":"x"},"log":"hi"}"#;
+        let text = concat!(
+            r#"{"time":"2026-01-02T03:04:05Z","stream":"stderr","attrs":{"b":"1 2","a":"x"},"log":"hi"}"#,
+            "\n"
+        );
         assert_eq!(decoded(text), Some((b"hi".to_vec(), Stream::Stderr, "a=x,b=1+2".to_owned())));
     }
 
     #[test]
     fn what_is_no_entry_is_passed_over() {
-        for text in ["", "{", r#"{"log":"torn"#, "null", "\0\0\0\0"] {
-            assert_eq!(decoded(text), None, "{text:?}");
+        for text in ["\n", "{\n", "{\"log\":\"torn\n", "null\n", "\0\0\0\0\n"] {
+            let (length, entry) =
+                Decoder::default().next(text.as_bytes()).map(|(l, e)| (l, e.is_some())).unwrap();
+            assert_eq!((length, entry), (text.len(), false), "{text:?}");
         }
+        assert!(Decoder::default().next(br#"{"log":"not whole"#).is_none());
+    }
+
+    /// What one line says must not stay for the next one.
+    #[test]
+    fn neighbours_keep_what_is_theirs() {
+        let lines = [
+            r#"{"log":"1\n","stream":"stdout","time":"2026-01-02T03:04:05Z"}"#,
+            r#"{"log":"2\n","stream":"stdout","time":"2026-01-02T03:04:05Z"}"#,
+            r#"{"log":"3","stream":"stdout","time":"2026-01-02T03:04:05Z"}"#,
+            r#"{"log":"4\n","stream":"stderr","time":"2026-01-02T03:04:05Z"}"#,
+            r#"{"log":"\"5\"\n","stream":"stderr","time":"2026-01-02T03:04:05Z"}"#,
+            r#"{"log":"6\n","stream":"stderr","attrs":{"a":"b"},"time":"2026-01-02T03:04:06Z"}"#,
+            r#"{"log":"7\n","stream":"stderr","attrs":{"a":"b"},"time":"2026-01-02T03:04:06Z"}"#,
+        ];
+        let text = lines.map(|line| format!("{line}\n")).concat();
+        let (mut decoder, mut rest, mut seen) = (Decoder::default(), &text[..], Vec::new());
+        while !rest.is_empty() {
+            let (length, _) = Decoder::default().next(rest.as_bytes()).unwrap();
+            let (line, entry) = decode(&mut decoder, rest).unwrap();
+            let line = String::from_utf8(line).unwrap();
+            let second = entry.time.map_or(0, |time| time.0 / 1_000_000_000 % 60);
+            seen.push(format!("{:?} {:?} {second} {}", line, entry.stream, entry.attributes));
+            rest = &rest[length..];
+        }
+        let expected = [
+            r#""1\n" Stdout 5 "#,
+            r#""2\n" Stdout 5 "#,
+            r#""3" Stdout 5 "#,
+            r#""4\n" Stderr 5 "#,
+            r#""\"5\"\n" Stderr 5 "#,
+            r#""6\n" Stderr 6 a=b"#,
+            r#""7\n" Stderr 6 a=b"#,
+        ];
+        assert_eq!(seen, expected);
     }
 
     proptest::proptest! {
+        /// The fast paths and the general parser agree, for a first line and for one like it.
         #[test]
-        fn both_ways_read_the_same(log in "[ -~\\t\\n\u{e9}\u{1f600}]*") {
-            let text = serde_json::json!({ "log": log, "stream": "stdout", "time": "2026-01-02T03:04:05Z" });
-            let line = format!(r#"{{"log":{},"stream":"stdout","time":"2026-01-02T03:04:05Z"}}"#, text["log"]);
+        fn all_ways_read_the_same(log in "[ -~\\t\\n\u{e9}\u{1f600}]*") {
+            let log_text = serde_json::json!(log);
+            let line = format!("{{\"log\":{log_text},\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05Z\"}}\n");
             let mut decoder = Decoder::default();
-            proptest::prop_assert_eq!(decoder.decode(line.as_bytes()).unwrap().line, log.as_bytes());
+            for _ in 0..2 {
+                proptest::prop_assert_eq!(decode(&mut decoder, &line).unwrap().0, log.as_bytes());
+            }
         }
     }
 }

@@ -9,11 +9,6 @@ use super::timestamp::Timestamp;
 /// An entry is a line of at most 16 KiB and little else; a larger length means that the file is damaged.
 const LARGEST: usize = 1 << 20;
 
-#[derive(Default)]
-pub(super) struct Decoder {
-    line: Vec<u8>,
-}
-
 /// The length of the first whole entry in `bytes`, both length fields included. Damage ends the log: everything is one
 /// entry, which does not decode.
 pub(super) fn entry_length(bytes: &[u8]) -> Option<usize> {
@@ -31,27 +26,28 @@ pub(super) fn last_entry_length(bytes: &[u8]) -> Option<usize> {
     (length <= LARGEST).then_some(length + 8)
 }
 
-impl Decoder {
-    pub(super) fn decode(&mut self, entry: &[u8]) -> Option<Entry<'_>> {
-        let mut message = entry.get(4..entry.len().checked_sub(4)?)?;
-        let (mut stream, mut time, mut partial) = (Stream::Stdout, None, false);
-        self.line.clear();
-        while !message.is_empty() {
-            let (field, value, rest) = field(message)?;
-            message = rest;
-            match (field, value) {
-                (1, Value::Bytes(b"stderr")) => stream = Stream::Stderr,
-                (2, Value::Number(nanos)) => time = Some(Timestamp(nanos.cast_signed())),
-                (3, Value::Bytes(line)) => self.line.extend(line),
-                (4, Value::Number(flag)) => partial = flag != 0,
-                _ => {}
-            }
+/// Decodes the first entry of `bytes` and tells its length; `None` while that is not whole.
+pub(super) fn next(bytes: &[u8]) -> Option<(usize, Option<Entry<'_>>)> {
+    let length = entry_length(bytes)?;
+    Some((length, decode(&bytes[..length])))
+}
+
+fn decode(entry: &[u8]) -> Option<Entry<'_>> {
+    let mut message = entry.get(4..entry.len().checked_sub(4)?)?;
+    let mut entry =
+        Entry { stream: Stream::Stdout, time: None, line: &[], newline: true, attributes: "" };
+    while !message.is_empty() {
+        let (field, value, rest) = field(message)?;
+        message = rest;
+        match (field, value) {
+            (1, Value::Bytes(b"stderr")) => entry.stream = Stream::Stderr,
+            (2, Value::Number(nanos)) => entry.time = Some(Timestamp(nanos.cast_signed())),
+            (3, Value::Bytes(line)) => entry.line = line,
+            (4, Value::Number(flag)) => entry.newline = flag == 0,
+            _ => {}
         }
-        if !partial {
-            self.line.push(b'\n');
-        }
-        Some(Entry { stream, time, line: &self.line, attributes: "" })
     }
+    Some(entry)
 }
 
 enum Value<'a> {
@@ -102,24 +98,23 @@ mod tests {
         let entry = sample(false);
         assert_eq!(entry_length(&entry), Some(entry.len()));
         assert_eq!(last_entry_length(&entry), Some(entry.len()));
-        let mut decoder = Decoder::default();
         let expected = Entry {
             stream: Stream::Stderr,
             time: Some(Timestamp(5)),
-            line: b"hi\n",
+            line: b"hi",
+            newline: true,
             attributes: "",
         };
-        assert_eq!(decoder.decode(&entry), Some(expected));
-        assert_eq!(decoder.decode(&sample(true)).unwrap().line, b"hi");
+        assert_eq!(next(&entry), Some((entry.len(), Some(expected))));
+        assert!(!decode(&sample(true)).unwrap().newline);
     }
 
     #[test]
     fn damage_neither_panics_nor_loops() {
         assert_eq!(entry_length(b"\0\0"), None);
         assert_eq!(entry_length(b"\xff\xff\xff\xffabc"), Some(7));
-        let mut decoder = Decoder::default();
         for damaged in [&b"\0\0\0\x02\xff\xff\0\0\0\x02"[..], b"\0\0\0\x01\x1a\0\0\0\x01", b"\0"] {
-            assert_eq!(decoder.decode(damaged), None);
+            assert_eq!(decode(damaged), None);
         }
     }
 }

@@ -8,6 +8,7 @@ mod json;
 mod local;
 mod reader;
 mod timestamp;
+mod walk;
 
 pub use compress::keep_compressed;
 pub use files::{Format, Source};

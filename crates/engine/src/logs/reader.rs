@@ -1,38 +1,37 @@
 //! A client's walk through a log: pulled chunk by chunk, so that a slow client costs one chunk of memory.
 
-use std::io::{self, Read};
+use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rustix::fs::inotify;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
+use super::Query;
 use super::entry::{self, Written};
-use super::files::{Format, LogFile, Source};
-use super::{Query, json, local};
+use super::files::Source;
+use super::walk::Walk;
 use crate::readiness;
 
-/// Read from the file in one go.
-const READ: usize = 128 * 1024;
+/// Sent in one go: what is read in one go is longer than what is sent of it.
+const CHUNK: usize = 256 << 10;
+/// Buffers kept for the chunks to come.
+const SPARE: usize = 4;
 
 /// Yields chunks of the answer until the log is read, or, when following, until the container has ended.
 pub struct Reader {
-    source: Source,
+    tty: bool,
     query: Query,
-    decoder: Decoder,
-    /// `None` while the monitor has written nothing.
-    file: Option<LogFile>,
-    /// Read but not decoded yet.
-    pending: Vec<u8>,
+    walk: Walk,
     follow: Option<Follow>,
+    spare: Spare,
     done: bool,
 }
 
-enum Decoder {
-    Json(json::Decoder),
-    Local(local::Decoder),
-}
+type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// What tells a follower that there is more, or that there will be no more.
 struct Follow {
@@ -45,12 +44,9 @@ impl Reader {
     /// `ended` is only used when the query follows. The directory of the log must exist.
     pub fn open(source: Source, query: Query, ended: watch::Receiver<bool>) -> io::Result<Self> {
         let follow = query.follow.then(|| Follow::new(&source, ended)).transpose()?;
-        let file = source.start(query.tail)?;
-        let decoder = match source.format {
-            Format::JsonFile => Decoder::Json(json::Decoder::default()),
-            Format::Local => Decoder::Local(local::Decoder::default()),
-        };
-        Ok(Self { source, query, decoder, file, pending: Vec::new(), follow, done: false })
+        let tty = source.tty;
+        let walk = Walk::begin(source, query.tail)?;
+        Ok(Self { tty, query, walk, follow, spare: Arc::default(), done: false })
     }
 
     /// The next chunk; `None` at the end.
@@ -58,71 +54,70 @@ impl Reader {
         while !self.done {
             // Seen before reading, so that what was written before the end is read after it.
             let ended = self.follow.as_ref().is_none_or(|follow| *follow.ended.borrow());
-            let mut out = Vec::new();
-            let more = self.advance(&mut out)?;
-            if !out.is_empty() {
-                return Ok(Some(out.into()));
+            let more = self.walk.read()?;
+            if let Some(chunk) = self.chunk() {
+                return Ok(Some(chunk));
             }
             if more {
                 continue;
             }
-            match &mut self.follow {
-                Some(follow) if !ended => follow.wait().await?,
-                _ => self.done = true,
+            self.done = ended;
+            if let Some(follow) = self.follow.as_mut().filter(|_| !ended) {
+                self.walk.rest();
+                forget(&self.spare);
+                follow.wait().await?;
             }
         }
         Ok(None)
     }
 
-    /// Reads once and decodes all that is whole. False when there is nothing more to read for now.
-    fn advance(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
-        let Some(file) = &mut self.file else {
-            self.file = self.source.start(self.query.tail)?;
-            return Ok(self.file.is_some());
-        };
-        file.rewind_if_truncated()?;
-        if read_more(file, &mut self.pending)? {
-            self.decode(out);
-            return Ok(true);
-        }
-        let Some(next) = self.source.successor(file)? else { return Ok(false) };
-        // Between the last read and the rotation more may have been written.
-        if read_more(file, &mut self.pending)? {
-            self.decode(out);
-            return Ok(true);
-        }
-        // The monitor writes whole entries only: what is left over belongs to no entry.
-        self.pending.clear();
-        self.file = Some(next);
-        Ok(true)
+    /// What the client is to get of the entries that were read.
+    fn chunk(&mut self) -> Option<Bytes> {
+        let mut out = self.buffer();
+        let (query, tty, done) = (&self.query, self.tty, &mut self.done);
+        self.walk.entries(|entry| {
+            *done = entry::write(entry, query, tty, &mut out) == Written::Past;
+            if *done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let chunk = Chunk { bytes: out, spare: Arc::clone(&self.spare) };
+        (!chunk.bytes.is_empty()).then(|| Bytes::from_owner(chunk))
     }
 
-    fn decode(&mut self, out: &mut Vec<u8>) {
-        let mut start = 0;
-        out.reserve(self.pending.len());
-        while let Some(length) = self.source.entry_length(&self.pending[start..]) {
-            let bytes = &self.pending[start..start + length];
-            start += length;
-            let entry = match &mut self.decoder {
-                Decoder::Json(decoder) => decoder.decode(bytes),
-                Decoder::Local(decoder) => decoder.decode(bytes),
-            };
-            let Some(entry) = entry else { continue };
-            if entry::write(&entry, &self.query, self.source.tty, out) == Written::Past {
-                self.done = true;
-                break;
-            }
-        }
-        self.pending.drain(..start);
+    fn buffer(&self) -> Vec<u8> {
+        let spare = self.spare.lock().ok().and_then(|mut spare| spare.pop());
+        spare.unwrap_or_else(|| Vec::with_capacity(CHUNK))
     }
 }
 
-fn read_more(file: &mut LogFile, pending: &mut Vec<u8>) -> io::Result<bool> {
-    let before = pending.len();
-    pending.resize(before + READ, 0);
-    let read = file.read(&mut pending[before..]);
-    pending.truncate(before + *read.as_ref().unwrap_or(&0));
-    read.map(|read| read > 0)
+/// Gives memory back while nothing is expected.
+fn forget(spare: &Spare) {
+    if let Ok(mut spare) = spare.lock() {
+        spare.clear();
+    }
+}
+
+/// A chunk on its way to the client; its memory is used again: fresh memory costs more than what is done with it.
+struct Chunk {
+    bytes: Vec<u8>,
+    spare: Spare,
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        if let Ok(mut spare) = self.spare.lock()
+            && spare.len() < SPARE
+        {
+            spare.push(bytes);
+        }
+    }
 }
 
 impl Follow {
@@ -166,6 +161,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::logs::Format;
 
     fn line(n: usize) -> String {
         format!(
