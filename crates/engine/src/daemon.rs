@@ -160,19 +160,25 @@ async fn until_told_to_stop(invocation: &Invocation, engine: &Engine, log: &Log)
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => reload(invocation, engine, log),
+            _ = hangup.recv() => reload(invocation, engine, log).await,
         }
     }
 }
 
 /// SIGHUP: what can change without a restart, from the file as it is now. A file that is wrong changes nothing.
-fn reload(invocation: &Invocation, engine: &Engine, log: &Log) {
+async fn reload(invocation: &Invocation, engine: &Engine, log: &Log) {
     let file = invocation.config_file.path.display();
     tracing::info!("Got signal to reload configuration, reloading from: {file}");
     let since = NotifyState::monotonic_usec_now().ok();
     let news: Vec<_> = [NotifyState::Reloading].into_iter().chain(since).collect();
     tell_service_manager(&news);
-    match Config::load(invocation) {
+    let checked = match Config::load(invocation) {
+        Ok(config) => {
+            engine.authorization.require(&config.authorization_plugins).await.map(|()| config)
+        }
+        Err(error) => Err(Error::invalid(error.to_string())),
+    };
+    match checked {
         Ok(config) => {
             engine.system.reload(&config);
             log.reload(&config);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use network::{AddressPool, Identity, Network, Options};
 use store::Store;
 
+use crate::audit::Audit;
+use crate::authorization::{Authorization, Folders};
 use crate::config::{Config, Live};
 use crate::containers::{Containers, Disk, Parts};
 use crate::error::{Error, Result, blocking};
@@ -23,11 +25,17 @@ pub struct Engine {
     pub networks: Networks,
     pub volumes: Volumes,
     pub system: System,
+    pub authorization: Authorization,
+    /// Where changes are written down, if they are.
+    pub audit: Option<Audit>,
 }
 
 impl Engine {
     /// Opens what lies in the roots, which the caller holds, and adopts what lives.
     pub async fn open(config: Config, runtime: RuntimeBinary) -> Result<Self> {
+        let audit = config.audit_log.as_deref().map(Audit::open).transpose()?;
+        let authorization = Authorization::new(Folders::default());
+        authorization.require(&config.authorization_plugins).await?;
         let config = Arc::new(config);
         let live = Live::new(Arc::clone(&config));
         let events = Events::open(&config.exec_root)
@@ -48,7 +56,7 @@ impl Engine {
         let volumes = Volumes::new(&config.data_root, containers.clone());
         let images = Images::new(store, events.clone(), containers.clone());
         let system = System::new(live, events.clone(), images.clone(), containers.clone(), id);
-        Ok(Self { events, images, containers, networks, volumes, system })
+        Ok(Self { events, images, containers, networks, volumes, system, authorization, audit })
     }
 }
 

@@ -5,6 +5,8 @@
     reason = "only `main` leaves this crate; `pub` below it means crate-wide"
 )]
 
+mod audit;
+mod authorization;
 mod config;
 mod containers;
 mod daemon;

@@ -33,6 +33,7 @@ impl Config {
         let new = new.clone();
         Self {
             allow_nondistributable_artifacts: new.allow_nondistributable_artifacts,
+            authorization_plugins: new.authorization_plugins,
             debug: new.debug,
             default_ipc_mode: new.default_ipc_mode,
             default_runtime: new.default_runtime,

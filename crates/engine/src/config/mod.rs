@@ -50,6 +50,8 @@ pub struct Config {
     /// `text` or `json`.
     pub log_format: String,
     pub labels: Vec<String>,
+    pub authorization_plugins: Vec<String>,
+    pub audit_log: Option<PathBuf>,
     /// Seconds that requests get which must be carried out when the engine ends; negative is without end.
     pub shutdown_timeout: i64,
     pub experimental: bool,
@@ -115,6 +117,8 @@ impl Default for Config {
             log_level: "info".into(),
             log_format: "text".into(),
             labels: Vec::new(),
+            authorization_plugins: Vec::new(),
+            audit_log: None,
             shutdown_timeout: 15,
             experimental: false,
             features: BTreeMap::new(),

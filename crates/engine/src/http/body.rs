@@ -35,6 +35,16 @@ impl Body {
     }
 }
 
+impl Body {
+    /// What is known of it before it is sent: nothing of one that is streamed.
+    pub fn known(&self) -> Bytes {
+        match self {
+            Self::Whole(bytes) => bytes.clone().unwrap_or_default(),
+            Self::Stream(_) => Bytes::new(),
+        }
+    }
+}
+
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
         Self::Whole(Some(bytes.into()))

@@ -7,7 +7,7 @@ use api::{Filters, Version};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
@@ -55,30 +55,17 @@ impl Call {
         }
     }
 
-    /// The next piece of the body, `None` at its end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        self.body.chunk().await
-    }
-
     async fn document(&mut self) -> Result<Bytes> {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = self.chunk().await? {
-            if body.len() + chunk.len() > MAX_JSON {
-                return Err(Error::new(Kind::TooLarge, "request body too large"));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = self.body.document().await?;
         if !body.is_empty() {
             self.check_content_type()?;
         }
-        Ok(body.freeze())
+        Ok(body)
     }
 
     fn check_content_type(&self) -> Result<()> {
-        let header = self.head.headers.get(CONTENT_TYPE);
-        let text = header.map_or("", |value| value.to_str().unwrap_or("?"));
-        match text.split(';').next().unwrap_or("").trim() {
-            "application/json" => Ok(()),
+        match media_type(&self.head.headers) {
+            JSON => Ok(()),
             "" => Err(Error::invalid("malformed Content-Type header (): mime: no media type")),
             other => Err(Error::invalid(format!(
                 "unsupported Content-Type header ({other}): must be 'application/json'"
@@ -87,30 +74,68 @@ impl Call {
     }
 }
 
+pub const JSON: &str = "application/json";
+
+/// What a request says its body is, without parameters. Authorisation and handlers read it here: a body that handlers
+/// take for JSON is one that plugins have seen.
+pub fn media_type(headers: &HeaderMap) -> &str {
+    let text = headers.get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
+    text.split(';').next().unwrap_or("").trim()
+}
+
 /// A request's body. What nobody read of it is read and thrown away, up to a bound: a client that still writes would
 /// else find its connection closed instead of the answer.
-pub struct RequestBody(Option<Incoming>);
+pub struct RequestBody(Source);
+
+enum Source {
+    Client(Incoming),
+    /// It was read before its handler is called.
+    Read(Bytes),
+    Finished,
+}
 
 const MAX_UNREAD: usize = 256 << 10;
 
 impl RequestBody {
     pub fn new(body: Incoming) -> Self {
-        Self(Some(body))
+        Self(Source::Client(body))
+    }
+
+    /// What was read of another one.
+    pub fn read(bytes: Bytes) -> Self {
+        Self(Source::Read(bytes))
+    }
+
+    /// All of it, if it is no longer than a JSON document may be.
+    pub async fn document(&mut self) -> Result<Bytes> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            if body.len() + chunk.len() > MAX_JSON {
+                return Err(Error::new(Kind::TooLarge, "request body too large"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
     }
 
     /// The next piece, `None` at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         match &mut self.0 {
-            Some(body) => chunk(body).await,
-            None => Ok(None),
+            Source::Client(body) => chunk(body).await,
+            Source::Read(bytes) => {
+                Ok(Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()))
+            }
+            Source::Finished => Ok(None),
         }
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let unread = self.0.take().filter(|body| !body.is_end_stream());
-        if let (Some(mut body), Ok(runtime)) = (unread, Handle::try_current()) {
+        if let Source::Client(mut body) = std::mem::replace(&mut self.0, Source::Finished)
+            && !body.is_end_stream()
+            && let Ok(runtime) = Handle::try_current()
+        {
             runtime.spawn(async move {
                 let mut left = MAX_UNREAD;
                 while let Ok(Some(chunk)) = chunk(&mut body).await

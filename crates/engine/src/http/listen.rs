@@ -14,6 +14,7 @@ use rustix::net::AddressFamily;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
+use super::peer::Peer;
 use super::{Server, tls};
 use crate::config::{Config, DEFAULT_EXEC_ROOT};
 use crate::error::{Error, Result};
@@ -21,6 +22,9 @@ use crate::group;
 
 /// Where clients that know only Docker look.
 const DOCKER_SOCKET: &str = "/run/docker.sock";
+/// For one who has too many connections.
+const CROWDED: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bound sockets. Connections wait in their queues until `serve`.
@@ -158,10 +162,16 @@ async fn accept_unix(listener: UnixListener, server: Arc<Server>) {
         let slot = server.slot().await;
         match listener.accept().await {
             Ok((stream, _)) => {
+                let peer = Peer::of_unix(&stream);
+                let Some(place) = server.crowd.admit(&peer) else {
+                    // Whether it is read is the client's affair.
+                    let _ = stream.try_write(CROWDED);
+                    continue;
+                };
                 let server = Arc::clone(&server);
                 tokio::spawn(async move {
-                    server.connection(stream).await;
-                    drop(slot);
+                    server.connection(stream, peer).await;
+                    drop((place, slot));
                 });
             }
             Err(error) => pause_after(error).await,
@@ -173,21 +183,31 @@ async fn accept_tcp(listener: TcpListener, tls: Option<TlsAcceptor>, server: Arc
     loop {
         let slot = server.slot().await;
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
+                let peer = Peer::of_tcp(address);
+                let Some(place) = server.crowd.admit(&peer) else {
+                    if tls.is_none() {
+                        let _ = stream.try_write(CROWDED);
+                    }
+                    continue;
+                };
                 let (tls, server) = (tls.clone(), Arc::clone(&server));
                 tokio::spawn(async move {
                     match tls {
                         Some(tls) => {
                             let handshake = tls.accept(stream);
                             match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
-                                Ok(Ok(stream)) => server.connection(stream).await,
+                                Ok(Ok(stream)) => {
+                                    let peer = peer.named(tls::subject(stream.get_ref().1));
+                                    server.connection(stream, peer).await;
+                                }
                                 Ok(Err(error)) => tracing::info!("TLS handshake failed: {error}"),
                                 Err(_) => tracing::info!("TLS handshake took too long"),
                             }
                         }
-                        None => server.connection(stream).await,
+                        None => server.connection(stream, peer).await,
                     }
-                    drop(slot);
+                    drop((place, slot));
                 });
             }
             Err(error) => pause_after(error).await,

@@ -11,6 +11,7 @@ mod hijack;
 mod idle;
 mod json;
 pub mod listen;
+mod peer;
 mod query;
 mod router;
 mod server;

@@ -83,6 +83,19 @@ pub fn decode(text: &str, plus: Plus) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// A decoded path as Go's `URL.EscapedPath` writes it: what needs no escape has none.
+pub fn encode_path(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~/:@!$&'()*+,;=".contains(&byte) {
+            encoded.push(byte.into());
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 fn hex_byte(digits: &[u8; 2]) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     u8::try_from(digit(digits[0])? * 16 + digit(digits[1])?).ok()
@@ -101,6 +114,17 @@ mod tests {
         assert_eq!(decode("a%2Fb%zz%", Plus::IsPlus), "a/b%zz%");
         assert_eq!(decode("a+b", Plus::IsPlus), "a+b");
         assert_eq!(decode("%ff", Plus::IsPlus), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        for (raw, one) in [
+            ("/v1.45/%69nfo", "/v1.45/info"),
+            ("/images/a%2Fb:1/json", "/images/a/b:1/json"),
+            ("/containers/a b%00/json", "/containers/a%20b%00/json"),
+        ] {
+            assert_eq!(encode_path(&decode(raw, Plus::IsPlus)), one);
+        }
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Connections and what every request and response has in common.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::Version;
+use bytes::Bytes;
+use hyper::Method;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
@@ -13,11 +16,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
-use super::call::RequestBody;
+use super::call::{JSON, RequestBody, media_type};
 use super::idle::Idle;
-use super::query::{Plus, decode};
+use super::peer::{Crowd, Peer};
+use super::query::{Plus, decode, encode_path};
 use super::router::Route;
 use super::{Call, OnDisconnect, Query, Response, Router, error, version};
+use crate::audit::Entry;
+use crate::authorization::{self, Exchange, Plugin};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 
@@ -36,6 +42,8 @@ pub struct Server {
     /// How many requests are being carried out that must be; `stop` waits for them.
     unfinished: watch::Sender<usize>,
     idle: Idle,
+    /// Which connections there are.
+    pub crowd: Crowd,
 }
 
 impl Server {
@@ -44,6 +52,7 @@ impl Server {
             engine,
             router,
             slots: Arc::new(Semaphore::new(max_connections())),
+            crowd: Crowd::new(max_connections() / 4),
             stopping: watch::Sender::new(false),
             unfinished: watch::Sender::new(0),
             idle: Idle::watch(),
@@ -56,14 +65,15 @@ impl Server {
     }
 
     /// Serves one connection until either side closes it.
-    pub async fn connection<S>(self: Arc<Self>, stream: S)
+    pub async fn connection<S>(self: Arc<Self>, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut stopping = self.stopping.subscribe();
+        let peer = Arc::new(peer);
         let service = service_fn(move |request| {
-            let server = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(server.answer(request).await) }
+            let (server, peer) = (Arc::clone(&self), Arc::clone(&peer));
+            async move { Ok::<_, Infallible>(server.answer(&peer, request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -96,53 +106,143 @@ impl Server {
         }
     }
 
-    async fn answer(&self, mut request: hyper::Request<Incoming>) -> Response {
+    async fn answer(&self, peer: &Peer, mut request: hyper::Request<Incoming>) -> Response {
         let upgrade = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
         let body = RequestBody::new(body);
         let path = decode(head.uri.path(), Plus::IsPlus);
-        let (asked, path) = version::split(&path);
-        let Some((route, name)) = self.router.find(&head.method, path) else {
+        let (asked, short) = version::split(&path);
+        let Some((route, name)) = self.router.find(&head.method, short) else {
             return error::response(&Error::not_found("page not found"));
         };
-        let mut response = match version::negotiate(asked) {
-            Ok(version) => {
-                let query = Query::parse(head.uri.query().unwrap_or(""));
-                let engine = Arc::clone(&self.engine);
-                let name = name.to_owned();
-                let call = Call { engine, version, query, name, head, body, upgrade };
-                let mut response =
-                    self.run(route, call).await.unwrap_or_else(|error| error::response(&error));
-                add(response.headers_mut(), "docker-experimental", "false");
-                response
-            }
-            Err(error) => error::response(&error),
-        };
         self.idle.busy();
-        let headers = response.headers_mut();
-        add(headers, "api-version", &Version::MAX.to_string());
-        add(headers, "ostype", "linux");
-        add(headers, "server", concat!("Gantry/", env!("CARGO_PKG_VERSION"), " (linux)"));
+        let query = Query::parse(head.uri.query().unwrap_or(""));
+        let entry = self.audit_entry(peer, &head.method, short, name, &query);
+        let mut call = match version::negotiate(asked) {
+            Ok(version) => {
+                let engine = Arc::clone(&self.engine);
+                Call { engine, version, query, name: name.to_owned(), head, body, upgrade }
+            }
+            Err(error) => return self.finish(error::response(&error), entry),
+        };
+        let response = match self.engine.authorization.asked() {
+            None => self.run(route, call, entry).await,
+            Some(plugins) => match authorise(&plugins, peer, &path, short, &mut call).await {
+                Ok(exchange) => {
+                    let response = self.run(route, call, entry).await;
+                    authorise_answer(&plugins, exchange, response).await
+                }
+                Err(error) => return self.finish(error::response(&error), entry),
+            },
+        };
+        self.finish(response, None)
+    }
+
+    /// What every answer has that a route gave, and the end of its line in the audit log.
+    fn finish(&self, mut response: Response, entry: Option<Entry>) -> Response {
+        if let Some(entry) = entry {
+            entry.end(response.status().as_u16());
+        }
+        self.idle.busy();
+        add_headers(&mut response);
         response
     }
 
-    async fn run(&self, route: &Route, call: Call) -> Result<Response> {
-        let answer = (route.handler)(call);
+    fn audit_entry(
+        &self,
+        peer: &Peer,
+        method: &Method,
+        path: &str,
+        name: &str,
+        query: &Query,
+    ) -> Option<Entry> {
+        let audit = self.engine.audit.as_ref()?;
+        // POST, PUT and DELETE change something, but for these.
+        let reads = method.is_safe() || path.ends_with("/wait") || path.ends_with("/resize");
+        let object = if name.is_empty() { query.get("name") } else { name };
+        (!reads).then(|| audit.begin(peer.who.clone(), method.as_str(), path, object))
+    }
+
+    async fn run(&self, route: &Route, call: Call, entry: Option<Entry>) -> Response {
+        let handler = (route.handler)(call);
+        let answer = async move {
+            let response = handler.await.unwrap_or_else(|error| error::response(&error));
+            if let Some(entry) = entry {
+                entry.end(response.status().as_u16());
+            }
+            response
+        };
+        self.carry_out(route, answer).await.unwrap_or_else(|error| error::response(&error))
+    }
+
+    async fn carry_out(
+        &self,
+        route: &Route,
+        answer: impl Future<Output = Response> + Send + 'static,
+    ) -> Result<Response> {
         match route.on_disconnect {
-            OnDisconnect::Cancel => answer.await,
+            OnDisconnect::Cancel => Ok(answer.await),
             OnDisconnect::Finish => {
                 let counted = Counted::one(&self.unfinished);
                 let task = tokio::spawn(async move {
-                    let result = answer.await;
+                    let response = answer.await;
                     drop(counted);
-                    result
+                    response
                 });
-                task.await.unwrap_or_else(|panicked| {
-                    Err(Error::system("the request was aborted").because(panicked))
-                })
+                task.await
+                    .map_err(|panicked| Error::system("the request was aborted").because(panicked))
             }
         }
     }
+}
+
+/// Asks the plugins, of exactly what the handler will get.
+async fn authorise(
+    plugins: &[Plugin],
+    peer: &Peer,
+    path: &str,
+    short: &str,
+    call: &mut Call,
+) -> Result<Exchange> {
+    let mut shown = Bytes::new();
+    if media_type(&call.head.headers) == JSON {
+        let document = call.body.document().await?;
+        call.body = RequestBody::read(document.clone());
+        // Credentials are for the engine alone, as with Docker.
+        if short != "/auth" {
+            shown = document;
+        }
+    }
+    let mut uri = encode_path(path);
+    if let Some(query) = call.head.uri.query() {
+        uri = format!("{uri}?{query}");
+    }
+    let (method, headers) = (call.head.method.as_str(), &call.head.headers);
+    let exchange = Exchange::request(peer.user(), method, uri, headers, &shown);
+    authorization::allow_request(plugins, &exchange).await?;
+    Ok(exchange)
+}
+
+/// Asks the plugins about an answer before anything of it is sent. Of one that is streamed they see the head.
+async fn authorise_answer(
+    plugins: &[Plugin],
+    mut exchange: Exchange,
+    mut answer: Response,
+) -> Response {
+    add_headers(&mut answer);
+    exchange.answered(answer.status().as_u16(), answer.headers(), &answer.body().known());
+    match authorization::allow_response(plugins, &exchange).await {
+        Ok(()) => answer,
+        Err(error) => error::response(&error),
+    }
+}
+
+fn add_headers(response: &mut Response) {
+    let headers = response.headers_mut();
+    add(headers, "api-version", &Version::MAX.to_string());
+    add(headers, "docker-experimental", "false");
+    add(headers, "ostype", "linux");
+    add(headers, "server", concat!("Gantry/", env!("CARGO_PKG_VERSION"), " (linux)"));
 }
 
 /// A connection costs a descriptor, and containers need some, too: at most half of what this process may open.
@@ -216,7 +316,8 @@ mod tests {
 
         fn connect(&self) -> UnixStream {
             let (client, server) = UnixStream::pair().unwrap();
-            tokio::spawn(Arc::clone(&self.server).connection(server));
+            let peer = Peer::of_unix(&server);
+            tokio::spawn(Arc::clone(&self.server).connection(server, peer));
             client
         }
 
@@ -406,5 +507,238 @@ mod tests {
         let answer = api.ask(plain).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("hello"), "{answer}");
+    }
+
+    /// A plugin on a socket of its own. It refuses requests whose JSON says so, breaks down when asked to, and notes what
+    /// it was told.
+    struct TestPlugin {
+        folder: tempfile::TempDir,
+        told: Arc<std::sync::Mutex<Vec<String>>>,
+    }
+
+    impl TestPlugin {
+        fn start() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let listener =
+                tokio::net::UnixListener::bind(folder.path().join("judge.sock")).unwrap();
+            let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+            let notes = Arc::clone(&told);
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let notes = Arc::clone(&notes);
+                    let service = service_fn(move |request| judge(request, Arc::clone(&notes)));
+                    let connection =
+                        http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                    tokio::spawn(connection);
+                }
+            });
+            Self { folder, told }
+        }
+
+        /// The engine asks it from now on.
+        async fn rule(&self, api: &mut Api) {
+            let folders = crate::authorization::Folders {
+                sockets: self.folder.path().to_owned(),
+                specifications: vec![],
+            };
+            let authorization = crate::authorization::Authorization::new(folders);
+            authorization.require(&["judge".to_owned()]).await.unwrap();
+            let server = Arc::get_mut(&mut api.server).unwrap();
+            Arc::get_mut(&mut server.engine).unwrap().authorization = authorization;
+        }
+
+        fn last_told(&self) -> serde_json::Value {
+            serde_json::from_str(self.told.lock().unwrap().last().unwrap()).unwrap()
+        }
+
+        fn asked(&self) -> usize {
+            self.told.lock().unwrap().len()
+        }
+    }
+
+    async fn judge(
+        request: hyper::Request<Incoming>,
+        notes: Arc<std::sync::Mutex<Vec<String>>>,
+    ) -> Result<hyper::Response<String>, Infallible> {
+        use http_body_util::BodyExt;
+        let activate = request.uri().path() == "/Plugin.Activate";
+        let question = request.into_body().collect().await.unwrap().to_bytes();
+        if activate {
+            return Ok(hyper::Response::new(r#"{"Implements":["authz"]}"#.to_owned()));
+        }
+        let question = String::from_utf8(question.into()).unwrap();
+        notes.lock().unwrap().push(question.clone());
+        let verdict = match question {
+            // Base64 of `{"deny"`.
+            q if q.contains("eyJkZW55I") => r#"{"Allow":false,"Msg":"no way"}"#,
+            q if q.contains("garbage") => "garbage",
+            q if q.contains("broken") => r#"{"Allow":true,"Err":"it broke"}"#,
+            q if q.contains("denyanswer") && q.contains("ResponseStatusCode") => {
+                r#"{"Allow":false,"Msg":"not that"}"#
+            }
+            q if q.contains("silence") => std::future::pending().await,
+            _ => r#"{"Allow":true}"#,
+        };
+        Ok(hyper::Response::new(verdict.to_owned()))
+    }
+
+    fn posted(path: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        format!(
+            "POST {path} HTTP/1.1\r\nConnection: close\r\nHost: x\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        )
+    }
+
+    const AS_JSON: &str = "Content-Type: application/json\r\n";
+
+    #[tokio::test]
+    async fn a_plugin_that_refuses_or_fails_refuses_in_dockers_words() {
+        let plugin = TestPlugin::start();
+        let mut api = Api::new(echo()).await;
+        plugin.rule(&mut api).await;
+        let ask = async |path: &str, body: &str| {
+            let answer = api.ask(posted(path, AS_JSON, body)).await;
+            let status = answer.split(' ').nth(1).unwrap().to_owned();
+            (status, answer.rsplit("\r\n\r\n").next().unwrap().trim().to_owned())
+        };
+        let says =
+            |status: &str, text: &str| (status.to_owned(), format!("{{\"message\":\"{text}\"}}"));
+        assert_eq!(ask("/echo", "[1]").await, ("200".to_owned(), "[1]".to_owned()));
+        let denied = says("403", "authorization denied by plugin judge: no way");
+        assert_eq!(ask("/echo", r#"{"deny":1}"#).await, denied);
+        let denied = says("403", "authorization denied by plugin judge: not that");
+        assert_eq!(ask("/echo?denyanswer", "[1]").await, denied);
+        let failed = "plugin judge failed with error: ";
+        let garbage = format!("{failed}invalid character 'g' looking for beginning of value");
+        assert_eq!(ask("/echo?garbage", "[1]").await, says("500", &garbage));
+        assert_eq!(ask("/echo?broken", "[1]").await, says("500", &format!("{failed}it broke")));
+        std::fs::remove_file(plugin.folder.path().join("judge.sock")).unwrap();
+        let (status, text) = ask("/echo", "[1]").await;
+        assert_eq!(status, "500");
+        assert!(
+            text.contains("plugin judge failed with error: AuthZPlugin.AuthZReq: No such file"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_says_nothing_refuses() {
+        let plugin = TestPlugin::start();
+        let mut api = Api::new(echo()).await;
+        plugin.rule(&mut api).await;
+        tokio::time::pause();
+        let answer = api.ask(posted("/echo?silence", AS_JSON, "[1]")).await;
+        assert!(
+            answer.contains(
+                "plugin judge failed with error: AuthZPlugin.AuthZReq: no answer within 30s"
+            ),
+            "{answer}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_is_missing_is_named() {
+        let api = Api::new(echo()).await;
+        let error = api.server.engine.authorization.require(&["nosuchplugin".to_owned()]).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "failed to validate authorization plugin: plugin \"nosuchplugin\" not found"
+        );
+    }
+
+    /// The plugin decided on a request without a body, the handler had one.
+    #[tokio::test]
+    async fn cve_2024_41110_a_plugin_sees_the_body_whatever_length_is_claimed() {
+        let plugin = TestPlugin::start();
+        let mut api = Api::new(echo()).await;
+        plugin.rule(&mut api).await;
+        let body = r#"{"deny":1}"#;
+        let chunked =
+            "POST /echo HTTP/1.1\r\nConnection: close\r\nHost: x\r\nTransfer-Encoding: chunked\r\n";
+        let chunks = "4\r\n{\"de\r\n6\r\nny\":1}\r\n0\r\n\r\n";
+        for request in [
+            posted("/echo", AS_JSON, body),
+            posted("/%65cho", AS_JSON, body),
+            posted("/v1.45/echo", "Content-Type: application/json; charset=utf-8\r\n", body),
+            format!("{chunked}{AS_JSON}\r\n{chunks}"),
+        ] {
+            let answer = api.ask(&request).await;
+            assert!(answer.contains("authorization denied by plugin judge"), "{request}: {answer}");
+            let uri = plugin.last_told()["RequestUri"].as_str().unwrap().to_owned();
+            assert!(uri.ends_with("/echo"), "{uri}");
+        }
+        // Without a length there is no body: neither the plugin nor the handler see one.
+        let none =
+            format!("POST /echo HTTP/1.1\r\nConnection: close\r\nHost: x\r\n{AS_JSON}\r\n{body}");
+        let answer = api.ask(&none).await;
+        assert!(answer.contains("got EOF while reading request body"), "{answer}");
+        // What is not called JSON is not shown, and no handler reads it as JSON.
+        for kind in ["", "Content-Type: text/plain\r\n", "Content-Type: application/x-tar\r\n"] {
+            let before = plugin.asked();
+            let answer = api.ask(posted("/echo", kind, body)).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+            assert!(plugin.asked() > before && plugin.last_told()["RequestBody"].is_null());
+        }
+    }
+
+    /// The plugin was shown no body of more than 1 MiB, the handler read it.
+    #[tokio::test]
+    async fn cve_2026_34040_a_large_body_is_shown_whole_or_refused() {
+        let plugin = TestPlugin::start();
+        let mut api = Api::new(echo()).await;
+        plugin.rule(&mut api).await;
+        let large = |bytes: usize| format!(r#"{{"deny":"{}"}}"#, "x".repeat(bytes));
+        let answer = api.ask(posted("/echo", AS_JSON, &large(3 << 20))).await;
+        assert!(answer.contains("authorization denied by plugin judge: no way"), "{answer}");
+        let shown = plugin.last_told()["RequestBody"].as_str().unwrap().len();
+        assert!(shown > 4 << 20, "base64 of all of it, not {shown}");
+        let asked = plugin.asked();
+        let answer = api.ask(posted("/echo", AS_JSON, &large(5 << 20))).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert_eq!(plugin.asked(), asked);
+    }
+
+    #[tokio::test]
+    async fn credentials_are_shown_to_no_plugin() {
+        let plugin = TestPlugin::start();
+        let mut api = Api::new(routes()).await;
+        plugin.rule(&mut api).await;
+        let headers = format!("{AS_JSON}X-Registry-Auth: c2VjcmV0\r\n");
+        for path in ["/auth", "/v1.45/auth", "/v1.45/%61uth"] {
+            api.ask(posted(path, &headers, r#"{"password":"secret"}"#)).await;
+            let told = plugin.told.lock().unwrap().concat();
+            assert!(!told.contains("RequestBody") && !told.contains("c2VjcmV0"), "{told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_audit_log_has_what_changes_and_what_was_refused_but_no_secret() {
+        let plugin = TestPlugin::start();
+        let mut api = Api::new(routes()).await;
+        let path = plugin.folder.path().join("audit.log");
+        let server = Arc::get_mut(&mut api.server).unwrap();
+        Arc::get_mut(&mut server.engine).unwrap().audit =
+            Some(crate::audit::Audit::open(&path).unwrap());
+        plugin.rule(&mut api).await;
+        api.ask(format!("GET /info HTTP/1.1\r\n{CLOSE}")).await;
+        let create = "/v1.45/containers/create?name=web&token=hush";
+        api.ask(posted(create, AS_JSON, r#"{"Image":"none","Env":["PASSWORD=hush"]}"#)).await;
+        api.ask(posted(create, AS_JSON, r#"{"deny":"hush"}"#)).await;
+        api.ask(posted("/v1.1/containers/box/kill", "", "")).await;
+        api.ask(format!("DELETE /containers/box?force=1 HTTP/1.1\r\n{CLOSE}")).await;
+        let text = std::fs::read_to_string(&path).unwrap();
+        let told: Vec<_> =
+            text.lines().map(|line| line.split_once(",\"method\"").unwrap().1).collect();
+        assert_eq!(
+            told,
+            [
+                r#":"POST","path":"/containers/create","object":"web","status":404}"#,
+                r#":"POST","path":"/containers/create","object":"web","status":403}"#,
+                r#":"POST","path":"/containers/box/kill","object":"box","status":400}"#,
+                r#":"DELETE","path":"/containers/box","object":"box","status":404}"#,
+            ]
+        );
+        let ids = format!("\"uid\":0,\"gid\":0,\"pid\":{}", std::process::id());
+        assert!(text.lines().all(|line| line.contains(&ids)), "{text}");
     }
 }

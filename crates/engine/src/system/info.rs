@@ -23,7 +23,7 @@ impl System {
             images,
             driver: "overlay2".into(),
             driver_status: driver_status(&config),
-            plugins: plugins(),
+            plugins: plugins(&config),
             memory_limit: limits.memory,
             swap_limit: limits.swap,
             kernel_memory_tcp: limits.kernel_memory_tcp,
@@ -183,12 +183,13 @@ fn with_slash(mirror: &str) -> String {
     if mirror.ends_with('/') { mirror.to_owned() } else { format!("{mirror}/") }
 }
 
-fn plugins() -> Plugins {
+fn plugins(config: &Config) -> Plugins {
+    let authorization = Some(config.authorization_plugins.clone());
     let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
     Plugins {
         volume: names(&["local"]),
         network: names(&["bridge", "host", "null"]),
-        authorization: None,
+        authorization: authorization.filter(|plugins| !plugins.is_empty()),
         log: names(&["json-file", "local"]),
     }
 }
