@@ -1,6 +1,7 @@
 //! The engine and the monitors are killed; what was acknowledged is still there, and nothing is told twice.
 
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -219,8 +220,12 @@ fn restart_policies_apply_to_what_ended_while_no_engine_ran() {
         ])
         .ok();
     engine.gantry(&["run", "-d", "--name", "never", "busybox", "sleep", "0.5"]).ok();
+    let pids = engine.gantry(&["inspect", "-f", "{{.State.Pid}}", "always", "never"]).ok();
     engine.kill();
-    std::thread::sleep(Duration::from_secs(1));
+    // The monitors tell no engine now: the processes are seen to end.
+    testkit::engine::wait_for("both have ended", || {
+        pids.lines().all(|pid| !Path::new("/proc").join(pid).exists())
+    });
     engine.launch();
     engine.wait_until("it was started again", |engine| {
         engine.gantry(&["inspect", "-f", "{{.RestartCount}}", "always"]).ok() != "0"

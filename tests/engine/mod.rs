@@ -5,6 +5,7 @@ mod cgroup_v2;
 mod crash;
 mod full_disk;
 mod interrupted;
+mod metrics;
 mod orderly;
 mod random;
 mod reload;

@@ -45,3 +45,148 @@ fn a_run_is_told_in_order_and_once() {
     ]);
     assert_eq!(codes.ok(), "3");
 }
+
+/// Docker's actions by its reference (`docker system events`), and what makes them here.
+enum Made {
+    /// By what `every_action_of_docker_is_told_or_has_no_place_here` does.
+    Here,
+    /// By what another test does.
+    Elsewhere(&'static str),
+    /// By nothing yet: what will.
+    Later(&'static str),
+}
+
+use Made::{Elsewhere, Here, Later};
+
+const ACTIONS: &[(&str, &[(&str, Made)])] = &[
+    (
+        "container",
+        &[
+            ("attach", Here),
+            ("commit", Here),
+            ("copy", Later("no client has asked for it since API 1.20")),
+            ("create", Here),
+            ("destroy", Here),
+            ("detach", Elsewhere("a_detached_session_is_told")),
+            ("die", Here),
+            ("exec_create", Here),
+            ("exec_detach", Elsewhere("a_detached_session_is_told")),
+            ("exec_die", Here),
+            ("exec_start", Here),
+            ("export", Here),
+            ("health_status", Elsewhere("tests/container/health.rs")),
+            ("kill", Here),
+            ("oom", Elsewhere("containers/exit.rs")),
+            ("pause", Here),
+            ("prune", Here),
+            ("rename", Here),
+            ("resize", Elsewhere("tests/container/terminal.rs")),
+            ("restart", Here),
+            ("start", Here),
+            ("stop", Here),
+            ("top", Here),
+            ("unpause", Here),
+            ("update", Here),
+        ],
+    ),
+    (
+        "image",
+        &[
+            ("delete", Here),
+            ("import", Here),
+            ("load", Here),
+            ("prune", Here),
+            ("pull", Later("registries")),
+            ("push", Later("registries")),
+            ("save", Here),
+            ("tag", Here),
+            ("untag", Here),
+        ],
+    ),
+    ("daemon", &[("reload", Elsewhere("tests/engine/reload.rs"))]),
+    ("network", &[("connect", Here), ("disconnect", Here), ("create", Later("networks by name"))]),
+];
+
+#[test]
+fn every_action_of_docker_is_told_or_has_no_place_here() {
+    let engine = Engine::with_busybox();
+    let run = |args: &str| engine.gantry(&args.split(' ').collect::<Vec<_>>()).ok();
+    run("run -d --name box busybox sh -c while:;do:;done");
+    run("run --name short busybox true");
+    run("create --name long busybox sleep 300");
+    run("start long");
+    run("exec long true");
+    run("pause long");
+    run("unpause long");
+    run("top long");
+    run("update --memory 64m long");
+    run("rename long longer");
+    run("restart -t 0 longer");
+    run("kill -s CONT longer");
+    run("commit longer kept:1");
+    let tar = engine.scratch().join("box.tar").to_str().unwrap().to_owned();
+    run(&format!("export -o {tar} longer"));
+    run(&format!("import {tar} imported:1"));
+    run("tag kept:1 kept:2");
+    run(&format!("save -o {tar} kept:1"));
+    run("rmi kept:1 kept:2");
+    run("rmi imported:1");
+    run("stop -t 0 longer");
+    run("container prune -f");
+    run("image prune -f");
+    let told = run("events --since 1h --until 0s --format {{.Type}}:{{.Action}}");
+    for (kind, actions) in ACTIONS {
+        for (action, made) in *actions {
+            let line = format!("{kind}:{action}");
+            let seen = told.lines().any(|l| l == line || l.starts_with(&format!("{line}: ")));
+            match made {
+                Here => assert!(seen, "{line} is not among\n{told}"),
+                Elsewhere(by) | Later(by) => assert!(!seen, "{line} is not only made by {by}"),
+            }
+        }
+    }
+    // And nothing that Docker does not have.
+    for line in told.lines() {
+        let (kind, action) = line.split_once(':').unwrap();
+        let action = action.split(':').next().unwrap();
+        let known =
+            ACTIONS.iter().find(|(k, _)| *k == kind).map_or(&[][..], |(_, actions)| actions);
+        assert!(known.iter().any(|(name, _)| *name == action), "{line} is none of Docker's");
+    }
+}
+
+#[test]
+fn a_stream_has_the_form_that_was_asked_for() {
+    use std::io::{Read, Write};
+    let engine = Engine::with_busybox();
+    engine.gantry(&["tag", "busybox", "b:1"]).ok();
+    let ask = |version: &str, accept: &str| {
+        let mut stream = std::os::unix::net::UnixStream::connect(engine.socket()).unwrap();
+        let path = format!(
+            "/v{version}/events?since=1&until=2000000000&filters=%7B%22event%22%3A%5B%22tag%22%5D%7D"
+        );
+        let head = format!("GET {path} HTTP/1.0\r\nAccept: {accept}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        // The stream goes on; its first piece is what is looked at.
+        let mut answer = String::new();
+        while !answer.contains("\"timeNano\"") {
+            let mut buffer = [0; 4096];
+            let read = stream.read(&mut buffer).unwrap();
+            assert!(read > 0, "{answer}");
+            answer.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let kind = head.lines().find_map(|line| line.strip_prefix("Content-Type: ")).unwrap();
+        (kind.to_owned(), body.chars().next().unwrap())
+    };
+    for (version, accept, kind, first) in [
+        ("1.51", "application/json-seq", "application/json", '{'),
+        ("1.52", "*/*", "application/json", '{'),
+        ("1.52", "application/x-ndjson", "application/x-ndjson", '{'),
+        ("1.52", "application/jsonl", "application/json", '{'),
+        ("1.53", "application/jsonl", "application/jsonl", '{'),
+        ("1.53", "text/html, application/json-seq;q=0.5", "application/json-seq", '\u{1e}'),
+    ] {
+        assert_eq!(ask(version, accept), (kind.to_owned(), first), "{version} {accept}");
+    }
+}

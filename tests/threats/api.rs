@@ -7,7 +7,7 @@ use std::time::Duration;
 use testkit::engine::{Engine, binary, finish};
 
 /// Sends one request as it is and reads to the end of the answer.
-fn ask(engine: &Engine, request: &[u8]) -> String {
+pub(super) fn ask(engine: &Engine, request: &[u8]) -> String {
     let mut stream = UnixStream::connect(engine.socket()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     // The engine may answer and close before it has read everything.
@@ -17,7 +17,7 @@ fn ask(engine: &Engine, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn post(engine: &Engine, path: &str, body: &str) -> String {
+pub(super) fn post(engine: &Engine, path: &str, body: &str) -> String {
     let length = body.len();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"

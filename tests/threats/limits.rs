@@ -5,7 +5,7 @@ use testkit::engine::Engine;
 
 use super::load_hostile;
 
-fn memory_of(pid: u32) -> u64 {
+pub(super) fn memory_of(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024

@@ -71,9 +71,11 @@ wire! {
         pub pids_limit: bool,
         #[serde(rename = "IPv4Forwarding")]
         pub ipv4_forwarding: bool,
-        pub bridge_nf_iptables: bool,
-        #[serde(rename = "BridgeNfIp6tables")]
-        pub bridge_nf_ip6tables: bool,
+        /// Until 1.49.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub bridge_nf_iptables: Option<bool>,
+        #[serde(rename = "BridgeNfIp6tables", skip_serializing_if = "Option::is_none")]
+        pub bridge_nf_ip6tables: Option<bool>,
         pub debug: bool,
         #[serde(rename = "NFd")]
         pub n_fd: i64,
@@ -124,7 +126,13 @@ wire! {
         pub default_address_pools: Option<Vec<AddressPool>>,
         #[serde(rename = "CDISpecDirs")]
         pub cdi_spec_dirs: Option<Vec<String>>,
+        /// From 1.49 on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub firewall_backend: Option<Firewall>,
         pub warnings: Option<Vec<String>>,
+        /// Until 1.24.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub execution_driver: Option<String>,
     }
 
     pub struct Plugins {
@@ -134,10 +142,23 @@ wire! {
         pub log: Option<Vec<String>>,
     }
 
-    pub struct RegistryConfig {
+    pub struct Firewall {
+        pub driver: String,
+        #[serde(skip_serializing_if = "none_or_empty")]
+        pub info: Option<Vec<[String; 2]>>,
+    }
+
+    /// Until 1.48.
+    pub struct Nondistributable {
         #[serde(rename = "AllowNondistributableArtifactsCIDRs")]
-        pub allow_nondistributable_artifacts_cidrs: Option<Vec<String>>,
-        pub allow_nondistributable_artifacts_hostnames: Option<Vec<String>>,
+        pub cidrs: Option<Vec<String>>,
+        #[serde(rename = "AllowNondistributableArtifactsHostnames")]
+        pub hostnames: Option<Vec<String>>,
+    }
+
+    pub struct RegistryConfig {
+        #[serde(flatten)]
+        pub nondistributable: Option<Nondistributable>,
         #[serde(rename = "InsecureRegistryCIDRs")]
         pub insecure_registry_cidrs: Option<Vec<String>>,
         pub index_configs: BTreeMap<String, Index>,
@@ -174,7 +195,9 @@ wire! {
     pub struct Commit {
         #[serde(rename = "ID")]
         pub id: String,
-        pub expected: String,
+        /// Until 1.48.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub expected: Option<String>,
     }
 
     /// `GET /system/df`. What was not asked for is null.

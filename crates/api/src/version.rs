@@ -152,10 +152,33 @@ impl ForVersion for system::DiskUsage {
 
 impl ForVersion for system::Info {
     fn for_version(&mut self, version: Version) {
+        if version >= Version::v1(52) {
+            self.kernel_memory_tcp = false;
+        }
+        if version >= Version::v1(50) {
+            self.bridge_nf_iptables = None;
+            self.bridge_nf_ip6tables = None;
+        }
+        if version >= Version::v1(49) {
+            for commit in
+                [&mut self.containerd_commit, &mut self.runc_commit, &mut self.init_commit]
+            {
+                commit.expected = None;
+            }
+            if let Some(registries) = &mut self.registry_config {
+                registries.nondistributable = None;
+            }
+        } else {
+            self.firewall_backend = None;
+        }
+        if version < Version::v1(44) {
+            self.runtimes.values_mut().for_each(|runtime| runtime.status = None);
+        }
         if version < Version::v1(42) {
             self.kernel_memory = self.memory_limit;
         }
         if version < Version::v1(25) {
+            self.execution_driver = Some("<not supported>".to_owned());
             // `name=seccomp,profile=builtin` was just `seccomp`.
             for option in self.security_options.iter_mut().flatten() {
                 let name = option.split(',').next().and_then(|part| part.strip_prefix("name="));

@@ -88,10 +88,14 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| Error::system("cannot start threads").because(error))?;
-    let result = runtime.block_on(serve(invocation, config, &log, ready_fd.map(File::from)));
+    let served = runtime.block_on(serve(invocation, config, &log, ready_fd.map(File::from)));
     // What is still under way ends with the process, all at once: tasks that were dropped one by one would tell
     // clients of each other's end as if containers had ended. The roots are held until then.
-    let _until_the_end = std::mem::ManuallyDrop::new((runtime, roots));
+    let (result, engine) = match served {
+        Ok(engine) => (Ok(()), Some(engine)),
+        Err(error) => (Err(error), None),
+    };
+    let _until_the_end = std::mem::ManuallyDrop::new((runtime, roots, engine));
     result
 }
 
@@ -110,20 +114,28 @@ async fn serve(
     config: Config,
     log: &Log,
     ready: Option<File>,
-) -> Result<()> {
+) -> Result<Arc<Engine>> {
     let listeners = Listeners::bind(&config)?;
+    let metrics = match config.metrics_addr.as_str() {
+        "" => None,
+        address => Some(http::metrics::bind(address)?),
+    };
     let engine = Arc::new(Engine::open(config, RuntimeBinary::find()?).await?);
     let server = Arc::new(Server::new(Arc::clone(&engine), http::routes()));
     listeners
         .serve(&server)
         .map_err(|error| Error::system("cannot serve the API").because(error))?;
+    if let Some(listener) = metrics {
+        http::metrics::serve(listener, Arc::clone(&server))
+            .map_err(|error| Error::system("cannot serve metrics").because(error))?;
+    }
     announce(ready);
     until_told_to_stop(invocation, &engine, log).await?;
     tracing::info!("stopping; containers go on");
     tell_service_manager(&[NotifyState::Stopping]);
     server.stop(patience(&engine.system.config())).await;
     engine.containers.close().await;
-    Ok(())
+    Ok(engine)
 }
 
 /// Tells whoever started the engine that it answers now.

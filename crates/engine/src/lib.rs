@@ -18,6 +18,7 @@ mod http;
 mod images;
 mod log;
 pub mod logs;
+mod metrics;
 mod networks;
 pub mod readiness;
 mod roots;

@@ -1,8 +1,8 @@
 //! The data root's directories. Nothing in `staging` or `trash` is ever visible; both are emptied at open.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -130,16 +130,24 @@ pub(crate) fn make_directory(path: &Path) -> Result<()> {
         .map_err(|error| Error::io(format!("create {}", path.display()), error))
 }
 
+/// Locks the data root for this process and says so in the file. The kernel drops the lock however the process ends.
 fn lock(root: &Path) -> Result<File> {
     let path = root.join("gantry.lock");
-    let file = File::create(&path).map_err(|error| Error::io(path.display().to_string(), error))?;
+    let fail = |error| Error::io(path.display().to_string(), error);
+    let mut options = File::options();
+    options.create(true).truncate(false).read(true).write(true).mode(0o600);
+    let mut file = options.open(&path).map_err(fail)?;
     // The process's lock, not the open file's: that would outlive a killed engine in a child that it has forked and
     // that has not yet become another program.
-    rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        Error::conflict(format!(
-            "data root {} is in use by another engine: stop it, or choose another --data-root",
+    if rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let mut pid = String::new();
+        file.read_to_string(&mut pid).map_err(fail)?;
+        return Err(Error::conflict(format!(
+            "another engine (pid {}) already uses the folder {}; give this one its own --data-root and --exec-root",
+            pid.trim(),
             root.display()
-        ))
-    })?;
+        )));
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(fail)?;
     Ok(file)
 }

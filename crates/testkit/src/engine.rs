@@ -282,6 +282,16 @@ impl Drop for Engine {
     }
 }
 
+/// Waits for something that no engine has a part in.
+#[track_caller]
+pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A binary of this workspace: in `GANTRY_BIN`, else beside the test that runs.
 pub fn binary(name: &str) -> PathBuf {
     let dir = std::env::var_os("GANTRY_BIN").map(PathBuf::from).unwrap_or_else(|| {

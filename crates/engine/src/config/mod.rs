@@ -52,6 +52,8 @@ pub struct Config {
     pub labels: Vec<String>,
     pub authorization_plugins: Vec<String>,
     pub audit_log: Option<PathBuf>,
+    /// Empty for none.
+    pub metrics_addr: String,
     /// Seconds that requests get which must be carried out when the engine ends; negative is without end.
     pub shutdown_timeout: i64,
     pub experimental: bool,
@@ -119,6 +121,7 @@ impl Default for Config {
             labels: Vec::new(),
             authorization_plugins: Vec::new(),
             audit_log: None,
+            metrics_addr: String::new(),
             shutdown_timeout: 15,
             experimental: false,
             features: BTreeMap::new(),

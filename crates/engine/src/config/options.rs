@@ -126,7 +126,7 @@ options! {
     "max-concurrent-downloads" => "max-concurrent-downloads" Integer Nothing("shown by info; there is no registry client yet"): "Set the max concurrent downloads (default 3)";
     "max-concurrent-uploads" => "max-concurrent-uploads" Integer Nothing("shown by info; there is no registry client yet"): "Set the max concurrent uploads (default 5)";
     "max-download-attempts" => "max-download-attempts" Integer Nothing("shown by info; there is no registry client yet"): "Set the max download attempts for each pull (default 5)";
-    "metrics-addr" => "metrics-addr" Text Later("metrics"): "Set default address and port to serve the metrics api on";
+    "metrics-addr" => "metrics-addr" Text Works: "Set default address and port to serve the metrics api on";
     "mtu" => "mtu" Integer Works: "Set the MTU for the default \"bridge\" network (default 1500)";
     "network-control-plane-mtu" => "network-control-plane-mtu" Integer Nothing("there is no swarm"): "Network Control plane MTU (default 1500)";
     "no-new-privileges" => "no-new-privileges" Switch Works: "Set no-new-privileges by default for new containers";

@@ -334,6 +334,29 @@ fn human(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
+/// How many there are in which state, as `info` tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// With those that are between two runs.
+    pub running: i64,
+    pub paused: i64,
+    pub stopped: i64,
+}
+
+impl Containers {
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for container in self.index().all() {
+            match container.record().state.status {
+                Status::Running | Status::Restarting => counts.running += 1,
+                Status::Paused => counts.paused += 1,
+                _ => counts.stopped += 1,
+            }
+        }
+        counts
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::record::tests::record;

@@ -73,7 +73,7 @@ use crate::runtime_binary::RuntimeBinary;
 
 pub use self::disk::Disk;
 pub use self::exec::{ExecView, Stage};
-pub use self::list::{FILTERS as LIST_FILTERS, Options as ListOptions};
+pub use self::list::{Counts, FILTERS as LIST_FILTERS, Options as ListOptions};
 pub use self::prune::FILTERS as PRUNE_FILTERS;
 pub use self::request::{ExecStart, Remove};
 pub use self::stop::Stop;

@@ -9,6 +9,7 @@ use super::record::Record;
 use super::timestamp;
 use super::{Containers, Remove};
 use crate::error::{Error, Kind, Result};
+use crate::events;
 
 pub const FILTERS: [&str; 3] = ["until", "label", "label!"];
 
@@ -33,6 +34,8 @@ impl Containers {
                 Err(error) => tracing::warn!(container = record.id, "not pruned: {error}"),
             }
         }
+        let reclaimed = [("reclaimed".to_owned(), freed.to_string())].into();
+        self.0.events.publish(events::Kind::Container, "prune", "", reclaimed);
         let containers_deleted = (!deleted.is_empty()).then_some(deleted);
         Ok(PruneReport { containers_deleted, space_reclaimed: freed })
     }

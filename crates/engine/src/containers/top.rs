@@ -7,17 +7,19 @@ use api::containers::TopResponse;
 use runtime::cgroup::Cgroup;
 
 use super::Containers;
+use super::request::Request;
 use super::state::{Action, may};
 use crate::error::{Error, Result, blocking};
 
 impl Containers {
     /// `arguments` are those of ps: the default is `-ef`; `aux` and `-o LIST` are understood.
     pub async fn top(&self, wanted: &str, arguments: &str) -> Result<TopResponse> {
-        let record = self.find(wanted)?.record();
+        let handle = self.find(wanted)?;
+        let record = handle.record();
         may(Action::Top, record.subject())?;
         let columns = columns(arguments)?;
         let driver = self.0.cgroup_driver;
-        blocking(move || {
+        let found = blocking(move || {
             let failed = |cause: runtime::cgroup::Error| {
                 Error::system(format!("cannot list the processes of {}", record.name))
                     .because(cause)
@@ -32,7 +34,9 @@ impl Containers {
             let titles = columns.iter().map(|column| column.title().to_owned()).collect();
             Ok(TopResponse { processes: processes.map(row).collect(), titles })
         })
-        .await
+        .await?;
+        handle.ask(|reply| Request::Tell { action: "top", reply }).await?;
+        Ok(found)
     }
 }
 

@@ -136,6 +136,11 @@ impl Events {
         Listener { events: self.clone(), newest: self.0.newest.subscribe(), seen }
     }
 
+    /// The newest event's number: how many there were since the boot.
+    pub fn newest(&self) -> u64 {
+        *self.0.newest.borrow()
+    }
+
     pub fn listeners(&self) -> usize {
         self.0.newest.receiver_count()
     }

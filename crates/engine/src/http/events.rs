@@ -5,10 +5,9 @@ use std::time::Duration;
 use api::version::ForVersion;
 use api::{Version, events as wire};
 use bytes::Bytes;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use jiff::Timestamp;
 
-use super::json::APPLICATION_JSON;
 use super::{Body, BodyWriter, Call, Response, Router};
 use crate::error::{Error, Result};
 use crate::events::{Event, Filter, Kind, Listener};
@@ -34,11 +33,48 @@ async fn events(call: Call) -> Result<Response> {
     // Docker replays only if asked to: `until` alone waits.
     let listener = if since.is_some() { events.listen_to_all() } else { events.listen() };
     let (writer, body) = Body::stream();
-    let wanted = Wanted { since, until, filter, version: call.version };
+    let form = Form::asked(&call);
+    let wanted = Wanted { since, until, filter, version: call.version, form };
     tokio::spawn(write(wanted, listener, writer));
     let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(form.name()));
     Ok(response)
+}
+
+/// How documents are strung together; from 1.52 on the client chooses.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// Called JSON, though each line is a document.
+    Json,
+    NdJson,
+    JsonLines,
+    /// RFC 7464: each document after a record separator.
+    Sequence,
+}
+
+impl Form {
+    const CHOICE: [(Self, u16); 3] =
+        [(Self::NdJson, 52), (Self::JsonLines, 53), (Self::Sequence, 52)];
+
+    fn asked(call: &Call) -> Self {
+        let accepted = call.head.headers.get_all(ACCEPT).iter();
+        let accepted = accepted.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+        let mut names = accepted.map(|name| name.split(';').next().unwrap_or("").trim());
+        let known = |name: &str| {
+            let choice = Self::CHOICE.iter().find(|(form, _)| form.name() == name);
+            choice.filter(|(_, since)| call.version >= Version::v1(*since)).map(|(form, _)| *form)
+        };
+        names.find_map(known).unwrap_or(Self::Json)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::NdJson => "application/x-ndjson",
+            Self::JsonLines => "application/jsonl",
+            Self::Sequence => "application/json-seq",
+        }
+    }
 }
 
 struct Wanted {
@@ -47,6 +83,7 @@ struct Wanted {
     until: Option<i64>,
     filter: Filter,
     version: Version,
+    form: Form,
 }
 
 async fn write(wanted: Wanted, mut listener: Listener, writer: BodyWriter) {
@@ -54,7 +91,7 @@ async fn write(wanted: Wanted, mut listener: Listener, writer: BodyWriter) {
     let mut ready = listener.ready();
     loop {
         for event in ready.iter().filter(|event| wanted.includes(event)) {
-            if writer.send(line(event, wanted.version)).await.is_err() {
+            if writer.send(line(event, wanted.version, wanted.form)).await.is_err() {
                 return;
             }
         }
@@ -96,10 +133,11 @@ fn time(text: &str) -> Result<Option<i64>> {
     Ok(Some(seconds.saturating_mul(1_000_000_000).saturating_add(nanos)))
 }
 
-fn line(event: &Event, version: Version) -> Bytes {
+fn line(event: &Event, version: Version, form: Form) -> Bytes {
     let mut message = message(event);
     message.for_version(version);
-    let mut line = serde_json::to_vec(&message).expect("wire types serialise");
+    let mut line = if form == Form::Sequence { vec![0x1e] } else { Vec::new() };
+    serde_json::to_writer(&mut line, &message).expect("wire types serialise");
     line.push(b'\n');
     line.into()
 }
@@ -152,7 +190,8 @@ mod tests {
             id: "0123".into(),
             attributes: attributes.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         };
-        let text = |minor| String::from_utf8(line(&event, Version::v1(minor)).into()).unwrap();
+        let text =
+            |minor| String::from_utf8(line(&event, Version::v1(minor), Form::Json).into()).unwrap();
         expect![[r#"
             {"status":"start","id":"0123","from":"busybox","Type":"container","Action":"start","Actor":{"ID":"0123","Attributes":{"image":"busybox","name":"web"}},"scope":"local","time":1700000000,"timeNano":1700000000000000001}
         "#]]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::Mode;
+use rustix::io::Errno;
 use rustix::net::AddressFamily;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
@@ -215,10 +216,19 @@ async fn accept_tcp(listener: TcpListener, tls: Option<TlsAcceptor>, server: Arc
     }
 }
 
-/// Out of descriptors or memory: accepting again at once would spin.
-async fn pause_after(error: io::Error) {
+/// A connection that its client gave up already is no reason to wait. Without descriptors or memory the next accept
+/// would fail at once, for the connection stays in the queue and the listener ready: trying on would take a processor.
+/// There is nothing to wait for that would tell when descriptors are free again, so it is tried ten times a second.
+pub async fn pause_after(error: io::Error) {
     tracing::warn!("cannot accept a connection: {error}");
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    if is_shortage(&error) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn is_shortage(error: &io::Error) -> bool {
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    shortages.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 fn parse(host: &str, config: &Config) -> Result<Host> {
@@ -317,6 +327,13 @@ mod tests {
         assert!(error.starts_with("another engine already serves unix://"), "{error}");
         drop(listeners);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_a_shortage_is_waited_out() {
+        assert!(is_shortage(&Errno::MFILE.into()));
+        assert!(!is_shortage(&Errno::CONNABORTED.into()));
+        assert!(!is_shortage(&io::ErrorKind::ConnectionReset.into()));
     }
 
     #[test]

@@ -19,11 +19,13 @@ mod tls;
 mod version;
 
 mod containers;
+mod debug;
 mod detach_keys;
 mod events;
 mod exec;
 mod images;
 mod later;
+pub mod metrics;
 mod networks;
 mod ping;
 mod system;
@@ -49,6 +51,7 @@ pub fn routes() -> Router {
     events::routes(&mut router);
     networks::routes(&mut router);
     volumes::routes(&mut router);
+    debug::routes(&mut router);
     later::routes(&mut router);
     router
 }

@@ -12,6 +12,7 @@ use hyper::Method;
 
 use super::{Call, Response};
 use crate::error::Result;
+use crate::metrics::Action;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
 type Handler = Box<dyn Fn(Call) -> Answer + Send + Sync>;
@@ -27,6 +28,8 @@ pub enum OnDisconnect {
 
 pub struct Route {
     pub on_disconnect: OnDisconnect,
+    /// What it is counted as.
+    pub action: Option<Action>,
     pub handler: Handler,
 }
 
@@ -55,7 +58,7 @@ impl Router {
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let handler: Handler = Box::new(move |call| Box::pin(handler(call)));
-        let route = Route { on_disconnect, handler };
+        let route = Route { on_disconnect, action: action(&method, path), handler };
         match path.split_once("{name}") {
             Some((before, after)) => {
                 self.patterns.push(Pattern { method, before, after, route });
@@ -109,6 +112,17 @@ impl Router {
     }
 }
 
+fn action(method: &Method, path: &str) -> Option<Action> {
+    match (method.as_str(), path) {
+        ("GET", "/containers/{name}/changes") => Some(Action::Changes),
+        ("POST", "/commit") => Some(Action::Commit),
+        ("POST", "/containers/create") => Some(Action::Create),
+        ("DELETE", "/containers/{name}") => Some(Action::Delete),
+        ("POST", "/containers/{name}/start") => Some(Action::Start),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +154,8 @@ mod tests {
         let router = routes();
         assert_eq!(find(&router, &Method::HEAD, "/_ping"), Some(""));
         assert_eq!(find(&router, &Method::GET, "/nope"), None);
+        let counted = router.patterns.iter().map(|pattern| &pattern.route);
+        let counted = counted.chain(router.exact.values().flatten().map(|(_, route)| route));
+        assert_eq!(counted.filter(|route| route.action.is_some()).count(), 5);
     }
 }

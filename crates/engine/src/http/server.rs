@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::Version;
 use bytes::Bytes;
@@ -26,6 +26,8 @@ use crate::audit::Entry;
 use crate::authorization::{self, Exchange, Plugin};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::metrics::{Metrics, Seen};
+use crate::system::Usage;
 
 /// How long a client may take to send a request's head, idle time of a kept connection included.
 const HEAD_PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +44,7 @@ pub struct Server {
     /// How many requests are being carried out that must be; `stop` waits for them.
     unfinished: watch::Sender<usize>,
     idle: Idle,
+    metrics: Metrics,
     /// Which connections there are.
     pub crowd: Crowd,
 }
@@ -56,6 +59,7 @@ impl Server {
             stopping: watch::Sender::new(false),
             unfinished: watch::Sender::new(0),
             idle: Idle::watch(),
+            metrics: Metrics::default(),
         }
     }
 
@@ -144,6 +148,7 @@ impl Server {
             entry.end(response.status().as_u16());
         }
         self.idle.busy();
+        self.metrics.answered(response.status().as_u16());
         add_headers(&mut response);
         response
     }
@@ -172,7 +177,26 @@ impl Server {
             }
             response
         };
-        self.carry_out(route, answer).await.unwrap_or_else(|error| error::response(&error))
+        let began = Instant::now();
+        let response = self.carry_out(route, answer).await;
+        if let Some(action) = route.action {
+            self.metrics.acted(action, began.elapsed());
+        }
+        response.unwrap_or_else(|error| error::response(&error))
+    }
+
+    /// What `--metrics-addr` shows.
+    pub fn metrics_page(&self) -> Result<String> {
+        let engine = &self.engine;
+        Ok(self.metrics.text(&Seen {
+            facts: engine.system.facts(),
+            usage: Usage::read(),
+            containers: engine.containers.counts(),
+            images: engine.images.count()?,
+            events: engine.events.newest(),
+            listeners: engine.events.listeners(),
+            connections: self.crowd.count(),
+        }))
     }
 
     async fn carry_out(

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use api::containers::Status;
-use api::system::{AddressPool, Commit, Index, Info, Plugins, RegistryConfig, Runtime, Swarm};
+use api::system::{
+    AddressPool, Commit, Firewall, Index, Info, Nondistributable, Plugins, RegistryConfig, Runtime,
+    Swarm,
+};
 
+use super::limits::Limits;
 use super::version::VERSION;
 use super::{System, host, limits};
 use crate::config::{Config, OWN_RUNTIME};
@@ -17,8 +20,13 @@ impl System {
         let limits = limits::probe();
         let images = self.images.count()?;
         let distribution = host::distribution();
-        let own = Commit { id: VERSION.into(), expected: VERSION.into() };
-        let mut info = Info {
+        let own = Commit { id: VERSION.into(), expected: Some(VERSION.into()) };
+        let counts = self.containers.counts();
+        Ok(Info {
+            containers: counts.running + counts.paused + counts.stopped,
+            containers_running: counts.running,
+            containers_paused: counts.paused,
+            containers_stopped: counts.stopped,
             id: self.id.clone(),
             images,
             driver: "overlay2".into(),
@@ -34,8 +42,8 @@ impl System {
             pids_limit: limits.pids,
             oom_kill_disable: limits.oom_kill_disable,
             ipv4_forwarding: host::sysctl("net/ipv4/ip_forward"),
-            bridge_nf_iptables: host::sysctl("net/bridge/bridge-nf-call-iptables"),
-            bridge_nf_ip6tables: host::sysctl("net/bridge/bridge-nf-call-ip6tables"),
+            bridge_nf_iptables: Some(host::sysctl("net/bridge/bridge-nf-call-iptables")),
+            bridge_nf_ip6tables: Some(host::sysctl("net/bridge/bridge-nf-call-ip6tables")),
             debug: config.debug,
             n_fd: entries("/proc/self/fd"),
             n_goroutines: entries("/proc/self/task"),
@@ -66,29 +74,41 @@ impl System {
             server_version: VERSION.into(),
             live_restore_enabled: true,
             init_binary: OWN_RUNTIME.into(),
-            containerd_commit: Commit::default(),
+            containerd_commit: Commit { expected: Some(String::new()), ..Commit::default() },
+            firewall_backend: Some(Firewall { driver: "nftables".into(), info: None }),
             runc_commit: own.clone(),
             init_commit: own,
             security_options: Some(security_options(&config, limits.version)),
             cdi_spec_dirs: Some(cdi_spec_dirs(&config)),
             swarm: Swarm { local_node_state: "inactive".into(), ..Swarm::default() },
-            warnings: Some(limits.warnings()).filter(|warnings| !warnings.is_empty()),
+            warnings: Some(warnings(&config, &limits)).filter(|warnings| !warnings.is_empty()),
             ..Info::default()
-        };
-        self.count_containers(&mut info);
-        Ok(info)
+        })
     }
+}
 
-    fn count_containers(&self, info: &mut Info) {
-        for container in self.containers.index().all() {
-            info.containers += 1;
-            match container.record().state.status {
-                Status::Running | Status::Restarting => info.containers_running += 1,
-                Status::Paused => info.containers_paused += 1,
-                _ => info.containers_stopped += 1,
-            }
-        }
+/// In Docker's words.
+fn warnings(config: &Config, limits: &Limits) -> Vec<String> {
+    let mut warnings = limits.warnings();
+    if !host::sysctl("net/ipv4/ip_forward") {
+        warnings.push("WARNING: IPv4 forwarding is disabled".to_owned());
     }
+    let tcp = |host: &&String| !host.starts_with("unix://") && !host.starts_with("fd://");
+    let open = match (config.tls.unwrap_or(false), config.tlsverify.unwrap_or(false)) {
+        (_, true) => return warnings,
+        (true, false) => ("https", "TLS client verification"),
+        (false, false) => ("http", "encryption"),
+    };
+    for host in config.hosts.iter().filter(tcp) {
+        let (scheme, missing) = open;
+        warnings.push(format!(
+            "WARNING: API is accessible on {scheme}://{} without {missing}.\n         Access to the remote API is \
+             equivalent to root access on the host. Refer\n         to the 'Docker daemon attack surface' section in \
+             the documentation for\n         more information: https://docs.docker.com/go/attack-surface/",
+            host.trim_start_matches("tcp://")
+        ));
+    }
+    warnings
 }
 
 fn cdi_spec_dirs(config: &Config) -> Vec<String> {
@@ -160,8 +180,7 @@ fn registries(config: &Config) -> RegistryConfig {
     let (cidrs, hosts) = split_cidrs(&config.allow_nondistributable_artifacts);
     let given = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
     RegistryConfig {
-        allow_nondistributable_artifacts_cidrs: given(cidrs),
-        allow_nondistributable_artifacts_hostnames: given(hosts),
+        nondistributable: Some(Nondistributable { cidrs: given(cidrs), hostnames: given(hosts) }),
         insecure_registry_cidrs: Some(insecure_cidrs),
         index_configs,
         mirrors: given(mirrors),

@@ -5,6 +5,7 @@ mod host;
 pub mod identity;
 mod info;
 mod limits;
+mod usage;
 mod version;
 
 use std::sync::Arc;
@@ -15,6 +16,20 @@ use crate::events::Events;
 use crate::images::Images;
 
 pub use disk_usage::Objects;
+pub use usage::Usage;
+
+/// What does not change while the engine runs.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub id: String,
+    pub architecture: String,
+    pub kernel: String,
+    pub os: String,
+    pub os_version: String,
+    pub cpus: usize,
+    /// In bytes.
+    pub memory: u64,
+}
 
 pub struct System {
     config: Live,
@@ -39,6 +54,19 @@ impl System {
     /// The configuration as of now.
     pub fn config(&self) -> Arc<Config> {
         self.config.now()
+    }
+
+    pub fn facts(&self) -> Facts {
+        let distribution = host::distribution();
+        Facts {
+            id: self.id.clone(),
+            architecture: host::machine(),
+            kernel: host::kernel(),
+            os: distribution.name,
+            os_version: distribution.version,
+            cpus: host::cpus(),
+            memory: host::memory(),
+        }
     }
 
     /// Takes over what may change while the engine runs, and reports it as Docker does.

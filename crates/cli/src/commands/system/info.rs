@@ -145,7 +145,7 @@ fn components(out: &mut Lines, info: &Info) {
     ];
     for (name, commit) in commits {
         let expected = match (&commit.id, &commit.expected) {
-            (id, expected) if id != expected => format!(" (expected: {expected})"),
+            (id, Some(expected)) if id != expected => format!(" (expected: {expected})"),
             _ => String::new(),
         };
         out.line(&format!("{name} version"), format!("{}{expected}", commit.id));
