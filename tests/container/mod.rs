@@ -1,4 +1,5 @@
 mod bad_values;
+mod cp;
 mod devices;
 mod exec;
 mod health;

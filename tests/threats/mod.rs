@@ -2,6 +2,7 @@
 
 mod api;
 mod clients;
+mod copy;
 mod files;
 mod image;
 mod limits;

@@ -26,6 +26,23 @@ pub struct Target<'t> {
     pub root: BorrowedFd<'t>,
     /// In the root; it must be there.
     pub directory: &'t Path,
+    /// What messages call that directory.
+    pub shown: &'t Path,
+}
+
+/// Another beginning for the names in an archive.
+#[derive(Debug, Clone, Default)]
+pub struct Rename {
+    pub from: Vec<u8>,
+    pub to: Vec<u8>,
+}
+
+impl Rename {
+    fn apply(&self, name: &mut Vec<u8>) {
+        if name.starts_with(&self.from) {
+            name.splice(..self.from.len(), self.to.iter().copied());
+        }
+    }
 }
 
 /// Who owns what is unpacked.
@@ -39,16 +56,19 @@ pub enum Owner {
     Caller,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     pub owner: Owner,
     /// Whether a directory may give way to something else, and the reverse.
     pub replace_directories: bool,
     pub limits: Limits,
+    pub rename: Option<Rename>,
 }
 
 /// Unpacks `tar` to its end. Errors are worded as Go words them.
 pub fn unpack(tar: impl Read, target: Target<'_>, options: Options) -> io::Result<()> {
+    let rename = options.rename.clone().unwrap_or_default();
+    let mut reader = Reader::new(tar, Forget, options.limits);
     let mut unpacker = Unpacker {
         target,
         options,
@@ -56,8 +76,11 @@ pub fn unpack(tar: impl Read, target: Target<'_>, options: Options) -> io::Resul
         directory_times: Vec::new(),
         buffer: vec![0; BUFFER],
     };
-    let mut reader = Reader::new(tar, Forget, options.limits);
-    while let Some(entry) = reader.next_entry()? {
+    while let Some(mut entry) = reader.next_entry()? {
+        rename.apply(&mut entry.path);
+        if entry.kind == Kind::HardLink {
+            rename.apply(&mut entry.link);
+        }
         unpacker.apply(&mut reader, &entry)?;
     }
     reader.drain()?;
@@ -80,7 +103,7 @@ impl Unpacker<'_> {
             return Err(invalid(format!(
                 "{:?} is outside of {:?}",
                 lossy(&entry.path),
-                self.target.directory
+                self.target.shown
             )));
         };
         // The directory itself stays as it is.
@@ -118,10 +141,12 @@ impl Unpacker<'_> {
                 let whole = self.target.directory.join(path);
                 let made =
                     sys::path::create_dir_all_in_root(self.target.root, &whole, DIRECTORY_MODE);
-                match made {
-                    Ok(directory) => Ok((path.to_owned(), directory)),
-                    Err(error) => Err(self.named("mkdir", path, &error)),
+                let directory = made.map_err(|error| self.named("mkdir", path, &error))?;
+                if sys::path::is_kernel_interface(directory.as_fd())? {
+                    let refused = io::Error::from(Errno::PERM);
+                    return Err(self.named("open", path, &refused));
                 }
+                Ok((path.to_owned(), directory))
             }
         }
     }
@@ -140,7 +165,7 @@ impl Unpacker<'_> {
         };
         let was_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         let becomes_directory = kind == Kind::Directory;
-        let (place, target) = (self.whole(path), self.target.directory);
+        let (place, target) = (self.shown(path), self.target.shown);
         match (was_directory, becomes_directory) {
             (true, true) => return Ok(true),
             (true, false) if !self.options.replace_directories => {
@@ -320,6 +345,10 @@ impl Unpacker<'_> {
         !is_overlay && of_user
     }
 
+    fn shown(&self, path: &Path) -> PathBuf {
+        self.target.shown.join(path)
+    }
+
     fn whole(&self, path: &Path) -> PathBuf {
         self.target.directory.join(path)
     }
@@ -329,7 +358,7 @@ impl Unpacker<'_> {
         if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) {
             return io::Error::new(error.kind(), error.to_string());
         }
-        let text = format!("{verb} {}: {}", self.whole(path).display(), reason(error));
+        let text = format!("{verb} {}: {}", self.shown(path).display(), reason(error));
         io::Error::new(error.kind(), text)
     }
 
@@ -419,8 +448,13 @@ mod tests {
 
     fn unpack_to(root: &Path, directory: &str, tar: &[u8], owner: Owner) -> Result<(), String> {
         let root = File::open(root).unwrap();
-        let target = Target { root: root.as_fd(), directory: Path::new(directory) };
-        let options = Options { owner, replace_directories: false, limits: Limits::default() };
+        let target = Target {
+            root: root.as_fd(),
+            directory: Path::new(directory),
+            shown: Path::new(directory),
+        };
+        let options =
+            Options { owner, replace_directories: false, limits: Limits::default(), rename: None };
         unpack(tar, target, options).map_err(|error| error.to_string())
     }
 
@@ -494,9 +528,11 @@ mod tests {
             "cannot overwrite directory \"/to/sub\" with non-directory \"/to\""
         );
         let fd = File::open(root.path()).unwrap();
-        let target = Target { root: fd.as_fd(), directory: Path::new("/to") };
+        let target =
+            Target { root: fd.as_fd(), directory: Path::new("/to"), shown: Path::new("/to") };
         let owner = Owner::Archived;
-        let options = Options { owner, replace_directories: true, limits: Limits::default() };
+        let options =
+            Options { owner, replace_directories: true, limits: Limits::default(), rename: None };
         unpack(file.as_slice(), target, options).unwrap();
         let directory = archive(&[(Kind::Directory, "sub", "")]);
         assert_eq!(

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::mpsc;
 
 use crate::error::{Error, Result};
 
@@ -19,6 +20,8 @@ pub enum Upload {
     Bytes(Option<Bytes>),
     /// Sent chunked, as it is read.
     Reader(Pin<Box<dyn AsyncRead + Send>>),
+    /// Sent as they come; an error cuts the request off.
+    Chunks(mpsc::Receiver<std::io::Result<Bytes>>),
 }
 
 impl Upload {
@@ -42,6 +45,9 @@ impl hyper::body::Body for Upload {
         let reader = match self.get_mut() {
             Self::Bytes(bytes) => return Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Self::Reader(reader) => reader,
+            Self::Chunks(chunks) => {
+                return chunks.poll_recv(cx).map(|next| next.map(|chunk| chunk.map(Frame::data)));
+            }
         };
         let mut chunk = BytesMut::zeroed(CHUNK);
         let mut buffer = ReadBuf::new(&mut chunk);
@@ -62,7 +68,7 @@ impl hyper::body::Body for Upload {
             Self::Bytes(bytes) => {
                 hyper::body::SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
             }
-            Self::Reader(_) => hyper::body::SizeHint::default(),
+            Self::Reader(_) | Self::Chunks(_) => hyper::body::SizeHint::default(),
         }
     }
 }
@@ -72,6 +78,8 @@ impl hyper::body::Body for Upload {
 pub struct Body {
     pub(crate) incoming: Incoming,
     pub(crate) content_type: String,
+    /// The `X-Docker-Container-Path-Stat` header, where there is one.
+    pub(crate) path_stat: String,
 }
 
 impl Body {

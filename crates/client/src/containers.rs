@@ -1,8 +1,8 @@
 //! `/containers`.
 
 use api::containers::{
-    Change, CreateRequest, CreateResponse, Inspect, PruneReport, Stats, Summary, TopResponse,
-    UpdateRequest, UpdateResponse, WaitResponse,
+    Change, CreateRequest, CreateResponse, Inspect, PathStat, PruneReport, Stats, Summary,
+    TopResponse, UpdateRequest, UpdateResponse, WaitResponse,
 };
 use api::{Filters, IdResponse};
 use bytes::Bytes;
@@ -78,6 +78,15 @@ pub struct Commit {
     pub author: String,
     pub pause: bool,
     pub changes: Vec<String>,
+}
+
+/// How an archive is to be unpacked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extract {
+    /// A directory is not to give way to something else, nor the reverse.
+    pub keep_directories: bool,
+    /// Everything is to belong to the container's user.
+    pub own_by_user: bool,
 }
 
 fn path(id: &str, action: &str) -> String {
@@ -244,6 +253,36 @@ impl Client {
         self.stream(Method::GET, &path(id, "export"), Upload::empty()).await
     }
 
+    /// What lies at a path in a container; a link is not followed.
+    pub async fn container_archive_stat(&self, id: &str, place: &str) -> Result<PathStat> {
+        let query = Query::default().set("path", place).on(&path(id, "archive"));
+        let body = self.stream(Method::HEAD, &query, Upload::empty()).await?;
+        path_stat(&body)
+    }
+
+    /// What lies at a path in a container, as a tar, and what it is.
+    pub async fn container_archive(&self, id: &str, place: &str) -> Result<(PathStat, Body)> {
+        let query = Query::default().set("path", place).on(&path(id, "archive"));
+        let body = self.stream(Method::GET, &query, Upload::empty()).await?;
+        Ok((path_stat(&body)?, body))
+    }
+
+    /// Unpacks a tar to a directory in a container.
+    pub async fn container_archive_put(
+        &self,
+        id: &str,
+        directory: &str,
+        extract: Extract,
+        tar: Upload,
+    ) -> Result<()> {
+        let query = Query::default()
+            .set("path", directory)
+            .set("noOverwriteDirNonDir", if extract.keep_directories { "true" } else { "" })
+            .set("copyUIDGID", if extract.own_by_user { "true" } else { "" });
+        let query = query.on(&path(id, "archive"));
+        self.stream(Method::PUT, &query, tar).await?.bytes().await.map(drop)
+    }
+
     pub async fn container_commit(&self, commit: &Commit) -> Result<IdResponse> {
         let query = Query::default()
             .set("container", &commit.container)
@@ -255,6 +294,12 @@ impl Client {
             .set("pause", if commit.pause { "" } else { "0" });
         self.post_query(&query.on("/commit")).await
     }
+}
+
+fn path_stat(body: &Body) -> Result<PathStat> {
+    let missing =
+        || crate::Error::Stream("the engine did not say what lies at the path".to_owned());
+    PathStat::from_header(&body.path_stat).ok_or_else(missing)
 }
 
 fn stop_query(stop: &Stop) -> Query {

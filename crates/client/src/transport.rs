@@ -34,6 +34,8 @@ pub struct Options {
     pub headers: Vec<(String, String)>,
 }
 
+const PATH_STAT: HeaderName = HeaderName::from_static(api::containers::PATH_STAT);
+
 /// A client of one engine. Cheap until its first request.
 pub struct Client {
     host: Host,
@@ -165,7 +167,8 @@ impl Client {
         let response =
             check(sender.send_request(self.request(method, &path, body)?).await?).await?;
         let content_type = header(&response, &CONTENT_TYPE);
-        Ok(Body { incoming: response.into_body(), content_type })
+        let path_stat = header(&response, &PATH_STAT);
+        Ok(Body { incoming: response.into_body(), content_type, path_stat })
     }
 
     /// Asks for the connection itself. `multiplexed` is what the stream is before 1.42, when engines
@@ -204,7 +207,9 @@ impl Client {
         match &body {
             Upload::Bytes(Some(_)) => request = request.header(CONTENT_TYPE, "application/json"),
             Upload::Bytes(None) => {}
-            Upload::Reader(_) => request = request.header(CONTENT_TYPE, "application/x-tar"),
+            Upload::Reader(_) | Upload::Chunks(_) => {
+                request = request.header(CONTENT_TYPE, "application/x-tar");
+            }
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);

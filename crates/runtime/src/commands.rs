@@ -93,6 +93,7 @@ pub fn main() -> ExitCode {
             ExitCode::from(crate::init::run(program) as u8)
         }
         [verb, directory] if verb == "monitor" => monitor(Path::new(directory)),
+        [verb, what] if verb == "helper" && what == "view" => view(),
         _ => oci(words),
     }
 }
@@ -103,6 +104,11 @@ fn monitor(directory: &Path) -> ExitCode {
         // It has said why in its log and to its engine.
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+fn view() -> ExitCode {
+    // What went wrong was said to the engine, where there is one.
+    crate::view::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 fn oci(words: Vec<OsString>) -> ExitCode {

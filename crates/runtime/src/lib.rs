@@ -25,3 +25,4 @@ mod sync;
 mod sysctl;
 pub mod time;
 mod user;
+pub mod view;

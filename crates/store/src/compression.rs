@@ -41,6 +41,14 @@ impl Compression {
     }
 }
 
+/// What `source` holds, uncompressed.
+pub fn decompressed<'r>(mut source: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+    let mut start = [0; 8];
+    let count = read_start(&mut source, &mut start)?;
+    let compression = Compression::detect(&start[..count]);
+    compression.reader(io::Cursor::new(start).take(count as u64).chain(source))
+}
+
 /// Fills `buffer` as far as the source goes.
 pub(crate) fn read_start(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;

@@ -21,6 +21,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 pub use archive::Limits;
+pub use compression::decompressed;
 pub use error::{Error, Kind, Result};
 pub use layers::Layer;
 pub use leases::Lease;

@@ -9,7 +9,8 @@ use crate::Result;
 const NOUNS: [&str; 3] = ["container", "image", "system"];
 
 /// Verbs whose endpoint has another name in the Engine API, or which are made of several.
-const OTHER_NAMES: [(&str, &str, &str); 9] = [
+const OTHER_NAMES: [(&str, &str, &str); 10] = [
+    ("container", "cp", "container_archive"),
     ("container", "diff", "container_changes"),
     ("container", "exec", "exec_create"),
     ("container", "ls", "container_list"),

@@ -3,6 +3,7 @@
 mod config;
 mod host_config;
 mod inspect;
+mod path_stat;
 mod stats;
 mod summary;
 
@@ -15,6 +16,7 @@ pub use inspect::{
     GraphDriver, Health, HealthResult, Inspect, LegacyNetworkSettings, MountPoint, NetworkSettings,
     State, Status,
 };
+pub use path_stat::{PATH_STAT, PathStat};
 pub use stats::{
     BlkioEntry, BlkioStats, CpuStats, CpuUsage, MemoryStats, NetworkStats, PidsStats, Stats,
     StorageStats, ThrottlingData,
@@ -83,20 +85,5 @@ wire! {
     pub struct PruneReport {
         pub containers_deleted: Option<Vec<String>>,
         pub space_reclaimed: u64,
-    }
-
-    /// The `X-Docker-Container-Path-Stat` header of the archive endpoints, base64 of this JSON.
-    pub struct PathStat {
-        #[serde(rename = "name")]
-        pub name: String,
-        #[serde(rename = "size")]
-        pub size: i64,
-        /// Go's `os.FileMode`: permission bits with type bits from 1<<31 down.
-        #[serde(rename = "mode")]
-        pub mode: u32,
-        #[serde(rename = "mtime")]
-        pub mtime: String,
-        #[serde(rename = "linkTarget")]
-        pub link_target: String,
     }
 }

@@ -21,6 +21,7 @@ const GROUPS: [&Group; 3] = [&container::GROUP, &image::GROUP, &system::GROUP];
 const TOP: &[(&str, &Command)] = &[
     ("attach", &container::attach::COMMAND),
     ("commit", &container::commit::COMMAND),
+    ("cp", &container::cp::COMMAND),
     ("create", &container::create::COMMAND),
     ("diff", &container::diff::COMMAND),
     ("events", &system::events::COMMAND),
@@ -62,9 +63,7 @@ const LATER: &[(&str, &str)] = &[
     ("builder", "the builder"),
     ("buildx", "the builder"),
     ("compose", "Compose"),
-    ("container cp", "the networks and volumes"),
     ("context", "contexts"),
-    ("cp", "the networks and volumes"),
     ("image build", "the builder"),
     ("image pull", "the registry"),
     ("image push", "the registry"),

@@ -27,5 +27,10 @@ pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
 
 /// Prints a line to stderr, where a failure to do so has nowhere to be reported.
 pub(crate) fn warn(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    warn_part(format_args!("{text}\n"));
+}
+
+/// As [`warn`], without the end of a line.
+pub(crate) fn warn_part(text: impl std::fmt::Display) {
+    let _ = write!(std::io::stderr().lock(), "{text}");
 }

@@ -35,6 +35,8 @@ pub struct Actor {
     pub shared: Arc<Shared>,
     pub record: Record,
     pub view: watch::Sender<View>,
+    /// See [`Handle::root`].
+    pub root: Arc<tokio::sync::Mutex<()>>,
     requests: mpsc::Receiver<Request>,
     pub news: link::Sender,
     heard: mpsc::UnboundedReceiver<(u64, News)>,
@@ -84,6 +86,7 @@ impl Actor {
             shared,
             record,
             view,
+            root: Arc::clone(&handle.root),
             requests,
             news,
             heard,

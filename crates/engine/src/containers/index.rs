@@ -30,13 +30,15 @@ pub struct Exit {
 #[derive(Clone)]
 pub struct Handle {
     pub id: Arc<str>,
+    /// Held by whoever writes to its root from outside, and while it is being started.
+    pub root: Arc<tokio::sync::Mutex<()>>,
     requests: mpsc::Sender<Request>,
     view: watch::Receiver<View>,
 }
 
 impl Handle {
     pub fn new(id: &str, requests: mpsc::Sender<Request>, view: watch::Receiver<View>) -> Self {
-        Self { id: id.into(), requests, view }
+        Self { id: id.into(), root: Arc::default(), requests, view }
     }
 
     /// The document as it is now.

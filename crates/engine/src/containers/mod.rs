@@ -8,6 +8,7 @@
 
 mod actor;
 mod adopt;
+mod archive;
 mod attach;
 mod bundle;
 mod changes;
@@ -39,6 +40,7 @@ mod remove;
 mod rename;
 mod request;
 mod resize;
+mod resource;
 mod restart_policy;
 mod signal;
 mod spec;
@@ -50,6 +52,7 @@ mod timestamp;
 mod top;
 mod update;
 mod validate;
+mod view;
 mod volumes;
 mod wait;
 mod words;
@@ -71,6 +74,7 @@ use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::runtime_binary::RuntimeBinary;
 
+pub use self::archive::Extract;
 pub use self::disk::Disk;
 pub use self::exec::{ExecView, Stage};
 pub use self::list::{Counts, FILTERS as LIST_FILTERS, Options as ListOptions};

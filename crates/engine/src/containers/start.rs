@@ -9,6 +9,7 @@
 //! Whatever fails, nothing of the attempt is left, and the failure is in the container's state.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use api::containers::Status;
@@ -92,6 +93,9 @@ impl Actor {
     /// Brings it up, by hand or by policy.
     pub async fn start(&mut self) -> Result<()> {
         self.asked_to_end = false;
+        // The kernel gives a writable layer to one mount.
+        let root = Arc::clone(&self.root);
+        let _not_written_meanwhile = root.lock().await;
         match self.bring_up().await {
             Ok(()) => Ok(()),
             Err(NotStarted { error, code }) => {

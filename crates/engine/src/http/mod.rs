@@ -18,6 +18,7 @@ mod server;
 mod tls;
 mod version;
 
+mod archive;
 mod containers;
 mod debug;
 mod detach_keys;
@@ -47,6 +48,7 @@ pub fn routes() -> Router {
     system::routes(&mut router);
     images::routes(&mut router);
     containers::routes(&mut router);
+    archive::routes(&mut router);
     exec::routes(&mut router);
     events::routes(&mut router);
     networks::routes(&mut router);

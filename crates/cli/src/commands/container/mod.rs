@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod commit;
+pub(crate) mod cp;
 pub(crate) mod create;
 pub(crate) mod diff;
 mod end;
@@ -42,6 +43,7 @@ pub(crate) const GROUP: Group = Group {
     commands: &[
         &attach::COMMAND,
         &commit::COMMAND,
+        &cp::COMMAND,
         &create::COMMAND,
         &diff::COMMAND,
         &exec::COMMAND,

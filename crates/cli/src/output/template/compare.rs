@@ -35,7 +35,11 @@ fn equal(a: &Value, b: &Value) -> Result {
         return Ok(nil(a) && nil(b));
     }
     if !matches!(b.kind.shape, Shape::Pointer(_) | Shape::Struct(_)) {
-        return Err(format!("non-comparable type {}: {}", print::sprint(std::slice::from_ref(b)), b.kind));
+        return Err(format!(
+            "non-comparable type {}: {}",
+            print::sprint(std::slice::from_ref(b)),
+            b.kind
+        ));
     }
     Ok(a.json() == b.json())
 }
