@@ -41,12 +41,12 @@ fn a_tree_goes_in_and_comes_out_as_it_was() {
 #[test]
 fn what_was_copied_into_a_stopped_container_is_there_when_it_starts() {
     let engine = Engine::with_busybox();
-    engine.gantry(&["create", "--name", "c", "busybox", "cat", "/etc/new"]).ok();
+    engine.gantry(&["create", "--name", "box", "busybox", "cat", "/etc/new"]).ok();
     let file = engine.scratch().join("new");
     fs::write(&file, "hello").unwrap();
-    engine.gantry(&["cp", file.to_str().unwrap(), "c:/etc"]).ok();
-    assert_eq!(engine.gantry(&["start", "-a", "c"]).ok(), "hello");
-    assert!(engine.gantry(&["diff", "c"]).ok().contains("A /etc/new"));
+    engine.gantry(&["cp", file.to_str().unwrap(), "box:/etc"]).ok();
+    assert_eq!(engine.gantry(&["start", "-a", "box"]).ok(), "hello");
+    assert!(engine.gantry(&["diff", "box"]).ok().contains("A /etc/new"));
 }
 
 #[test]
@@ -81,13 +81,15 @@ fn volumes_binds_and_read_only_mounts_are_as_the_container_has_them() {
 #[test]
 fn what_is_copied_belongs_to_the_containers_user_if_asked_for() {
     let engine = Engine::with_busybox();
-    engine.gantry(&["run", "-d", "--name", "c", "-u", "1234:5678", "busybox", "sleep", "300"]).ok();
+    engine
+        .gantry(&["run", "-d", "--name", "box", "-u", "1234:5678", "busybox", "sleep", "300"])
+        .ok();
     let file = engine.scratch().join("file");
     fs::write(&file, "").unwrap();
     std::os::unix::fs::chown(&file, Some(42), Some(43)).unwrap();
     for (flags, owner) in [(&[][..], "42:43"), (&["-a"], "1234:5678")] {
-        engine.gantry(&[&["cp"][..], flags, &[file.to_str().unwrap(), "c:/f"]].concat()).ok();
-        assert_eq!(engine.gantry(&["exec", "c", "stat", "-c", "%u:%g", "/f"]).ok(), owner);
+        engine.gantry(&[&["cp"][..], flags, &[file.to_str().unwrap(), "box:/f"]].concat()).ok();
+        assert_eq!(engine.gantry(&["exec", "box", "stat", "-c", "%u:%g", "/f"]).ok(), owner);
     }
 }
 
@@ -95,12 +97,12 @@ fn what_is_copied_belongs_to_the_containers_user_if_asked_for() {
 fn looking_into_a_stopped_container_changes_nothing_in_it() {
     let engine = Engine::with_busybox();
     let bind = format!("{}:/made/for/it", engine.scratch().display());
-    engine.gantry(&["create", "--name", "c", "-v", &bind, "busybox"]).ok();
-    engine.gantry(&["cp", "c:/etc", "/dev/null"]).fails(1);
+    engine.gantry(&["create", "--name", "box", "-v", &bind, "busybox"]).ok();
+    engine.gantry(&["cp", "box:/etc", "/dev/null"]).fails(1);
     let out = engine.scratch().join("etc");
-    engine.gantry(&["cp", "c:/etc", out.to_str().unwrap()]).ok();
+    engine.gantry(&["cp", "box:/etc", out.to_str().unwrap()]).ok();
     assert!(out.join("passwd").is_file());
-    assert_eq!(engine.gantry(&["diff", "c"]).ok(), "");
+    assert_eq!(engine.gantry(&["diff", "box"]).ok(), "");
 }
 
 #[test]
@@ -119,16 +121,19 @@ fn archives_stream_through_standard_input_and_output() {
 #[test]
 fn a_client_that_goes_away_ends_its_copy_and_the_container_starts() {
     let mut engine = Engine::with_busybox();
-    engine.gantry(&["create", "--name", "c", "busybox", "sleep", "300"]).ok();
-    let mut copying =
-        engine.command(&["cp", "-", "c:/tmp"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    engine.gantry(&["create", "--name", "box", "busybox", "sleep", "300"]).ok();
+    let mut copying = engine
+        .command(&["cp", "-", "box:/tmp"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     // Half an archive, then nothing for as long as the pipe is open.
     let header = tar::Builder::new(Vec::new()).into_inner().unwrap();
     std::io::Write::write_all(copying.stdin.as_mut().unwrap(), &header[..512]).unwrap();
     copying.kill().unwrap();
     copying.wait().unwrap();
-    engine.gantry(&["start", "c"]).ok();
+    engine.gantry(&["start", "box"]).ok();
     engine.wait_until("it runs", |engine| {
-        engine.gantry(&["ps", "-q", "--filter", "name=c"]).stdout.lines().count() == 1
+        engine.gantry(&["ps", "-q", "--filter", "name=box"]).stdout.lines().count() == 1
     });
 }

@@ -17,7 +17,7 @@ docker cp cp-a:/etc f
 docker cp d cp-a:/etc/passwd
 docker cp f cp-ro:/tmp
 docker cp f cp-ro:/ro
-docker cp f cp-ro:/rw; ls out
+docker cp f cp-ro:/rw
 docker cp f cp-nosuch:/x
 docker cp f cp-nosuch:
 docker cp cp-nosuch:/x .
@@ -36,12 +36,12 @@ tar c f | docker cp - cp-a:/tmp/f
 tar c g | docker cp - cp-a:/tmp; docker cp cp-a:/tmp/g - | tar xO
 tar cz f g | docker cp - cp-a:/tmp
 echo garbage | docker cp - cp-a:/tmp
-tar c f | head -c 700 | docker cp - cp-a:/tmp
+tar c f | head -c 513 | docker cp - cp-a:/tmp
 docker cp cp-a:/newd - | tar tv | sed 's/ [0-9]*-.*:[0-9]* / /' | sort
 docker cp cp-a:/newd/. - | tar t | sort
 docker cp cp-a:/newd/sub/ - | tar t | sort
 docker cp cp-a:/tmp/f - | tar t
-docker cp cp-a:/newd out; find out | sort
+docker cp cp-a:/newd out; find out/newd | sort
 docker cp cp-a:/newd/. out/new; find out/new | sort
 docker cp cp-a:/newd out/again; find out/again | sort
 docker cp cp-a:/tmp/f out/f2; cat out/f2

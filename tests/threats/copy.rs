@@ -33,16 +33,16 @@ fn cve_2018_15664_a_directory_swapped_for_a_link_while_it_is_copied_leads_nowher
          while true; do ln -sfn {path} /swap; rm /swap; mkdir /swap; echo inside > /swap/secret; \
          rm -r /swap; ln -s ../../../../../../../{path} /swap; rm /swap; ln -s /proc/1/root/{path} /swap; rm /swap; done 2>/dev/null"
     );
-    engine.gantry(&["run", "-d", "--name", "c", "busybox", "sh", "-c", &script]).ok();
+    engine.gantry(&["run", "-d", "--name", "box", "busybox", "sh", "-c", &script]).ok();
     let file = engine.scratch().join("secret");
     fs::write(&file, "copied in").unwrap();
     let back = engine.scratch().join("back");
     fs::create_dir(&back).unwrap();
     for round in 0..60 {
-        engine.gantry(&["cp", file.to_str().unwrap(), "c:/swap/"]);
-        engine.gantry(&["cp", file.to_str().unwrap(), "c:/swap/made"]);
+        engine.gantry(&["cp", file.to_str().unwrap(), "box:/swap/"]);
+        engine.gantry(&["cp", file.to_str().unwrap(), "box:/swap/made"]);
         let to = back.join(round.to_string());
-        engine.gantry(&["cp", "-L", "c:/swap/secret", to.to_str().unwrap()]);
+        engine.gantry(&["cp", "-L", "box:/swap/secret", to.to_str().unwrap()]);
         if let Ok(text) = fs::read_to_string(&to) {
             assert_ne!(text, "of the host", "{name}");
         }
@@ -60,8 +60,8 @@ fn cve_2019_14271_cve_2026_41567_nothing_of_the_container_is_run() {
     entries.push(Entry::File("lib/libnss_files.so.2", "no library"));
     entries.push(Entry::File("etc/nsswitch.conf", "passwd: evil\n"));
     load_hostile(&engine, &entries, json!({ "User": "nobody" }));
-    engine.gantry(&["run", "-d", "--name", "c", "hostile", "sleep", "300"]).ok();
-    engine.gantry(&["create", "--name", "d", "hostile"]).ok();
+    engine.gantry(&["run", "-d", "--name", "box", "hostile", "sleep", "300"]).ok();
+    engine.gantry(&["create", "--name", "den", "hostile", "true"]).ok();
     // An empty archive under each compression; the container's own tools would have to undo it.
     let xz = [
         0xfd, b'7', b'z', b'X', b'Z', 0, 0, 4, 0xe6, 0xd6, 0xb4, 0x46, 0, 0, 0, 0, 0x1c, 0xdf,
@@ -69,7 +69,7 @@ fn cve_2019_14271_cve_2026_41567_nothing_of_the_container_is_run() {
     ];
     let file = engine.scratch().join("file");
     fs::write(&file, "").unwrap();
-    for container in ["c", "d"] {
+    for container in ["box", "den"] {
         engine.gantry_with_input(&["cp", "-", &format!("{container}:/tmp")], &xz).ok();
         engine
             .gantry_with_input(&["cp", "-", &format!("{container}:/tmp")], &[0x1f, 0x8b, 8, 0])
@@ -92,7 +92,7 @@ fn cve_2021_41089_no_mode_of_the_host_changes() {
         Entry::Symlink("directory", outside.to_str().unwrap()),
     ];
     load_hostile(&engine, &entries, json!({}));
-    engine.gantry(&["create", "--name", "c", "hostile"]).ok();
+    engine.gantry(&["create", "--name", "box", "hostile", "true"]).ok();
     let mut tar = tar::Builder::new(Vec::new());
     for (name, kind) in [
         ("link", tar::EntryType::Fifo),
@@ -106,7 +106,7 @@ fn cve_2021_41089_no_mode_of_the_host_changes() {
         header.set_uid(1234);
         tar.append_data(&mut header, name, std::io::empty()).unwrap();
     }
-    engine.gantry_with_input(&["cp", "-", "c:/"], &tar.into_inner().unwrap());
+    engine.gantry_with_input(&["cp", "-", "box:/"], &tar.into_inner().unwrap());
     let mode = fs::metadata(target).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
     untouched(&outside);
@@ -123,9 +123,11 @@ fn cve_2026_41568_cve_2026_42306_mounts_are_made_where_they_belong_or_not_at_all
     load_hostile(&engine, &entries, json!({}));
     let file = engine.scratch().join("file");
     fs::write(&file, "").unwrap();
-    for (name, target) in [("a", "/data"), ("b", "/data/deep/er"), ("c", "/up"), ("d", "/up/x")] {
+    for (name, target) in
+        [("one", "/data"), ("two", "/data/deep/er"), ("box", "/up"), ("den", "/up/x")]
+    {
         let bind = format!("{}:{target}", volume.display());
-        engine.gantry(&["create", "--name", name, "-v", &bind, "hostile"]).ok();
+        engine.gantry(&["create", "--name", name, "-v", &bind, "hostile", "true"]).ok();
         engine.gantry(&["cp", file.to_str().unwrap(), &format!("{name}:{target}")]);
         engine.gantry(&["cp", &format!("{name}:{target}/secret"), "-"]).fails(1);
         untouched(&outside);
@@ -142,14 +144,14 @@ fn cve_2026_17106_what_a_container_sends_stays_below_its_destination() {
         "mkdir /out; ln -s {} /out/link; ln -s ../../outside /out/up; touch /out/file; chmod 6777 /out/file",
         outside.display()
     );
-    engine.gantry(&["run", "--name", "c", "busybox", "sh", "-c", &script]).ok();
+    engine.gantry(&["run", "--name", "box", "busybox", "sh", "-c", &script]).ok();
     let to = engine.scratch().join("to");
-    engine.gantry(&["cp", "c:/out", to.to_str().unwrap()]).ok();
+    engine.gantry(&["cp", "box:/out", to.to_str().unwrap()]).ok();
     // The second copy meets the links of the first.
     let again = "rm /out/link /out/up; mkdir /out/link /out/up; touch /out/link/evil /out/up/evil";
-    engine.gantry(&["commit", "c", "second"]).ok();
-    engine.gantry(&["run", "--name", "d", "second", "sh", "-c", again]).ok();
-    engine.gantry(&["cp", "d:/out/.", to.to_str().unwrap()]).fails(1);
+    engine.gantry(&["commit", "box", "second"]).ok();
+    engine.gantry(&["run", "--name", "den", "second", "sh", "-c", again]).ok();
+    engine.gantry(&["cp", "den:/out/.", to.to_str().unwrap()]).fails(1);
     untouched(&outside);
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(to.join("file")).unwrap().permissions().mode();
@@ -159,14 +161,14 @@ fn cve_2026_17106_what_a_container_sends_stays_below_its_destination() {
 #[test]
 fn the_kernels_files_are_not_copied() {
     let engine = Engine::with_busybox();
-    engine.gantry(&["run", "-d", "--name", "c", "--privileged", "busybox", "sleep", "300"]).ok();
+    engine.gantry(&["run", "-d", "--name", "box", "--privileged", "busybox", "sleep", "300"]).ok();
     for path in
         ["/proc/kcore", "/proc/1/environ", "/sys/kernel/notes", "/proc/self/root/etc/passwd"]
     {
-        let said = engine.gantry(&["cp", &format!("c:{path}"), "-"]).fails(1);
+        let said = engine.gantry(&["cp", &format!("box:{path}"), "-"]).fails(1);
         assert!(said.contains("Could not find the file") || said.contains("lstat"), "{said}");
     }
-    let all = engine.command(&["cp", "c:/", "-"]).output().unwrap();
+    let all = engine.command(&["cp", "box:/", "-"]).output().unwrap();
     assert!(all.status.success());
     let mut archive = tar::Archive::new(all.stdout.as_slice());
     let paths = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned());
@@ -175,6 +177,6 @@ fn the_kernels_files_are_not_copied() {
     let before = core_pattern();
     let file = engine.scratch().join("core_pattern");
     fs::write(&file, "|/evil").unwrap();
-    engine.gantry(&["cp", file.to_str().unwrap(), "c:/proc/sys/kernel/"]).fails(1);
+    engine.gantry(&["cp", file.to_str().unwrap(), "box:/proc/sys/kernel/"]).fails(1);
     assert_eq!(core_pattern(), before);
 }

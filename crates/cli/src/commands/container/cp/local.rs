@@ -226,6 +226,10 @@ fn lstat(path: &str) -> Result<fs::Metadata> {
 }
 
 fn named(verb: &str, path: &str, error: &io::Error) -> Failure {
+    // Go says no more of this.
+    if error.kind() == io::ErrorKind::NotADirectory {
+        return Failure::new("not a directory");
+    }
     Failure::new(format!("{verb} {path}: {}", reason(error)))
 }
 
