@@ -14,6 +14,8 @@ wire! {
         pub attach_stderr: bool,
         pub attach_stdout: bool,
         pub detach: bool,
+        /// The Python SDK has its own spelling, which Go takes for the same.
+        #[serde(alias = "detachKeys")]
         pub detach_keys: String,
         pub env: Option<Vec<String>>,
         pub working_dir: String,

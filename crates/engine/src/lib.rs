@@ -24,6 +24,7 @@ pub mod readiness;
 mod roots;
 mod runtime_binary;
 mod system;
+mod until;
 mod volumes;
 
 pub use daemon::main;

@@ -136,6 +136,24 @@ impl Reference {
         matches(self.familiar()) || matches(self.familiar_name())
     }
 
+    /// Whether a text is a pattern at all, by the rules of Go's `path.Match`.
+    pub fn is_pattern(pattern: &str) -> bool {
+        let pattern: Vec<char> = pattern.chars().collect();
+        let mut at = 0;
+        while let Some(letter) = pattern.get(at) {
+            at += match letter {
+                '[' => match class_length(&pattern[at..]) {
+                    Some(length) => length,
+                    None => return false,
+                },
+                '\\' if at + 1 == pattern.len() => return false,
+                '\\' => 2,
+                _ => 1,
+            };
+        }
+        true
+    }
+
     fn suffix(&self) -> String {
         let mut suffix = String::new();
         if let Some(tag) = &self.tag {
@@ -327,7 +345,20 @@ fn matched_length(pattern: &[char], character: Option<&char>) -> Option<usize> {
     }
 }
 
+/// Length of the class that the pattern begins with; none if it does not end, or is empty.
+fn class_length(pattern: &[char]) -> Option<usize> {
+    let first = if pattern.get(1) == Some(&'^') { 2 } else { 1 };
+    // Which character is asked for does not matter to where the class ends.
+    let length = class(pattern, '\0')?.0;
+    (length > first + 1).then_some(length)
+}
+
 fn matched_class(pattern: &[char], character: char) -> Option<usize> {
+    class(pattern, character).and_then(|(length, matches)| matches.then_some(length))
+}
+
+/// Length of a class, and whether it has the character.
+fn class(pattern: &[char], character: char) -> Option<(usize, bool)> {
     let negated = pattern.get(1) == Some(&'^');
     let mut at = if negated { 2 } else { 1 };
     let mut found = false;
@@ -348,7 +379,7 @@ fn matched_class(pattern: &[char], character: char) -> Option<usize> {
         }
         found |= (low..=high).contains(&character);
     }
-    (found != negated).then_some(at + 1)
+    Some((at + 1, found != negated))
 }
 
 #[cfg(test)]
@@ -450,6 +481,16 @@ mod tests {
         }
         assert!(!parse("a/b").matches("*"), "a star stays within one path component");
         assert!(parse("a/b:c").matches("a/*"));
+    }
+
+    #[test]
+    fn a_class_has_an_end_and_something_in_it() {
+        for good in ["a", "*:[0-9]", "[^a]b", r"\[", r"[\]]"] {
+            assert!(Reference::is_pattern(good), "{good}");
+        }
+        for bad in ["[", "[a", "[]", "[^]", "a\\"] {
+            assert!(!Reference::is_pattern(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::net::{
@@ -49,6 +49,18 @@ fn connect_with(path: &Path, kind: SocketType) -> io::Result<OwnedFd> {
 
 fn new(kind: SocketType) -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?)
+}
+
+/// What a unix socket's peer has not read yet, in bytes with the kernel's overhead: 0 once it has read everything.
+pub fn unread_by_peer(socket: impl AsFd) -> io::Result<usize> {
+    let mut unread: libc::c_int = 0;
+    // SAFETY: TIOCOUTQ, which sockets know as SIOCOUTQ, writes one int to the address given, which is ours.
+    let result =
+        unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut unread) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(unread).unwrap_or(0))
 }
 
 /// Sends one message with descriptors.
@@ -110,6 +122,17 @@ mod tests {
         let mut buffer = [0; 64];
         let (length, fds) = receive(&there, &mut buffer).unwrap();
         assert_eq!((&buffer[..length], fds.len()), (&b"hello"[..], 2));
+    }
+
+    #[test]
+    fn what_a_peer_has_not_read_is_known() {
+        use std::io::{Read, Write};
+        let (mut here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert_eq!(unread_by_peer(&here).unwrap(), 0);
+        here.write_all(b"hello").unwrap();
+        assert!(unread_by_peer(&here).unwrap() > 0);
+        there.read_exact(&mut [0; 5]).unwrap();
+        assert_eq!(unread_by_peer(&here).unwrap(), 0);
     }
 
     #[test]

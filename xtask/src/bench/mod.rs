@@ -12,6 +12,7 @@ mod image;
 mod memory;
 mod place;
 mod report;
+mod scale;
 mod work;
 
 use std::path::PathBuf;
@@ -85,7 +86,10 @@ fn parse(args: &[String]) -> Result<Options> {
         None => Ok(()),
     };
     known(&options.against, &["docker", "podman"])?;
-    known(&options.only, &WORK.iter().map(|work| work.name).chain(["floor"]).collect::<Vec<_>>())?;
+    known(
+        &options.only,
+        &WORK.iter().map(|work| work.name).chain(["floor", "scale"]).collect::<Vec<_>>(),
+    )?;
     Ok(options)
 }
 
@@ -117,6 +121,12 @@ fn measure(options: &Options) -> Result<Report> {
     let mut report = Report::default();
     if options.wants("floor") {
         floor::measure(&image.root, &mut report)?;
+    }
+    if options.wants("scale") {
+        scale::measure(&image.archive, &mut report)?;
+    }
+    if options.work().next().is_none() {
+        return Ok(report);
     }
     let peers = if options.against.is_empty() { None } else { Peers::at_hand("bench") };
     let mut peers = peers.map(|peers| Guests::new(peers, &image)).transpose()?;

@@ -30,7 +30,7 @@ pub(super) struct Work {
     pub(super) run: fn(&mut Contestant) -> Result<Vec<f64>>,
 }
 
-const fn milliseconds(title: &'static str, budget: f64) -> Metric {
+pub(super) const fn milliseconds(title: &'static str, budget: f64) -> Metric {
     Metric { title, unit: Unit::Milliseconds, budget: Some(budget) }
 }
 
@@ -39,7 +39,7 @@ const fn unbounded(title: &'static str) -> Metric {
     Metric { title, unit: Unit::Milliseconds, budget: None }
 }
 
-const fn megabytes(title: &'static str, budget: f64) -> Metric {
+pub(super) const fn megabytes(title: &'static str, budget: f64) -> Metric {
     Metric { title, unit: Unit::Megabytes, budget: Some(budget) }
 }
 

@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 
 use super::Shared;
 use super::cheap_moves::Running;
+use super::document::Document;
 use super::exec::Exec;
 use super::health::{self, Checks};
 use super::index::{Exit, Handle, View};
@@ -33,13 +34,13 @@ const QUEUE: usize = 32;
 
 pub struct Actor {
     pub shared: Arc<Shared>,
-    pub record: Record,
+    pub record: Document,
     pub view: watch::Sender<View>,
     /// See [`Handle::root`].
     pub root: Arc<tokio::sync::Mutex<()>>,
     requests: mpsc::Receiver<Request>,
     pub news: link::Sender,
-    heard: mpsc::UnboundedReceiver<(u64, News)>,
+    heard: mpsc::UnboundedReceiver<(u64, Box<News>)>,
     /// Its monitor, while it has one.
     pub run: Option<Run>,
     /// The end of the delay before a restart.
@@ -72,8 +73,9 @@ pub enum After {
 impl Actor {
     /// A task for the container, not yet running.
     pub fn new(shared: Arc<Shared>, record: Record) -> (Self, Handle) {
+        let record = Document::from(record);
         let view = View {
-            record: Arc::new(record.clone()),
+            record: record.share(),
             exits: 0,
             last_exit: Exit { code: record.state.exit_code, error: record.state.error.clone() },
             removed: false,
@@ -123,16 +125,17 @@ impl Actor {
         tasks
     }
 
+    /// What is done is boxed: a task that waits, as most do all the time, is not to be as large as a start.
     async fn turn(&mut self) -> After {
         tokio::select! {
-            Some((number, news)) = self.heard.recv() => self.hear(number, news).await,
-            Some(request) = self.requests.recv() => self.answer(request).await,
+            Some((number, news)) = self.heard.recv() => Box::pin(self.hear(number, *news)).await,
+            Some(request) = self.requests.recv() => Box::pin(self.answer(request)).await,
             () = due(&mut self.restart) => {
-                self.restart_now().await;
+                Box::pin(self.restart_now()).await;
                 After::GoOn
             }
             due = health::due(&mut self.checks) => {
-                self.on_check_due(due).await;
+                Box::pin(self.on_check_due(due)).await;
                 After::GoOn
             }
         }
@@ -220,8 +223,11 @@ impl Actor {
 
     /// Shows the document to everybody.
     pub fn show(&mut self) {
-        self.record.exec_ids = self.unfinished_execs();
-        let record = Arc::new(self.record.clone());
+        let execs = self.unfinished_execs();
+        if self.record.exec_ids != execs {
+            self.record.exec_ids = execs;
+        }
+        let record = self.record.share();
         self.view.send_modify(|view| view.record = record);
     }
 

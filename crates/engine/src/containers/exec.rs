@@ -197,7 +197,7 @@ impl Actor {
 
     /// The monitor reads the process from the container's directory.
     async fn write_process(&self, exec: &Exec) -> Result<()> {
-        let record = self.record.clone();
+        let record = self.record.share();
         let held = self.shared.held_capabilities;
         let directory = self.shared.exec_directory(&record.id).join("exec");
         let path = directory.join(format!("{}.json", exec.id));

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use api::containers::Status;
@@ -126,7 +125,7 @@ impl Actor {
             tracing::error!(container = self.record.id, "its end is not written: {error}");
         }
         self.record.exec_ids = self.unfinished_execs();
-        let record = Arc::new(self.record.clone());
+        let record = self.record.share();
         let last_exit =
             Exit { code: exit.status.into(), error: exit.error.clone().unwrap_or_default() };
         self.view.send_modify(|view| {

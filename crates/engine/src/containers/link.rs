@@ -27,7 +27,8 @@ pub enum News {
 }
 
 /// News and the link it came from, so that late news of a monitor before this one is known as such.
-pub type Sender = mpsc::UnboundedSender<(u64, News)>;
+/// Boxed: a queue has room for many from its beginning.
+pub type Sender = mpsc::UnboundedSender<(u64, Box<News>)>;
 
 #[derive(Clone)]
 pub struct Link(Arc<Shared>);
@@ -125,7 +126,7 @@ async fn read(shared: Arc<Shared>, news: Sender) {
         match received {
             Ok(Some((Message::Reply { seq, outcome }, _))) => shared.answer(seq, outcome),
             Ok(Some((message, _))) => {
-                if news.send((shared.number, News::Message(message))).is_err() {
+                if news.send((shared.number, Box::new(News::Message(message)))).is_err() {
                     return;
                 }
             }
@@ -138,7 +139,7 @@ async fn read(shared: Arc<Shared>, news: Sender) {
     }
     shared.waiting().replies = None;
     // The container's task may have ended before its monitor.
-    let _ = news.send((shared.number, News::Lost));
+    let _ = news.send((shared.number, Box::new(News::Lost)));
 }
 
 fn gone(why: &str) -> Failure {
@@ -176,9 +177,11 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(done.pid, Some(7));
-        assert!(matches!(news.recv().await, Some((_, News::Message(Message::Oom)))));
+        let (_, first) = news.recv().await.unwrap();
+        assert!(matches!(*first, News::Message(Message::Oom)));
         drop(answering.await.unwrap());
-        assert!(matches!(news.recv().await, Some((_, News::Lost))));
+        let (_, last) = news.recv().await.unwrap();
+        assert!(matches!(*last, News::Lost));
         let late = link
             .call(Command::Signal { exec_id: None, signal: 1, group: false }, &[])
             .await

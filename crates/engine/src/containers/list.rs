@@ -1,5 +1,6 @@
 //! `ps`: containers that match, newest first.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::Filters;
@@ -8,7 +9,7 @@ use api::containers::{
 };
 use jiff::Timestamp;
 
-use super::disk::Sizes;
+use super::disk::{Disk, Sizes};
 use super::health;
 use super::index::Handle;
 use super::record::Record;
@@ -58,9 +59,10 @@ impl Containers {
         records.truncate(options.limit.unwrap_or(usize::MAX));
         let now = Timestamp::now();
         let mut summaries = Vec::with_capacity(records.len());
+        let mut images = ShownImages::new(&self.0.disk);
         for record in records {
             let mut summary = summary(&record, now);
-            summary.image = self.shown_image(&record);
+            summary.image = images.of(&record);
             if options.size {
                 // One that is being removed has no size.
                 self.0.disk.sizes(&record.id).await.unwrap_or_default().show(&mut summary);
@@ -73,21 +75,38 @@ impl Containers {
     /// All of them with their sizes; blocks.
     pub fn disk_usage(&self) -> Result<Vec<Summary>> {
         let now = Timestamp::now();
+        let mut images = ShownImages::new(&self.0.disk);
         let sized = |handle: Handle| {
             let record = handle.record();
             let mut summary = summary(&record, now);
-            summary.image = self.shown_image(&record);
+            summary.image = images.of(&record);
             self.0.disk.sizes_now(&record.id).unwrap_or_default().show(&mut summary);
             summary
         };
         Ok(self.0.index.all().into_iter().map(sized).collect())
     }
+}
+
+/// What images are called in one list: each name is looked up once, however many containers were made from it.
+struct ShownImages<'d> {
+    disk: &'d Disk,
+    ids: HashMap<String, Option<String>>,
+}
+
+impl<'d> ShownImages<'d> {
+    fn new(disk: &'d Disk) -> Self {
+        Self { disk, ids: HashMap::new() }
+    }
 
     /// The reference it was made from, as long as that still names the same image; else the id.
-    fn shown_image(&self, record: &Record) -> String {
-        match self.0.disk.image_id(&record.config.image) {
-            Ok(id) if id != record.image => record.image.clone(),
-            _ => record.config.image.clone(),
+    fn of(&mut self, record: &Record) -> String {
+        let name = record.config.image.as_str();
+        if !self.ids.contains_key(name) {
+            self.ids.insert(name.to_owned(), self.disk.image_id(name).ok());
+        }
+        match &self.ids[name] {
+            Some(id) if *id != record.image => record.image.clone(),
+            _ => name.to_owned(),
         }
     }
 }

@@ -9,10 +9,11 @@
 
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE, USER_AGENT};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,7 +22,21 @@ use tokio::net::UnixStream;
 use super::call::RequestBody;
 use super::{Body, BodyWriter, Call, Response};
 
-pub struct Hijack(How);
+pub struct Hijack {
+    how: How,
+    client: Reader,
+}
+
+/// How a client reads the head of the response.
+#[derive(Clone, Copy, PartialEq)]
+enum Reader {
+    Exact,
+    /// Into a buffer that it then forgets: what comes together with the head is lost to it.
+    Ahead,
+}
+
+/// How long a client that reads ahead may take to read the head alone.
+const HEAD_PATIENCE: Duration = Duration::from_secs(1);
 
 enum How {
     /// The client asked for an upgrade and gets 101.
@@ -33,6 +48,7 @@ enum How {
 impl Hijack {
     /// `content_type` is one of Docker's stream types.
     pub fn begin(call: Call, content_type: &'static str) -> (Response, Self) {
+        let client = Reader::of(&call.head.headers);
         let (mut response, how) = if call.head.headers.contains_key(UPGRADE) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -45,13 +61,19 @@ impl Hijack {
             (Response::new(body), How::Streams { input: call.body, output })
         };
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        (response, Self(how))
+        (response, Self { how, client })
     }
 
     /// The client's stream, once the response's head has been sent.
     pub async fn stream(self) -> io::Result<StdUnixStream> {
-        match self.0 {
-            How::Upgrade(upgrade) => raw(upgrade.await.map_err(io::Error::other)?),
+        match self.how {
+            How::Upgrade(upgrade) => {
+                let stream = raw(upgrade.await.map_err(io::Error::other)?)?;
+                if self.client == Reader::Ahead {
+                    wait_until_read(&stream).await;
+                }
+                Ok(stream)
+            }
             How::Streams { input, output } => {
                 let (ours, theirs) = UnixStream::pair()?;
                 tokio::spawn(pump_streams(input, output, ours));
@@ -59,6 +81,28 @@ impl Hijack {
             }
         }
     }
+}
+
+impl Reader {
+    /// The Python SDK is known to read ahead. Docker is too slow for it to matter there.
+    fn of(headers: &HeaderMap) -> Self {
+        let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        match agent.is_some_and(|agent| agent.starts_with("docker-sdk-python/")) {
+            true => Self::Ahead,
+            false => Self::Exact,
+        }
+    }
+}
+
+/// Waits until the client has read what was sent. The kernel tells nobody when that is.
+async fn wait_until_read(stream: &StdUnixStream) {
+    let read = async {
+        while sys::socket::unread_by_peer(stream).is_ok_and(|unread| unread > 0) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    // One that takes longer loses what it would lose.
+    let _ = tokio::time::timeout(HEAD_PATIENCE, read).await;
 }
 
 fn raw(upgraded: Upgraded) -> io::Result<StdUnixStream> {

@@ -4,16 +4,21 @@ use std::collections::{HashMap, HashSet};
 
 use api::Filters;
 use api::images::Summary;
+use oci::Reference;
 use store::images::{Filter, Listed};
 
 use super::{Images, familiar};
 use crate::error::{Error, Result};
+use crate::until;
 
 impl Images {
     /// Newest first. `shared_size` counts what images have in common with others, which costs a pass over all layers.
     pub fn list(&self, filters: &Filters, all: bool, shared_size: bool) -> Result<Vec<Summary>> {
-        let mut filter = filter(filters)?;
-        filter.all = all;
+        let filter = Filter { all, until: until::earliest(filters)?, ..filter(filters)? };
+        let is_pattern = |pattern: &String| Reference::is_pattern(pattern);
+        if !filter.references.iter().all(is_pattern) {
+            return Err(Error::invalid("syntax error in pattern"));
+        }
         let images = self.store.images().list(&filter)?;
         let mut summaries: Vec<_> = images.iter().map(summary).collect();
         if shared_size {
@@ -56,35 +61,18 @@ impl Images {
     }
 }
 
-/// The filters of list and prune in the store's terms.
+/// The filters of list and prune in the store's terms, but for `until`.
 pub fn filter(filters: &Filters) -> Result<Filter> {
     let all = |name| filters.get(name).map(str::to_owned).collect::<Vec<_>>();
-    let until = filters.get("until").next().map(until).transpose()?;
     Ok(Filter {
-        all: false,
         dangling: filters.boolean("dangling")?,
         labels: all("label"),
         without_labels: all("label!"),
         before: all("before").pop(),
         since: all("since").pop(),
-        until,
         references: all("reference"),
+        ..Filter::default()
     })
-}
-
-/// Unix seconds, an RFC 3339 time, or how long ago in Go's durations.
-fn until(text: &str) -> Result<jiff::Timestamp> {
-    let invalid = || Error::invalid(format!("invalid value {text:?} for until"));
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    if let Some((seconds, _)) = text.split_once('.').or(Some((text, "")))
-        && let Ok(seconds) = seconds.parse()
-    {
-        return jiff::Timestamp::from_second(seconds).map_err(|_| invalid());
-    }
-    let ago = super::changes::nanoseconds(text).ok_or_else(invalid)?;
-    jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_nanos(ago)).map_err(|_| invalid())
 }
 
 fn summary(image: &Listed) -> Summary {
@@ -106,19 +94,4 @@ fn shared(image: &Listed, owners: &HashMap<u64, usize>) -> i64 {
     let is_shared = |number| owners.get(number).is_some_and(|owners| *owners > 1);
     let shared = image.layers.iter().filter(|(number, _)| is_shared(number));
     shared.map(|(_, size)| *size as i64).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn until_is_a_time_or_an_age() {
-        assert_eq!(until("1700000000").unwrap().as_second(), 1_700_000_000);
-        assert_eq!(until("1700000000.5").unwrap().as_second(), 1_700_000_000);
-        assert_eq!(until("2023-11-14T22:13:20Z").unwrap().as_second(), 1_700_000_000);
-        let hour_ago = jiff::Timestamp::now().as_second() - 3600;
-        assert!((until("1h").unwrap().as_second() - hour_ago).abs() < 5);
-        assert_eq!(until("x").unwrap_err().to_string(), "invalid value \"x\" for until");
-    }
 }

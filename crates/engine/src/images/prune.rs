@@ -11,6 +11,7 @@ use super::list::filter;
 use super::remove::item;
 use crate::error::Result;
 use crate::events::Kind;
+use crate::until;
 
 /// Which images go.
 pub struct Prune {
@@ -21,7 +22,7 @@ pub struct Prune {
 
 impl Prune {
     pub fn from_filters(filters: &Filters) -> Result<Self> {
-        let mut filter = filter(filters)?;
+        let mut filter = Filter { until: until::single(filters)?, ..filter(filters)? };
         let all = filter.dangling.take() == Some(false);
         Ok(Self { all, filter })
     }

@@ -16,6 +16,10 @@ use crate::error::{Error, Result};
 const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("listing.sql")];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CHECKPOINT_AT: u64 = 4 << 20;
+/// Pages that a connection keeps in memory, in KiB: the kernel has them anyway.
+const CACHE: i64 = 256;
+/// Connections that are kept for the next readers.
+const IDLE_READERS: usize = 4;
 
 /// What must survive: a power loss, or only the death of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,7 @@ impl Database {
         writer.pragma_update(None, "foreign_keys", true)?;
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
         writer.pragma_update(None, "journal_size_limit", CHECKPOINT_AT)?;
+        writer.pragma_update(None, "cache_size", -CACHE)?;
         migrate(&mut writer, path)?;
         Ok(Database {
             path: path.to_owned(),
@@ -71,7 +76,10 @@ impl Database {
             None => self.reader()?,
         };
         let value = work(&reader);
-        lock(&self.readers).push(reader);
+        let mut readers = lock(&self.readers);
+        if readers.len() < IDLE_READERS {
+            readers.push(reader);
+        }
         value
     }
 
@@ -79,6 +87,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(&self.path, flags)?;
         reader.busy_timeout(BUSY_TIMEOUT)?;
+        reader.pragma_update(None, "cache_size", -CACHE)?;
         Ok(reader)
     }
 

@@ -86,7 +86,7 @@ impl Actor {
 
     /// As a client would ask for it, since it needs this very task.
     fn act_outside(&self) {
-        let (containers, record) = (Containers(self.shared.clone()), self.record.clone());
+        let (containers, record) = (Containers(self.shared.clone()), self.record.share());
         tokio::spawn(async move {
             let id = record.id.as_str();
             let done = match Action::of(&record) {
