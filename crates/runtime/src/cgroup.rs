@@ -122,9 +122,9 @@ impl Cgroup {
         }
     }
 
-    /// Whether [`Cgroup::add`] still has to make the cgroup, around the pid that it is given.
-    pub fn awaits_pid(&self) -> bool {
-        self.pending.is_some()
+    /// Whether there will be a [`Cgroup::clone_target`] once it has been created.
+    pub fn takes_newborns(&self) -> bool {
+        matches!(self.group, Group::V2(_)) && self.path.unit().is_none()
     }
 
     /// Moves a process in, the calling one by zero. Meant for one that has not forked yet: its children are not moved.

@@ -13,7 +13,7 @@ mod init;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use oci::runtime::{Linux, NamespaceKind, Process, Spec, State, Status, VERSION};
+use oci::runtime::{Linux, NamespaceKind, Process, Resources, Spec, State, Status, VERSION};
 use sys::namespace;
 use sys::overlay::Overlay;
 
@@ -39,8 +39,8 @@ pub struct CreateOptions<'a> {
     pub stdio: Stdio,
     /// Joined in place of what the specification says about the network namespace.
     pub netns: Option<OwnedFd>,
-    /// Made already, with its limits.
-    pub cgroup: Option<&'a mut Cgroup>,
+    /// To be made, with the specification's limits. Of a container that fails it is left behind.
+    pub cgroup: &'a mut Cgroup,
     /// Descriptors from 3 on that the program inherits.
     pub preserve_fds: u32,
     /// Moves the root over `/` where pivot_root is impossible (an initramfs).
@@ -197,18 +197,37 @@ fn make<T>(
         new_keyring: options.new_keyring,
         gate,
         new: namespaces.new,
-        made_as_root: namespaces.made_as_root(),
+        made_inside: namespaces.made_inside(),
         state,
     };
     let own = own_namespaces(&namespaces, linux);
     sysctl::check(&linux.sysctl, own)?;
     check_names(spec, own)?;
-    let score = process.oom_score_adj;
-    let spawned =
-        spawn::spawn(&namespaces, options.cgroup, score, |channel| init::run(&plan, channel))?;
+    let spawned = begin(&plan, &namespaces, options.cgroup)?;
     let served = serve(spawned, &plan)?;
     drop(plan);
     Ok((served, filter))
+}
+
+/// Makes the process and the cgroup that it is in. Where it cannot be born in there, making the cgroup and moving it in
+/// take about as long as the first half of its own set-up, and happen beside that.
+fn begin(plan: &Plan<'_>, namespaces: &Namespaces, cgroup: &mut Cgroup) -> Result<Spawned> {
+    let none = Resources::default();
+    let resources = plan.linux.resources.as_ref().unwrap_or(&none);
+    let beside = !cgroup.takes_newborns();
+    if !beside {
+        cgroup.create(resources).map_err(spawn::cgroup_error)?;
+    }
+    let home = (!beside).then_some(&mut *cgroup);
+    let score = plan.process.oom_score_adj;
+    let process = spawn::spawn(namespaces, home, score, |channel| init::run(plan, channel))?;
+    if beside {
+        let joined = cgroup.create(resources).and_then(|()| cgroup.add(process.pid()));
+        joined.map_err(spawn::cgroup_error)?;
+    }
+    let sent = process.channel.send(&Message::Go);
+    sent.map_err(|error| own_words(&process, error))?;
+    Ok(process)
 }
 
 /// What the container's process needs; everything that can fail outside has been done.
@@ -231,7 +250,7 @@ struct Plan<'a> {
     gate: Gate,
     /// The namespaces that are made, and those of them that init makes.
     new: u64,
-    made_as_root: u64,
+    made_inside: u64,
     state: State,
 }
 

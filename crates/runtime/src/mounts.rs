@@ -106,6 +106,11 @@ fn map_ids(tree: &OwnedFd, mount: &Mount, depth: Depth, linux: &Linux) -> Result
 }
 
 impl Prepared {
+    /// Whether it shows the cgroup of who mounts it, or has that charged for what it copies.
+    pub(crate) fn needs_cgroup(&self) -> bool {
+        self.kind == "cgroup" || self.options.copy_up
+    }
+
     /// Makes the mount inside the root.
     pub(crate) fn mount(&self, around: &Surroundings<'_>) -> Result<()> {
         self.mount_unnamed(around).map_err(|error| {

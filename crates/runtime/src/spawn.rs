@@ -40,16 +40,18 @@ impl Namespaces {
             || (new_user && joined != 0)
     }
 
-    /// Those the process is born in. With a new user namespace, the process makes the others itself once it
-    /// is root in there, so that they and what is in them belong to that root.
+    /// Those the process is born in.
     fn at_birth(&self) -> u64 {
-        self.new & !self.made_as_root()
+        self.new & !self.made_inside()
     }
 
-    /// Those left for the process to make as root of its user namespace.
-    pub(crate) fn made_as_root(&self) -> u64 {
-        let born_in = namespace::USER | namespace::PID;
-        if self.new & namespace::USER == 0 { 0 } else { self.new & !born_in }
+    /// Those left for the process to make: the network namespace, which takes the kernel longer than all else, so that its
+    /// maker can go on; and with a new user namespace all that can belong to the root in there.
+    pub(crate) fn made_inside(&self) -> u64 {
+        match self.new & namespace::USER {
+            0 => self.new & namespace::NETWORK,
+            _ => self.new & !(namespace::USER | namespace::PID),
+        }
     }
 
     fn join_all(&self) -> Result<()> {
@@ -121,7 +123,7 @@ impl Drop for Spawned {
 /// Whoever calls this must have one thread; the copy of its memory goes on in `body`.
 pub(crate) fn spawn(
     namespaces: &Namespaces,
-    mut cgroup: Option<&mut Cgroup>,
+    cgroup: Option<&mut Cgroup>,
     oom_score_adj: Option<i32>,
     body: impl FnOnce(&Channel) -> Error,
 ) -> Result<Spawned> {
@@ -129,17 +131,17 @@ pub(crate) fn spawn(
     let (ours, theirs) = Channel::pair()?;
     let flags = if sherpa { 0 } else { namespaces.at_birth() };
     let target = cgroup.as_ref().and_then(|cgroup| cgroup.clone_target());
-    let inside = target.is_some();
-    let alone = needs_nobody(flags, cgroup.as_deref());
+    // Its ids are mapped from outside.
+    let waits = flags & namespace::USER != 0;
     let child = match fork(flags, target)? {
         Fork::Parent(child) => child,
         Fork::Child => {
             drop(ours);
-            let begun = match (alone, &mut cgroup) {
-                (false, _) => theirs.expect_go(),
-                (true, Some(cgroup)) if !inside => join(cgroup, OWN_PID),
-                (true, _) => Ok(()),
+            let joined = match cgroup {
+                Some(cgroup) if target.is_none() => cgroup.add(OWN_PID).map_err(cgroup_error),
+                _ => Ok(()),
             };
+            let begun = joined.and_then(|()| if waits { theirs.expect_go() } else { Ok(()) });
             // While the host's procfs is still the one at /proc.
             let error = match begun.and_then(|()| set_oom_score(oom_score_adj)) {
                 Err(error) => error,
@@ -153,35 +155,20 @@ pub(crate) fn spawn(
     };
     drop(theirs);
     let mut spawned = Spawned { child: Some(child), channel: ours };
-    if let (Some(cgroup), false, false) = (&mut cgroup, inside, alone) {
-        // Before it has run anything: its children are born inside.
-        join(cgroup, spawned.pid())?;
-    }
     if sherpa {
-        if !alone {
-            spawned.channel.send(&Message::Go)?;
-        }
         follow_sherpa(&mut spawned)?;
     }
     if namespaces.new & namespace::USER != 0 {
         user::write_id_maps(spawned.pid(), &namespaces.uid_maps, &namespaces.gid_maps)?;
     }
-    if sherpa || !alone {
+    if sherpa || waits {
         spawned.channel.send(&Message::Go)?;
     }
     Ok(spawned)
 }
 
-/// Whether the process can begin by itself: not where its ids must be mapped first, which is done from outside, or where
-/// only its pid makes the cgroup.
-fn needs_nobody(flags: u64, cgroup: Option<&Cgroup>) -> bool {
-    flags & namespace::USER == 0 && cgroup.is_none_or(|cgroup| !cgroup.awaits_pid())
-}
-
-fn join(cgroup: &mut Cgroup, pid: i32) -> Result<()> {
-    cgroup
-        .add(pid)
-        .map_err(|error| Error::other(format!("unable to apply cgroup configuration: {error}")))
+pub(crate) fn cgroup_error(error: crate::cgroup::Error) -> Error {
+    Error::other(format!("unable to apply cgroup configuration: {error}"))
 }
 
 fn fork(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {

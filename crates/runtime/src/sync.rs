@@ -1,8 +1,9 @@
 //! What a process being made and its maker tell each other, one packet per message.
 //!
 //! ```text
-//! maker   Go ------------>                           (mapped, in its cgroup) where it cannot see to that itself
+//! maker   Go ------------>                           its ids are mapped, where they are to be
 //!         <------ Process [pidfd]                    a sherpa has made the process proper; then Go again
+//!         Go ----------------->                      a container's first process is in its cgroup
 //!         <------ Console [master]                   where a terminal was asked for
 //!         <------ RunHooks; Go ->                    where the maker has hooks to run
 //!         <------ Ready

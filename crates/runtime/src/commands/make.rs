@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use oci::runtime::{Resources, Spec, State};
+use oci::runtime::{Spec, State};
 
 use super::{Global, delete};
 use crate::cgroup::Cgroup;
@@ -79,20 +79,10 @@ impl<'a> Ground<'a> {
         }
         let directory = Directory::create(&global.root, &args.positional[0])?;
         let ground = Ground { global, args, bundle, spec, directory, preserve_fds };
-        let mut cgroup = open_cgroup(&ground.spec, &args.positional[0], global.systemd_cgroup)
-            .map_err(|error| ground.undo(error, None))?;
-        match ground.make_cgroup(&mut cgroup) {
-            Ok(()) => Ok((ground, cgroup)),
-            Err(error) => Err(ground.undo(error, Some(&cgroup))),
+        match open_cgroup(&ground.spec, &args.positional[0], global.systemd_cgroup) {
+            Ok(cgroup) => Ok((ground, cgroup)),
+            Err(error) => Err(ground.undo(error, None)),
         }
-    }
-
-    fn make_cgroup(&self, cgroup: &mut Cgroup) -> Result<()> {
-        let nothing = Resources::default();
-        let resources = self.spec.linux.as_ref().and_then(|linux| linux.resources.as_ref());
-        cgroup
-            .create(resources.unwrap_or(&nothing))
-            .map_err(|error| Error::other(format!("unable to apply cgroup configuration: {error}")))
     }
 
     fn create(&self, cgroup: &mut Cgroup) -> Result<()> {
@@ -115,7 +105,7 @@ impl<'a> Ground<'a> {
             rootfs: Rootfs::Path(root),
             stdio: Stdio::Inherit,
             netns: None,
-            cgroup: Some(cgroup),
+            cgroup,
             preserve_fds: self.preserve_fds,
             no_pivot: self.args.has("no-pivot"),
             new_keyring: !self.args.has("no-new-keyring"),

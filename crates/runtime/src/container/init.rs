@@ -14,7 +14,7 @@ use sys::{credentials, keyring, namespace};
 use super::{Gate, Plan, Stdio};
 use crate::error::{Context, Error, Result};
 use crate::launch::set_stdio;
-use crate::mounts::Surroundings;
+use crate::mounts::{self, Surroundings};
 use crate::sync::{Channel, Message};
 use crate::{console, devices, hooks, rootfs, sysctl};
 
@@ -30,10 +30,9 @@ fn set_up(plan: &Plan<'_>, channel: &Channel) -> Result<()> {
     }
     if plan.new & namespace::USER != 0 {
         become_root()?;
-        namespace::unshare(plan.made_as_root).context(|| "new namespaces")?;
     }
-    if plan.new_cgroup {
-        namespace::unshare(namespace::CGROUP).context(|| "new cgroup namespace")?;
+    if plan.made_inside != 0 {
+        namespace::unshare(plan.made_inside).context(|| "new namespaces")?;
     }
     set_names(plan)?;
     if plan.new & namespace::NETWORK != 0 {
@@ -79,7 +78,16 @@ fn set_names(plan: &Plan<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Mounts, devices and the terminal. Returns the terminal's slave.
+/// Waits until it is in its cgroup, and makes that the root of its cgroup namespace.
+fn enter_cgroup(plan: &Plan<'_>, channel: &Channel) -> Result<()> {
+    channel.expect_go()?;
+    if plan.new_cgroup {
+        namespace::unshare(namespace::CGROUP).context(|| "new cgroup namespace")?;
+    }
+    Ok(())
+}
+
+/// Mounts, devices and the terminal, and on the way the cgroup. Returns the terminal's slave.
 fn furnish(plan: &Plan<'_>, root: BorrowedFd<'_>, channel: &Channel) -> Result<Option<OwnedFd>> {
     // The modes of what is made are exact.
     let old = rustix::process::umask(Mode::empty());
@@ -88,9 +96,11 @@ fn furnish(plan: &Plan<'_>, root: BorrowedFd<'_>, channel: &Channel) -> Result<O
         mount_label: &plan.linux.mount_label,
         own_cgroup_namespace: plan.new_cgroup,
     };
-    for mount in &plan.mounts {
-        mount.mount(&around)?;
-    }
+    let needs_cgroup = plan.mounts.iter().position(mounts::Prepared::needs_cgroup);
+    let (before, after) = plan.mounts.split_at(needs_cgroup.unwrap_or(plan.mounts.len()));
+    before.iter().try_for_each(|mount| mount.mount(&around))?;
+    enter_cgroup(plan, channel)?;
+    after.iter().try_for_each(|mount| mount.mount(&around))?;
     if has_own_dev(plan) {
         devices::make_all(root, &plan.linux.devices, plan.nodes)?;
         devices::make_links(root)?;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use oci::runtime::{ConsoleSize, Linux, NamespaceKind, Process as Description, Resources, Spec};
+use oci::runtime::{ConsoleSize, Linux, NamespaceKind, Process as Description, Spec};
 
 use super::config::{CgroupDriver, Config, Rootfs};
 use super::files::read_json;
@@ -63,12 +63,7 @@ impl Own {
         let linux = spec.linux.as_ref().unwrap_or(&nothing);
         let mut cgroup = Cgroup::open(self.driver, &linux.cgroups_path, &self.id)
             .map_err(|error| failed("the container's cgroup", &error))?;
-        let none = Resources::default();
-        let made = cgroup
-            .create(linux.resources.as_ref().unwrap_or(&none))
-            .map_err(|error| failed("the container's cgroup", &error));
-        let started = made.and_then(|()| self.create(&spec, stdio, netns, &mut cgroup));
-        let init = match started {
+        let init = match self.create(&spec, stdio, netns, &mut cgroup) {
             Ok(init) => init,
             Err(failure) => {
                 // What made it fail is worth more than that this fails too.
@@ -106,7 +101,7 @@ impl Own {
             },
             stdio: into_stdio(stdio),
             netns,
-            cgroup: Some(cgroup),
+            cgroup,
             preserve_fds: 0,
             no_pivot: false,
             new_keyring: true,
