@@ -13,14 +13,15 @@ pub(crate) fn release() -> Result<PathBuf> {
     shell::run(shell::cargo().args(["build", "--release", "-p", "cli", "-p", "engine"]))?;
     // Not position independent: no relocations to apply at start, so that the pages of a monitor
     // stay shared with the file.
-    shell::run(shell::cargo().args(["rustc", "--release", "-p", "runtime", "--bin"]).args([
+    shell::run(shell::cargo().args(["rustc", "--profile", "runtime", "-p", "runtime"]).args([
+        "--bin",
         "gantry-runtime",
         "--",
         "-C",
         "relocation-model=static",
     ]))?;
     let bin = shell::workspace().join("target/bin");
-    collect(&target_dir("release")?, &bin)?;
+    collect(&bin)?;
     Ok(bin)
 }
 
@@ -34,9 +35,10 @@ pub(crate) fn target_dir(profile: &str) -> Result<PathBuf> {
     Ok(shell::workspace().join("target").join(host).join(profile))
 }
 
-fn collect(from: &Path, to: &Path) -> Result {
+fn collect(to: &Path) -> Result {
     fs::create_dir_all(to).map_err(|e| format!("{}: {e}", to.display()))?;
     for name in BINARIES {
+        let from = target_dir(if name == "gantry-runtime" { "runtime" } else { "release" })?;
         // A new file, not new content: the old binary may be running.
         let (new, place) = (to.join(format!(".{name}")), to.join(name));
         fs::copy(from.join(name), &new).map_err(|e| format!("{name}: {e}"))?;

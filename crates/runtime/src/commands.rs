@@ -19,9 +19,10 @@ mod start;
 mod state;
 mod update;
 
+use std::cell::Cell;
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use crate::error::{Error, Result};
 use crate::flags::{Args, Flag, Order, switch, value};
@@ -70,10 +71,12 @@ const GLOBAL_FLAGS: [Flag; 9] = [
     switch("version", "print the version").short('v'),
 ];
 
-/// What the flags before the verb say.
+/// What the flags before the verb say, and what the program came with.
 struct Global {
     root: PathBuf,
     systemd_cgroup: bool,
+    /// Closing it takes a while.
+    own_mount: Cell<Option<OwnedFd>>,
 }
 
 impl Global {
@@ -83,14 +86,14 @@ impl Global {
 }
 
 /// The whole program.
-pub fn main() -> ExitCode {
+pub fn main() -> u8 {
     let mut words = std::env::args_os();
     let called = words.next().map(PathBuf::from).unwrap_or_default();
     let words: Vec<OsString> = words.collect();
     match &words[..] {
         // The name under which it is mounted into containers that run with `--init`.
         [dashes, program @ ..] if called.ends_with("docker-init") && dashes == "--" => {
-            ExitCode::from(crate::init::run(program) as u8)
+            crate::init::run(program) as u8
         }
         [verb, directory] if verb == "monitor" => monitor(Path::new(directory)),
         [verb, what] if verb == "helper" && what == "view" => view(),
@@ -98,25 +101,27 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn monitor(directory: &Path) -> ExitCode {
+fn monitor(directory: &Path) -> u8 {
     match crate::monitor::run(directory) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         // It has said why in its log and to its engine.
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => 1,
     }
 }
 
-fn view() -> ExitCode {
+fn view() -> u8 {
     // What went wrong was said to the engine, where there is one.
-    crate::view::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+    crate::view::serve().map_or(1, |()| 0)
 }
 
-fn oci(words: Vec<OsString>) -> ExitCode {
+fn oci(words: Vec<OsString>) -> u8 {
+    // Before anything could be started that would inherit it.
+    let own_mount = sys::protect::inherited_mount();
     let words: std::result::Result<Vec<String>, _> =
         words.into_iter().map(OsString::into_string).collect();
     let Ok(words) = words else {
         eprintln!("gantry-runtime: arguments must be UTF-8");
-        return ExitCode::FAILURE;
+        return 1;
     };
     let global = match Args::parse(&GLOBAL_FLAGS, Order::FlagsBefore(1), &words) {
         Ok(global) => global,
@@ -124,17 +129,17 @@ fn oci(words: Vec<OsString>) -> ExitCode {
     };
     if global.has("version") {
         print_version();
-        return ExitCode::SUCCESS;
+        return 0;
     }
     let verb = global.positional.first().map_or("help", String::as_str);
     let Some(command) = COMMANDS.into_iter().find(|command| command.name == verb) else {
         print_help();
-        return if verb == "help" { ExitCode::SUCCESS } else { unknown(verb) };
+        return if verb == "help" { 0 } else { unknown(verb) };
     };
-    run_command(command, &global)
+    run_command(command, &global, own_mount)
 }
 
-fn run_command(command: &Command, global: &Args) -> ExitCode {
+fn run_command(command: &Command, global: &Args, own_mount: Option<OwnedFd>) -> u8 {
     let words = &global.positional[1..];
     let args = match Args::parse(&with_help(command), command.order, words) {
         Ok(args) => args,
@@ -142,21 +147,25 @@ fn run_command(command: &Command, global: &Args) -> ExitCode {
     };
     if args.has("help") || global.has("help") {
         print_command_help(command);
-        return ExitCode::SUCCESS;
+        return 0;
     }
     let log = match open_log(global) {
         Ok(log) => log,
         Err(error) => return refuse(&error),
     };
     let result = check_count(command, &args).and_then(|()| {
-        let global = Global { root: root(global)?, systemd_cgroup: global.has("systemd-cgroup") };
+        let global = Global {
+            root: root(global)?,
+            systemd_cgroup: global.has("systemd-cgroup"),
+            own_mount: Cell::new(own_mount),
+        };
         (command.run)(&global, &args)
     });
     match result {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => status,
         Err(error) => {
             log.error(&error.to_string());
-            ExitCode::from(exit_status(command, &error))
+            exit_status(command, &error)
         }
     }
 }
@@ -208,14 +217,14 @@ fn root(global: &Args) -> Result<PathBuf> {
     Ok(PathBuf::from(own.unwrap_or_else(|| "/run".into())).join("gantry-runtime"))
 }
 
-fn refuse(error: &Error) -> ExitCode {
+fn refuse(error: &Error) -> u8 {
     eprintln!("{error}");
-    ExitCode::FAILURE
+    1
 }
 
-fn unknown(verb: &str) -> ExitCode {
+fn unknown(verb: &str) -> u8 {
     eprintln!("No help topic for '{verb}'");
-    ExitCode::from(3)
+    3
 }
 
 fn print_version() {

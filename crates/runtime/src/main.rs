@@ -1,7 +1,5 @@
 //! `gantry-runtime`: the OCI runtime's command line, and the processes that stay beside a container.
 
-use std::process::ExitCode;
+#![no_main]
 
-fn main() -> ExitCode {
-    runtime::commands::main()
-}
+sys::program!(runtime::commands::main);

@@ -23,6 +23,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod signalfd;
 pub mod socket;
+pub mod start;
 
 use std::io;
 

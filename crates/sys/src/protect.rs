@@ -69,6 +69,17 @@ fn sealed_self() -> io::Result<OwnedFd> {
     Ok(copy.into())
 }
 
+/// The mount that [`entry`] has executed this program from, where it has; to be asked for once. The kernel waits for its
+/// RCU when the last descriptor of a detached mount is closed, so there are better moments for that than the start.
+pub fn inherited_mount() -> Option<OwnedFd> {
+    let name = rustix::param::linux_execfn().to_str().ok()?;
+    let number: i32 = name.strip_prefix("/dev/fd/")?.parse().ok()?;
+    // Whoever runs a program by such a name may mean another file by that number now.
+    let (here, there) = (rustix::fs::stat(SELF).ok()?, rustix::fs::stat(name).ok()?);
+    let same = (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino);
+    if same { crate::inherited::adopt(number).ok() } else { None }
+}
+
 /// Goes on from a protected program: returns at once if it is one, else execs it with the same arguments.
 pub fn ensure_protected() -> io::Result<()> {
     if is_protected()? {

@@ -124,9 +124,9 @@ pub(super) fn apply_v1(directory: Option<&Path>, resources: &Resources) -> Resul
     let Some(directory) = directory else {
         return if rules[0].allow { Ok(()) } else { Err(Error::NoController("devices")) };
     };
-    rules.iter().try_for_each(|rule| {
-        let name = if rule.allow { "devices.allow" } else { "devices.deny" };
-        file::write(&directory.join(name), line(rule))
+    rules.chunk_by(|one, next| one.allow == next.allow).try_for_each(|alike| {
+        let name = if alike[0].allow { "devices.allow" } else { "devices.deny" };
+        file::write_each(&directory.join(name), alike.iter().map(line))
     })
 }
 

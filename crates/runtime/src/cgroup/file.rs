@@ -1,10 +1,12 @@
 //! The small files of cgroupfs: one value per write, ASCII, never created by writing.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 use super::{Error, Result};
+
+const PAGE: usize = 4096;
 
 pub(super) fn write(path: &Path, value: impl ToString) -> Result<()> {
     let value = value.to_string();
@@ -14,18 +16,37 @@ pub(super) fn write(path: &Path, value: impl ToString) -> Result<()> {
     }
 }
 
+/// Several values one after the other.
+pub(super) fn write_each(path: &Path, values: impl IntoIterator<Item = String>) -> Result<()> {
+    let mut file =
+        OpenOptions::new().write(true).open(path).map_err(|e| failed("open", path, e))?;
+    for value in values {
+        if let Err(source) = file.write_all(value.as_bytes()) {
+            return Err(Error::Write { path: path.to_owned(), value, source });
+        }
+    }
+    Ok(())
+}
+
 /// For callers that give single error numbers a meaning.
 pub(super) fn try_write(path: &Path, value: &str) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
 }
 
 pub(super) fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|source| failed("read", path, source))
+    read_text(path).map_err(|source| failed("read", path, source))
+}
+
+/// The kernel composes such a file anew for every read, and hands out a page of it at most.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::with_capacity(2 * PAGE);
+    File::open(path)?.take(u64::MAX).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// None where the file, the cgroup or the controller is absent.
 pub(super) fn read_if_present(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
+    match read_text(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if is_absent(&error) => Ok(None),
         Err(source) => Err(failed("read", path, source)),

@@ -37,6 +37,8 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
     let (init, container) = make::run(global, args).map_err(|error| {
         error.within("gantry-runtime run failed: unable to start container process")
     })?;
+    // While the program starts, there is time for it.
+    drop(global.own_mount.take());
     if let Err(error) = make::run_poststart_hooks(&container) {
         let _ = delete::kill_and_delete(&container);
         return Err(error);

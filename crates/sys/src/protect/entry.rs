@@ -13,9 +13,8 @@ use std::arch::naked_asm;
 use std::mem::{offset_of, size_of};
 
 const RDONLY: u64 = super::mount::RDONLY;
-const CLONE: u32 = rustix::mount::OpenTreeFlags::OPEN_TREE_CLONE
-    .union(rustix::mount::OpenTreeFlags::OPEN_TREE_CLOEXEC)
-    .bits();
+/// Left open for [`inherited_mount`](super::inherited_mount): its end would be waited for here.
+const CLONE: u32 = rustix::mount::OpenTreeFlags::OPEN_TREE_CLONE.bits();
 
 /// `/proc/self/exe` and, at its end, an empty string.
 static PROGRAM: [u8; 15] = *b"/proc/self/exe\0";
@@ -45,7 +44,7 @@ pub unsafe extern "C" fn gantry_protected_entry() -> ! {
         "jnz 2f",
         "test qword ptr [rsp + {flags}], {rdonly}",
         "jnz 2f",
-        // open_tree(AT_FDCWD, program, CLONE | CLOEXEC)
+        // open_tree(AT_FDCWD, program, CLONE)
         "mov edi, {cwd}",
         "lea rsi, [rip + {program}]",
         "mov edx, {clone}",
