@@ -73,7 +73,7 @@ async fn hand_over_later(link: Link, client: Client) {
 
 /// A failure means that the container has ended: the client's stream ends with the socket.
 async fn hand_over(link: &Link, socket: &UnixStream, streams: Streams) {
-    if let Err(failure) = link.call(Command::Attach(streams), &[socket.as_fd()]).await {
+    if let Err(failure) = link.post(Command::Attach(streams), &[socket.as_fd()]).await {
         tracing::debug!("a client is not attached: {failure}");
     }
 }

@@ -74,15 +74,11 @@ impl Disk {
         blocking(move || Ok(store.containers().update(&stored)?)).await
     }
 
-    /// Root first: a record without a root is removed again, a root without a record would be lost.
-    pub async fn remove(&self, id: &str) -> Result<()> {
-        let (store, id) = (Arc::clone(&self.0), id.to_owned());
-        blocking(move || {
-            store.snapshots().remove(&id)?;
-            store.containers().delete(&id)?;
-            Ok(())
-        })
-        .await
+    /// Root first: a record without a root is removed again, a root without a record would be lost. Blocks.
+    pub fn remove(&self, id: &str) -> Result<()> {
+        self.0.snapshots().remove(id)?;
+        self.0.containers().delete(id)?;
+        Ok(())
     }
 
     /// Roots whose record is gone, or was never written.

@@ -13,7 +13,7 @@ use super::index::Exit;
 use super::request::Remove;
 use super::restart_policy::{self, Decision, Policy};
 use super::timestamp;
-use crate::error::{Error, Result, blocking};
+use crate::error::{Result, blocking};
 use crate::events::Kind;
 
 impl Actor {
@@ -73,11 +73,13 @@ impl Actor {
         if let Decision::Restart { after } = decision {
             self.restart = Some(Box::pin(tokio::time::sleep(after)));
         }
+        if self.record.host_config.auto_remove && decision == Decision::Stay {
+            // It is written down by the monitor, and once more as what is being removed.
+            self.show_end(&exit);
+            return self.remove_itself().await;
+        }
         if self.save_end(&exit).await.is_ok() {
             self.clear_exec_directory().await;
-        }
-        if self.record.host_config.auto_remove && decision == Decision::Stay {
-            return self.remove_itself().await;
         }
         After::GoOn
     }
@@ -117,13 +119,19 @@ impl Actor {
         self.shared.events.publish_at(time, Kind::Container, action, &self.record.id, attributes);
     }
 
-    /// Writes the end down, then wakes those who wait for it: state and exit code are seen together. What cannot be
-    /// written, the disk being full, the next engine reads from the monitor's record.
+    /// Writes the end down, then shows it. What cannot be written, the disk being full, the next engine reads from the
+    /// monitor's record.
     async fn save_end(&mut self, exit: &ExitRecord) -> Result<()> {
         let saved = self.shared.disk.put(&self.record).await;
         if let Err(error) = &saved {
             tracing::error!(container = self.record.id, "its end is not written: {error}");
         }
+        self.show_end(exit);
+        saved
+    }
+
+    /// Wakes those who wait for the end: state and exit code are seen together.
+    fn show_end(&mut self, exit: &ExitRecord) {
         self.record.exec_ids = self.unfinished_execs();
         let record = self.record.share();
         let last_exit =
@@ -133,7 +141,6 @@ impl Actor {
             view.exits += 1;
             view.last_exit = last_exit;
         });
-        saved
     }
 
     async fn remove_itself(&mut self) -> After {
@@ -148,12 +155,9 @@ impl Actor {
 
     pub async fn clear_exec_directory(&self) {
         let directory = self.shared.exec_directory(&self.record.id);
-        let removed = blocking(move || match sys::remove::tree(&directory) {
-            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                let what = format!("cannot remove {}", directory.display());
-                Err(Error::system(what).because(cause))
-            }
-            _ => Ok(()),
+        let removed = blocking(move || {
+            clear(&directory);
+            Ok(())
         });
         if let Err(error) = removed.await {
             tracing::warn!("{error}");
@@ -183,6 +187,16 @@ impl Actor {
         }
         // Said already; there is no directory that would be kept for it.
         let _ = self.save_end(&exit).await;
+    }
+}
+
+/// Removes a container's directory under the exec root. What is left of it, the next start removes.
+pub fn clear(directory: &Path) {
+    match sys::remove::tree(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!("cannot remove {}: {error}", directory.display());
+        }
+        _ => {}
     }
 }
 

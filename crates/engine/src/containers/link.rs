@@ -80,6 +80,12 @@ impl Link {
         }
     }
 
+    /// Sends a command whose reply nobody waits for. Commands are performed in the order they are sent in.
+    pub async fn post(&self, command: Command, fds: &[BorrowedFd<'_>]) -> Result<(), Failure> {
+        let (seq, _) = self.expect_reply()?;
+        self.send(&Request { seq, command }, fds).await.map_err(|error| gone(&error.to_string()))
+    }
+
     fn expect_reply(&self) -> Result<(u64, oneshot::Receiver<Outcome>), Failure> {
         let mut waiting = self.0.waiting();
         waiting.last_seq += 1;

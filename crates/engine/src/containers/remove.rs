@@ -6,8 +6,8 @@ use super::actor::Actor;
 use super::index::Handle;
 use super::request::{Purpose, Request};
 use super::state::{Action, is_up, may};
-use super::{Containers, Remove, stop, volumes};
-use crate::error::{Error, Kind, Result};
+use super::{Containers, Remove, exit, stop, volumes};
+use crate::error::{Error, Kind, Result, blocking};
 
 impl Containers {
     pub async fn remove(&self, wanted: &str, options: Remove) -> Result<()> {
@@ -51,8 +51,7 @@ impl Actor {
             return Err(error);
         }
         self.leave_network();
-        self.clear_exec_directory().await;
-        if let Err(error) = self.remove_from_disk(options).await {
+        if let Err(error) = self.remove_files(options).await {
             self.record.state.status = Status::Dead;
             self.record.state.error = error.to_string();
             self.save_or_warn().await;
@@ -64,8 +63,14 @@ impl Actor {
         Ok(())
     }
 
-    async fn remove_from_disk(&self, options: Remove) -> Result<()> {
-        self.shared.disk.remove(&self.record.id).await?;
+    async fn remove_files(&self, options: Remove) -> Result<()> {
+        let (disk, id) = (self.shared.disk.clone(), self.record.id.clone());
+        let directory = self.shared.exec_directory(&id);
+        blocking(move || {
+            exit::clear(&directory);
+            disk.remove(&id)
+        })
+        .await?;
         if options.volumes && self.record.mounts.iter().any(|point| point.anonymous) {
             let data_root = self.shared.config.data_root.clone();
             let points = self.record.mounts.clone();

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::{Error, Result};
@@ -104,6 +105,11 @@ pub(super) fn for_each_directory(
     directory: &Path,
     visit: &mut dyn FnMut(&Path) -> Result<()>,
 ) -> Result<()> {
+    match fs::metadata(directory) {
+        // Its name in its parent and its own `.`: no other directory has a link to it.
+        Ok(metadata) if metadata.nlink() == 2 => return visit(directory),
+        _ => {}
+    }
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if is_absent(&error) => return Ok(()),

@@ -91,12 +91,13 @@ impl Engines {
         engine.source.watch(Some(flags))
     }
 
-    pub(super) fn receive(&mut self, number: u32) -> Received {
+    /// Takes one message, by way of `scratch`.
+    pub(super) fn receive(&mut self, number: u32, scratch: &mut [u8]) -> Received {
         let Some(index) = self.list.iter().position(|engine| engine.number == number) else {
             return Received::Nothing;
         };
-        let mut packet = vec![0; MAX_PACKET];
-        let received = sys::socket::receive(&self.list[index].source, &mut packet);
+        let packet = &mut scratch[..MAX_PACKET];
+        let received = sys::socket::receive(&self.list[index].source, packet);
         match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
             Ok((length @ 1.., fds)) => match protocol::decode(&packet[..length]) {

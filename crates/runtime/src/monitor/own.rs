@@ -22,10 +22,12 @@ pub(super) struct Own {
     bundle: PathBuf,
     rootfs: Rootfs,
     driver: Driver,
+    /// What to make, until it is made: it is large, and the monitor small.
+    spec: Option<Spec>,
     container: Option<Container>,
 }
 
-/// What is needed once it runs. The description is not: it is large, and the monitor small.
+/// What is needed once it runs.
 struct Container {
     cgroup: Cgroup,
     init_pid: i32,
@@ -36,7 +38,7 @@ struct Container {
 }
 
 impl Own {
-    pub(super) fn new(config: &Config, bundle: &Path) -> Own {
+    pub(super) fn new(config: &Config, bundle: &Path, spec: Spec) -> Own {
         Own {
             id: config.id.clone(),
             bundle: bundle.to_owned(),
@@ -45,6 +47,7 @@ impl Own {
                 CgroupDriver::Cgroupfs => Driver::Cgroupfs,
                 CgroupDriver::Systemd => Driver::Systemd,
             },
+            spec: Some(spec),
             container: None,
         }
     }
@@ -54,8 +57,8 @@ impl Own {
         stdio: ChildStdio,
         netns: Option<OwnedFd>,
     ) -> Result<Launched, Failure> {
-        let mut spec: Spec = read_json(&self.bundle.join("config.json"))
-            .map_err(|error| failed("the container's description", &error))?;
+        let started_before = || failed("the container", &"it was started before");
+        let mut spec = self.spec.take().ok_or_else(started_before)?;
         if let (ChildStdio::Pty(size), Some(process)) = (&stdio, &mut spec.process) {
             set_size(process, *size);
         }

@@ -26,7 +26,10 @@ impl Monitor {
         if !flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
             return Ok(());
         }
-        let Received::Request(request, fds) = self.engines.receive(number) else { return Ok(()) };
+        let Received::Request(request, fds) = self.engines.receive(number, &mut self.scratch)
+        else {
+            return Ok(());
+        };
         // The engine was killed after it asked for the start. The next one may have looked already, and seen none.
         if flags.contains(EventFlags::HUP) && matches!(request.command, Command::Start { .. }) {
             return Ok(());

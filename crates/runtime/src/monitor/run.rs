@@ -62,7 +62,7 @@ pub(super) struct Monitor {
     errors: Errors,
     signals: Source,
     listener: Source,
-    scratch: Vec<u8>,
+    pub(super) scratch: Vec<u8>,
     /// Sessions whose process is gone while somebody still holds their pipes.
     lingering: Vec<(u32, Instant)>,
     /// When we end, whoever may still be reading.
@@ -84,7 +84,7 @@ impl Monitor {
         let mut init = Session::new(&poller, 0, tty, end);
         init.log = LogWriter::open(&config.log)?;
         let mut monitor = Monitor {
-            launcher: launcher(&config, &directory),
+            launcher: launcher(&config, &directory, spec),
             signals: setup::signals(&poller)?,
             listener: setup::listen(&poller, &directory)?,
             engines: Engines::new(&poller),
@@ -371,9 +371,9 @@ impl Monitor {
     }
 }
 
-fn launcher(config: &Config, directory: &Path) -> Launcher {
+fn launcher(config: &Config, directory: &Path, spec: Spec) -> Launcher {
     match &config.runtime {
         Some(runtime) => Launcher::External(External::new(config, runtime.clone(), directory)),
-        None => Launcher::Own(Box::new(Own::new(config, directory))),
+        None => Launcher::Own(Box::new(Own::new(config, directory, spec))),
     }
 }

@@ -30,8 +30,28 @@ pub(crate) enum Durability {
 
 pub(crate) struct Database {
     path: PathBuf,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
     readers: Mutex<Vec<Connection>>,
+}
+
+struct Writer {
+    connection: Connection,
+    /// What the connection is set to.
+    durability: Durability,
+}
+
+impl Writer {
+    fn set(&mut self, durability: Durability) -> Result<()> {
+        if self.durability != durability {
+            let synchronous = match durability {
+                Durability::PowerLoss => "full",
+                Durability::ProcessDeath => "normal",
+            };
+            self.connection.pragma_update(None, "synchronous", synchronous)?;
+            self.durability = durability;
+        }
+        Ok(())
+    }
 }
 
 impl Database {
@@ -39,6 +59,7 @@ impl Database {
         let mut writer = Connection::open(path)?;
         writer.busy_timeout(BUSY_TIMEOUT)?;
         writer.pragma_update(None, "journal_mode", "wal")?;
+        writer.pragma_update(None, "synchronous", "full")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
         writer.pragma_update(None, "journal_size_limit", CHECKPOINT_AT)?;
@@ -46,7 +67,7 @@ impl Database {
         migrate(&mut writer, path)?;
         Ok(Database {
             path: path.to_owned(),
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Writer { connection: writer, durability: Durability::PowerLoss }),
             readers: Mutex::default(),
         })
     }
@@ -58,12 +79,9 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut writer = lock(&self.writer);
-        let synchronous = match durability {
-            Durability::PowerLoss => "full",
-            Durability::ProcessDeath => "normal",
-        };
-        writer.pragma_update(None, "synchronous", synchronous)?;
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        writer.set(durability)?;
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = writer.connection.transaction_with_behavior(immediate)?;
         let value = work(&transaction)?;
         transaction.commit()?;
         Ok(value)
