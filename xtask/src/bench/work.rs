@@ -123,7 +123,7 @@ pub(super) const WORK: &[Work] = &[
         name: "runtime",
         kind: Kind::Runtime,
         rounds: 25,
-        metrics: &[milliseconds("OCI runtime alone, run", 4.0)],
+        metrics: &[milliseconds("OCI runtime alone, run", 3.0)],
         run: |contestant| one(contestant, &[]),
     },
 ];
