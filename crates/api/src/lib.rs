@@ -17,6 +17,7 @@ pub mod filters;
 pub mod images;
 pub mod json;
 pub mod networks;
+pub mod plugins;
 pub mod progress;
 pub mod stream;
 pub mod system;

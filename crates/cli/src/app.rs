@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::command::{Command, Group};
 use crate::commands::{self, Entry};
+use crate::completion;
 use crate::context::{Context, GLOBAL_FLAGS};
 use crate::error::{Failure, Result};
 use crate::flags::{self, Interspersed, Parsed};
@@ -28,6 +29,11 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn dispatch(words: &[String]) -> Result<u8> {
+    if let Some((completion::COMMAND, words)) =
+        words.split_first().map(|(w, rest)| (w.as_str(), rest))
+    {
+        return print(completion::complete(words)).map(|()| 0);
+    }
     let globals = flags::parse(&[GLOBAL_FLAGS], words, Interspersed::No).map_err(|error| {
         Failure::with_code(BAD_FLAG, format!("{error}\nSee 'gantry --help'.\n{}", root_help()))
     })?;
@@ -141,11 +147,11 @@ fn command_help(command: &Command, path: &str, width: usize) -> String {
     text
 }
 
-fn group_help(group: &Group) -> String {
+fn group_help(group: &'static Group) -> String {
     let mut text =
         format!("\nUsage:  gantry {} COMMAND\n\n{}\n\nCommands:\n", group.name, group.about);
-    for command in group.commands {
-        text += &format!("  {:11} {}\n", command.name, command.about);
+    for command in commands::shown(group) {
+        text += &format!("  {:11} {}\n", command.name, command.summary());
     }
     text + &format!(
         "\nRun 'gantry {} COMMAND --help' for more information on a command.\n",

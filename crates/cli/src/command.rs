@@ -29,6 +29,13 @@ pub(crate) struct Command {
     pub(crate) run: Run,
 }
 
+impl Command {
+    /// What it does, in a line.
+    pub(crate) fn summary(&self) -> &'static str {
+        self.about.lines().next().unwrap_or_default()
+    }
+}
+
 /// How many arguments a command takes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Args {

@@ -1,10 +1,15 @@
-//! `~/.docker/config.json`: the parts that matter to a command line.
+//! `~/.docker/config.json`: the parts that matter to a command line. What else is in it is left alone.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::error::Result;
+use crate::output::json::Json;
 use crate::output::warn;
 
 #[derive(Debug, Default, Deserialize)]
@@ -18,18 +23,162 @@ pub(crate) struct ConfigFile {
     pub(crate) images_format: String,
     #[serde(rename = "statsFormat")]
     pub(crate) stats_format: String,
+    #[serde(rename = "pluginsFormat")]
+    pub(crate) plugins_format: String,
     #[serde(rename = "detachKeys")]
     pub(crate) detach_keys: String,
+    #[serde(rename = "currentContext")]
+    pub(crate) current_context: String,
+    /// By the engine's host, or `default`.
+    pub(crate) proxies: BTreeMap<String, Proxies>,
+}
+
+/// What containers are told of proxies.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Proxies {
+    http_proxy: String,
+    https_proxy: String,
+    no_proxy: String,
+    ftp_proxy: String,
+    all_proxy: String,
 }
 
 impl ConfigFile {
     /// A file that is not there is empty; one that is not understood is reported and taken as empty.
     pub(crate) fn load(directory: &Path) -> Self {
-        let path = directory.join("config.json");
-        let Ok(text) = std::fs::read(&path) else { return Self::default() };
+        let path = path(directory);
+        let Ok(text) = fs::read(&path) else { return Self::default() };
         serde_json::from_slice(&text).unwrap_or_else(|error| {
-            warn(format!("WARNING: Error loading config file: {}: {error}", path.display()));
+            let why = match api::json::decode::<Self>(&text) {
+                Err(wrong) => worded(&wrong),
+                Ok(_) => error.to_string(),
+            };
+            warn(format!("WARNING: Error loading config file: {}: {why}", path.display()));
             Self::default()
         })
+    }
+
+    /// Adds the proxies of that host to variables of a container, in both cases of letters, unless it has them.
+    pub(crate) fn add_proxies(&self, host: &str, env: &mut Vec<String>) {
+        let Some(proxies) = self.proxies.get(host).or_else(|| self.proxies.get("default")) else {
+            return;
+        };
+        let named = [
+            ("HTTP_PROXY", &proxies.http_proxy),
+            ("HTTPS_PROXY", &proxies.https_proxy),
+            ("NO_PROXY", &proxies.no_proxy),
+            ("FTP_PROXY", &proxies.ftp_proxy),
+            ("ALL_PROXY", &proxies.all_proxy),
+        ];
+        for (name, value) in named.into_iter().filter(|(_, value)| !value.is_empty()) {
+            for name in [name.to_owned(), name.to_lowercase()] {
+                if !env.iter().any(|known| known.split('=').next() == Some(&name)) {
+                    env.push(format!("{name}={value}"));
+                }
+            }
+        }
+    }
+}
+
+/// As Docker words it: the type is one of Go's.
+fn worded(wrong: &api::json::Unreadable) -> String {
+    wrong.to_string().replace("Go struct field .", "Go struct field ConfigFile.")
+}
+
+/// Makes a context the current one; `default` is what is current without any. Everything else in the file, credentials
+/// above all, stays as it is.
+pub(crate) fn set_current_context(directory: &Path, name: &str) -> Result<()> {
+    let path = path(directory);
+    let mut document = match fs::read(&path) {
+        Ok(text) => Json::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Json::Object(vec![("auths".to_owned(), Json::Object(Vec::new()))])
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Json::Object(fields) = &mut document else {
+        return Err(format!("{}: not a JSON object", path.display()).into());
+    };
+    fields.retain(|(key, _)| key != "currentContext");
+    if name != "default" {
+        fields.push(("currentContext".to_owned(), Json::String(name.to_owned())));
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    replace(&path, &with_tabs(&document.pretty()))
+}
+
+fn path(directory: &Path) -> PathBuf {
+    directory.join("config.json")
+}
+
+fn with_tabs(pretty: &str) -> String {
+    let line = |line: &str| {
+        let text = line.trim_start_matches(' ');
+        format!("{}{text}", "\t".repeat((line.len() - text.len()) / 4))
+    };
+    pretty.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// In one step, and behind a link where it is one. Only its owner reads a new one.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let new = target.with_extension(format!("json{}", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| {
+        if let Ok(old) = fs::metadata(&target) {
+            fs::set_permissions(&new, old.permissions())?;
+        }
+        fs::rename(&new, &target)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    Ok(written?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_current_context_leaves_the_rest_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            "{\"credsStore\":\"x\",\"auths\":{\"r.io\":{\"auth\":\"dTpw\"}},\"mine\":[1,2.50]}";
+        fs::write(path(folder.path()), text).unwrap();
+        set_current_context(folder.path(), "one").unwrap();
+        assert_eq!(ConfigFile::load(folder.path()).current_context, "one");
+        set_current_context(folder.path(), "default").unwrap();
+        expect_test::expect![[r#"
+            {
+            	"credsStore": "x",
+            	"auths": {
+            		"r.io": {
+            			"auth": "dTpw"
+            		}
+            	},
+            	"mine": [
+            		1,
+            		2.5
+            	]
+            }"#]]
+        .assert_eq(&fs::read_to_string(path(folder.path())).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn proxies_are_added_where_the_container_has_none() {
+        let text = r#"{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":"a,b"},"tcp://h:1":{"allProxy":"x"}}}"#;
+        let config: ConfigFile = serde_json::from_str(text).unwrap();
+        let mut env = vec!["http_proxy=mine".to_owned()];
+        config.add_proxies("unix:///x", &mut env);
+        assert_eq!(
+            env,
+            ["http_proxy=mine", "HTTP_PROXY=http://p:1", "NO_PROXY=a,b", "no_proxy=a,b"]
+        );
+        let mut env = Vec::new();
+        config.add_proxies("tcp://h:1", &mut env);
+        assert_eq!(env, ["ALL_PROXY=x", "all_proxy=x"]);
     }
 }

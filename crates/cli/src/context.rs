@@ -8,6 +8,7 @@ use api::Version;
 use client::{Client, Host, Options, TlsFiles, Verify};
 
 use crate::config_file::ConfigFile;
+use crate::contexts::{self, Store};
 use crate::daemon;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
@@ -18,7 +19,8 @@ pub(crate) const DEFAULT_SOCKET: &str = "/run/gantry/gantry.sock";
 /// The flags before the command.
 pub(crate) const GLOBAL_FLAGS: &[Flag] = &[
     Flag::string("config", "Directory of the client's config files (default \"~/.docker\")"),
-    Flag::string("context", "Context to connect with; only \"default\" is known so far").short('c'),
+    Flag::string("context", "Context to connect with, in place of DOCKER_HOST and the current one")
+        .short('c'),
     Flag::bool("debug", "Enable debug mode").short('D'),
     Flag::list("host", "Engine socket to connect to").short('H'),
     Flag::string(
@@ -73,30 +75,96 @@ impl Context {
         )
     }
 
+    pub(crate) fn contexts(&self) -> Store {
+        Store::of(&self.config_directory())
+    }
+
+    /// The name of the context in force: a flag's, unless a host is given otherwise the variable's or the config file's.
+    pub(crate) fn name(&self) -> String {
+        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        if self.globals.is_set("context") {
+            return self.globals.string("context");
+        }
+        if self.globals.is_set("host") || self.host_from_environment().is_some() {
+            return contexts::DEFAULT.to_owned();
+        }
+        let configured =
+            || Some(self.config().current_context.clone()).filter(|name| !name.is_empty());
+        set("DOCKER_CONTEXT").or_else(configured).unwrap_or_else(|| contexts::DEFAULT.to_owned())
+    }
+
+    /// Whether `DOCKER_HOST` makes the current context mean nothing.
+    pub(crate) fn is_overridden_by_environment(&self) -> bool {
+        !self.globals.is_set("context") && self.host_from_environment().is_some()
+    }
+
+    /// Where the context `default` leads.
+    pub(crate) fn default_host(&self) -> Result<String> {
+        let host = self.host()?.unwrap_or_else(|| Host::Unix(DEFAULT_SOCKET.into()));
+        Ok(host.to_string())
+    }
+
+    /// Where the context in force leads, as far as that is known; for what depends on the engine's host.
+    pub(crate) fn host_text(&self) -> String {
+        self.endpoint().map(|(host, ..)| host.to_string()).unwrap_or_default()
+    }
+
     /// Connects to the engine; starts one where none listens on the default socket.
     pub(crate) async fn connect(&self) -> Result<Client> {
-        self.check_context()?;
-        let chosen = self.host()?;
-        let host = chosen.clone().unwrap_or_else(|| Host::Unix(DEFAULT_SOCKET.into()));
-        match Client::connect(&host, self.options(&host)?).await {
-            Err(error) if error.is_nobody_listening() && chosen.is_none() => {
+        let (host, tls, is_default) = self.endpoint()?;
+        match Client::connect(&host, self.options(tls.clone())?).await {
+            Err(error) if error.is_nobody_listening() && is_default => {
                 daemon::start().map_err(|why| Failure::new(format!("{error}\n{why}")))?;
-                Ok(Client::connect(&host, self.options(&host)?).await?)
+                Ok(Client::connect(&host, self.options(tls)?).await?)
             }
             result => Ok(result?),
         }
     }
 
-    fn check_context(&self) -> Result<()> {
-        let from_env = env::var("DOCKER_CONTEXT").unwrap_or_default();
-        let name =
-            if self.globals.is_set("context") { self.globals.str("context") } else { &from_env };
-        match name {
-            "" | "default" => Ok(()),
-            other => Err(Failure::new(format!(
-                "context {other:?}: contexts come with a later version; use --host or DOCKER_HOST"
-            ))),
+    /// As [`connect`](Self::connect), but an engine that is not there stays where it is.
+    pub(crate) async fn connect_if_there(&self) -> Result<Client> {
+        let (host, tls, _) = self.endpoint()?;
+        Ok(Client::connect(&host, self.options(tls)?).await?)
+    }
+
+    /// The engine of the context in force, and whether it is the one of this machine that nobody had to name.
+    fn endpoint(&self) -> Result<(Host, Option<TlsFiles>, bool)> {
+        if self.globals.is_set("context") && self.globals.is_set("host") {
+            return Err(Failure::new(
+                "conflicting options: either specify --host or --context, not both",
+            ));
         }
+        let name = self.name();
+        if name == contexts::DEFAULT {
+            let chosen = self.host()?;
+            let is_default = chosen.is_none();
+            let host = chosen.unwrap_or_else(|| Host::Unix(DEFAULT_SOCKET.into()));
+            let tls = matches!(host, Host::Tcp { .. }).then(|| self.tls()).flatten();
+            return Ok((host, tls, is_default));
+        }
+        let store = self.contexts();
+        let endpoint = store.load(&name).map_err(unresolved)?.engine();
+        let (host, is_default) = match endpoint.host.as_str() {
+            "" => (Host::Unix(DEFAULT_SOCKET.into()), true),
+            text => (parse_host(text).map_err(unresolved)?, false),
+        };
+        let directory = store.tls_directory(&name).join(contexts::ENGINE);
+        let [ca, cert, key] =
+            contexts::TLS_FILES.map(|file| Some(directory.join(file)).filter(|path| path.exists()));
+        let wanted = endpoint.skip_tls_verify || ca.is_some() || cert.is_some();
+        let verify = if endpoint.skip_tls_verify { Verify::Nothing } else { Verify::Full };
+        let tls = (wanted && matches!(host, Host::Tcp { .. })).then_some(TlsFiles {
+            ca,
+            cert,
+            key,
+            verify,
+        });
+        Ok((host, tls, is_default))
+    }
+
+    fn host_from_environment(&self) -> Option<String> {
+        let set = |name| env::var(name).ok().filter(|host| !host.is_empty());
+        ["GANTRY_HOST", "DOCKER_HOST"].into_iter().find_map(set)
     }
 
     /// The host that was asked for, if any was.
@@ -105,19 +173,17 @@ impl Context {
         if given.len() > 1 {
             return Err(Failure::new("specify only one -H"));
         }
-        let from_env =
-            ["GANTRY_HOST", "DOCKER_HOST"].into_iter().find_map(|name| env::var(name).ok());
-        let text = given.into_iter().next().or(from_env).unwrap_or_default();
-        match text.as_str() {
+        let text = given.into_iter().next().or_else(|| self.host_from_environment());
+        match text.unwrap_or_default().as_str() {
             "" => Ok(None),
             text if !text.contains("://") && !text.starts_with('/') => {
-                Ok(Some(parse_host(&format!("tcp://{text}"))?))
+                Ok(Some(parse_host(&format!("tcp://{text}")).map_err(unresolved)?))
             }
-            text => Ok(Some(parse_host(text)?)),
+            text => Ok(Some(parse_host(text).map_err(unresolved)?)),
         }
     }
 
-    fn options(&self, host: &Host) -> Result<Options> {
+    fn options(&self, tls: Option<TlsFiles>) -> Result<Options> {
         let version = match env::var("DOCKER_API_VERSION") {
             Ok(text) if !text.is_empty() => {
                 Some(text.parse::<Version>().map_err(|error| Failure::new(error.to_string()))?)
@@ -125,7 +191,6 @@ impl Context {
             _ => None,
         };
         let headers = self.config().http_headers.clone().into_iter().collect();
-        let tls = matches!(host, Host::Tcp { .. }).then(|| self.tls()).flatten();
         Ok(Options { tls, version, headers })
     }
 
@@ -155,4 +220,8 @@ impl Context {
 
 fn parse_host(text: &str) -> Result<Host> {
     text.parse().map_err(|error: client::InvalidHost| Failure::new(error.to_string()))
+}
+
+fn unresolved(why: Failure) -> Failure {
+    Failure::new(format!("Failed to initialize: unable to resolve docker endpoint: {why}"))
 }

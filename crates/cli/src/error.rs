@@ -65,3 +65,9 @@ where
     }
     if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures.join("\n"))) }
 }
+
+/// As C and Go word it, without Rust's number.
+pub(crate) fn os_error(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}

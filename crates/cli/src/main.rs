@@ -3,8 +3,10 @@
 mod app;
 mod command;
 mod commands;
+mod completion;
 mod config_file;
 mod context;
+mod contexts;
 mod daemon;
 mod error;
 mod flags;

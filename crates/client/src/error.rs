@@ -22,6 +22,11 @@ pub enum Error {
     /// A stream of JSON lines carried an error.
     #[error("{0}")]
     Stream(String),
+    /// ssh itself has said why.
+    #[error(
+        "error during connect: ssh to {host} ended before the engine answered; docker or gantry must be installed there"
+    )]
+    Ssh { host: String },
     #[error("error during connect: {0}")]
     Http(#[from] hyper::Error),
     #[error("invalid request: {0}")]

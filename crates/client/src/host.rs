@@ -4,10 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::ssh::Ssh;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
     Unix(PathBuf),
     Tcp { name: String, port: u16 },
+    Ssh(Ssh),
 }
 
 /// Not an address that this client can reach.
@@ -15,8 +18,8 @@ pub enum Host {
 pub enum InvalidHost {
     #[error("unable to parse docker host `{0}`")]
     Malformed(String),
-    #[error("{0}: hosts behind ssh come in a later version")]
-    Ssh(String),
+    #[error("ssh host connection is not valid: {0}")]
+    Ssh(&'static str),
     #[error("invalid bind address format: {0}")]
     Scheme(String),
 }
@@ -33,7 +36,7 @@ impl FromStr for Host {
             "unix" if rest.is_empty() => Err(malformed()),
             "unix" => Ok(Self::Unix(rest.into())),
             "tcp" | "http" | "https" => tcp(rest).ok_or_else(malformed),
-            "ssh" => Err(InvalidHost::Ssh(text.to_owned())),
+            "ssh" => Ssh::parse(rest).map(Self::Ssh),
             _ => Err(InvalidHost::Scheme(text.to_owned())),
         }
     }
@@ -56,6 +59,7 @@ impl fmt::Display for Host {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp { name, port } if name.contains(':') => write!(f, "tcp://[{name}]:{port}"),
             Self::Tcp { name, port } => write!(f, "tcp://{name}:{port}"),
+            Self::Ssh(ssh) => ssh.fmt(f),
         }
     }
 }
@@ -72,11 +76,12 @@ mod tests {
         assert_eq!(host("tcp://build"), "tcp://build:2375");
         assert_eq!(host("tcp://[::1]:99"), "tcp://[::1]:99");
         assert_eq!(host("tcp://:99"), "tcp://127.0.0.1:99");
+        assert_eq!(host("ssh://me@box:22/run/x.sock"), "ssh://me@box:22/run/x.sock");
     }
 
     #[test]
     fn what_cannot_be_reached_is_refused_by_name() {
-        assert!(matches!("ssh://a".parse::<Host>(), Err(InvalidHost::Ssh(_))));
+        assert!(matches!("ssh://a:b@c".parse::<Host>(), Err(InvalidHost::Ssh(_))));
         assert!(matches!("npipe://a".parse::<Host>(), Err(InvalidHost::Scheme(_))));
         for text in ["", "unix://", "tcp://a:b", "/run/x.sock"] {
             assert!(text.parse::<Host>().is_err(), "{text:?}");

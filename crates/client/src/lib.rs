@@ -8,8 +8,10 @@ mod body;
 mod error;
 mod hijack;
 mod host;
+mod names;
 mod query;
 mod resolve;
+mod ssh;
 mod stream;
 mod tls;
 mod transport;
@@ -17,6 +19,7 @@ mod transport;
 pub mod containers;
 pub mod exec;
 pub mod images;
+pub mod plugins;
 pub mod system;
 
 pub use body::{Body, JsonLines, Upload};

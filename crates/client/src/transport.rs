@@ -13,6 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::body::{Body, Upload};
@@ -141,7 +142,7 @@ impl Client {
 
     async fn ask(&self, method: Method, path: &str, body: Upload) -> Result<Bytes> {
         let mut sender = self.take().await?;
-        let response = sender.send_request(self.request(method, path, body)?).await?;
+        let response = self.send(&mut sender, self.request(method, path, body)?).await?;
         let keep = !response.status().is_server_error();
         let response = check(response).await?;
         let bytes = response.into_body().collect().await?.to_bytes();
@@ -155,7 +156,7 @@ impl Client {
     pub(crate) async fn head(&self, path: &str) -> Result<Response<Incoming>> {
         let mut sender = self.take().await?;
         let request = self.request(Method::HEAD, path, Upload::empty())?;
-        let response = check(sender.send_request(request).await?).await?;
+        let response = check(self.send(&mut sender, request).await?).await?;
         self.keep(sender);
         Ok(response)
     }
@@ -165,7 +166,7 @@ impl Client {
         let path = format!("/v{}{path}", self.version().await?);
         let mut sender = self.take().await?;
         let response =
-            check(sender.send_request(self.request(method, &path, body)?).await?).await?;
+            check(self.send(&mut sender, self.request(method, &path, body)?).await?).await?;
         let content_type = header(&response, &CONTENT_TYPE);
         let path_stat = header(&response, &PATH_STAT);
         Ok(Body { incoming: response.into_body(), content_type, path_stat })
@@ -184,7 +185,7 @@ impl Client {
         request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         request.headers_mut().insert(UPGRADE, HeaderValue::from_static("tcp"));
         let mut sender = self.take().await?;
-        let response = check(sender.send_request(request).await?).await?;
+        let response = check(self.send(&mut sender, request).await?).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::NotUpgraded("a raw stream"));
         }
@@ -217,6 +218,22 @@ impl Client {
         Ok(request.body(body)?)
     }
 
+    async fn send(
+        &self,
+        sender: &mut SendRequest<Upload>,
+        request: Request<Upload>,
+    ) -> Result<Response<Incoming>> {
+        sender.send_request(request).await.map_err(|error| match &self.host {
+            Host::Ssh(_) => Error::Ssh { host: self.host.to_string() },
+            _ => error.into(),
+        })
+    }
+
+    /// A connection of its own to the engine, before anything was said on it.
+    pub async fn connection(&self) -> Result<impl AsyncRead + AsyncWrite> {
+        self.dial().await
+    }
+
     async fn take(&self) -> Result<SendRequest<Upload>> {
         let idle = self.idle.lock().expect("no code panics while it holds this lock").take();
         if let Some(mut sender) = idle
@@ -243,6 +260,10 @@ impl Client {
             Host::Unix(path) => {
                 UnixStream::connect(path).await.map(Stream::Unix).map_err(|e| self.refused(e))
             }
+            Host::Ssh(ssh) => {
+                let stream = ssh.dial().map_err(|e| self.refused(e))?;
+                Ok(Stream::Unix(UnixStream::from_std(stream)?))
+            }
             Host::Tcp { name, port } => {
                 let address = crate::resolve::resolve(name, *port)?;
                 let tcp = TcpStream::connect(address).await.map_err(|e| self.refused(e))?;
@@ -261,6 +282,7 @@ impl Client {
             (Host::Unix(path), io::ErrorKind::PermissionDenied) => {
                 Error::Permission { path: path.display().to_string(), host, source }
             }
+            (Host::Ssh(_), _) => source.into(),
             _ => Error::Connect { host, source },
         }
     }

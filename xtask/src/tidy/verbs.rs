@@ -9,7 +9,7 @@ use crate::Result;
 const NOUNS: [&str; 3] = ["container", "image", "system"];
 
 /// Verbs whose endpoint has another name in the Engine API, or which are made of several.
-const OTHER_NAMES: [(&str, &str, &str); 10] = [
+const OTHER_NAMES: [(&str, &str, &str); 11] = [
     ("container", "cp", "container_archive"),
     ("container", "diff", "container_changes"),
     ("container", "exec", "exec_create"),
@@ -20,6 +20,7 @@ const OTHER_NAMES: [(&str, &str, &str); 10] = [
     ("image", "inspect", "image_inspect_raw"),
     ("image", "ls", "image_list"),
     ("image", "rm", "image_remove"),
+    ("system", "dial_stdio", "connection"),
 ];
 
 /// Verbs of the command line without their function in the client.

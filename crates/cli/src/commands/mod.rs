@@ -1,8 +1,11 @@
 //! Every command, by the names it is typed by.
 
+pub(crate) mod completion;
 pub(crate) mod container;
+pub(crate) mod context;
 pub(crate) mod image;
 pub(crate) mod inspect;
+pub(crate) mod plugin;
 pub(crate) mod system;
 pub(crate) mod version;
 
@@ -15,12 +18,17 @@ pub(crate) enum Entry {
     Group(&'static Group),
 }
 
-const GROUPS: [&Group; 3] = [&container::GROUP, &image::GROUP, &system::GROUP];
+const GROUPS: &[&Group] =
+    &[&container::GROUP, &context::GROUP, &image::GROUP, &plugin::GROUP, &system::GROUP];
+
+/// Verbs that programs call and no list shows.
+const HIDDEN: &[(&str, &str)] = &[("system", "dial-stdio")];
 
 /// Commands without a noun before them, sorted.
 const TOP: &[(&str, &Command)] = &[
     ("attach", &container::attach::COMMAND),
     ("commit", &container::commit::COMMAND),
+    ("completion", &completion::COMMAND),
     ("cp", &container::cp::COMMAND),
     ("create", &container::create::COMMAND),
     ("diff", &container::diff::COMMAND),
@@ -63,7 +71,6 @@ const LATER: &[(&str, &str)] = &[
     ("builder", "the builder"),
     ("buildx", "the builder"),
     ("compose", "Compose"),
-    ("context", "contexts"),
     ("image build", "the builder"),
     ("image pull", "the registry"),
     ("image push", "the registry"),
@@ -71,7 +78,15 @@ const LATER: &[(&str, &str)] = &[
     ("logout", "the registry"),
     ("manifest", "the registry"),
     ("network", "the networks"),
-    ("plugin", "plugins"),
+    ("plugin create", "the registry"),
+    ("plugin disable", "the registry"),
+    ("plugin enable", "the registry"),
+    ("plugin inspect", "the registry"),
+    ("plugin install", "the registry"),
+    ("plugin push", "the registry"),
+    ("plugin rm", "the registry"),
+    ("plugin set", "the registry"),
+    ("plugin upgrade", "the registry"),
     ("pull", "the registry"),
     ("push", "the registry"),
     ("search", "the registry"),
@@ -89,7 +104,7 @@ pub(crate) fn find(name: &str) -> Option<Entry> {
     if let Ok(at) = TOP.binary_search_by_key(&name, |(name, _)| name) {
         return Some(Entry::Command(TOP[at].1));
     }
-    GROUPS.into_iter().find(|group| group.name == name).map(Entry::Group)
+    GROUPS.iter().copied().find(|group| group.name == name).map(Entry::Group)
 }
 
 /// The refusal of a command that Docker has and this version does not.
@@ -101,6 +116,12 @@ pub(crate) fn coming_later(name: &str) -> Option<Failure> {
 pub(crate) fn not_there(name: &str) -> Failure {
     let unknown = format!("gantry: '{name}' is not a gantry command.\nSee 'gantry --help'");
     coming_later(name).unwrap_or_else(|| Failure::new(unknown))
+}
+
+/// The verbs of a noun that people call.
+pub(crate) fn shown(group: &'static Group) -> impl Iterator<Item = &'static Command> {
+    let commands = group.commands.iter().copied();
+    commands.filter(|command| !HIDDEN.contains(&(group.name, command.name)))
 }
 
 pub(crate) fn version_line() -> String {

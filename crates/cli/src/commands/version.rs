@@ -43,7 +43,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     };
     match format {
         Some(format) => {
-            let document = document(server.as_ref(), agreed, "default");
+            let document = document(server.as_ref(), agreed, &context.name());
             let value = Value::typed(&document, &Type::go("system.versionInfo"));
             match format.execute(&value, MissingKey::NoValue) {
                 Ok(text) => say(table::align_wide(&text, COLUMN))?,
@@ -54,7 +54,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
             }
         }
         None => {
-            print(client_text(agreed))?;
+            print(client_text(agreed, &context.name()))?;
             if let Some(server) = &server {
                 print(server_text(server))?;
             }
@@ -100,7 +100,7 @@ fn go_arch() -> &'static str {
     }
 }
 
-fn client_text(agreed: Version) -> String {
+fn client_text(agreed: Version, context: &str) -> String {
     let api = match agreed {
         Version::MAX => agreed.to_string(),
         older => format!("{older} (downgraded from {})", Version::MAX),
@@ -112,7 +112,7 @@ fn client_text(agreed: Version) -> String {
         ("API version", &api),
         ("Git commit", BUILD),
         ("OS/Arch", &os_arch),
-        ("Context", "default"),
+        ("Context", context),
     ];
     let lines: String =
         rows.iter().map(|(name, value)| format!(" {:18} {value}\n", format!("{name}:"))).collect();

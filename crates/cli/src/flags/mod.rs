@@ -6,7 +6,7 @@ mod check;
 mod help;
 mod parse;
 
-pub(crate) use check::{bytes, bytes_or_unlimited, duration_ns, nano_cpus};
+pub(crate) use check::{bytes, bytes_or_unlimited, duration_ns, nano_cpus, parse_bool};
 pub(crate) use help::usages;
 pub(crate) use parse::{Interspersed, Parsed, parse};
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::json::Json;
 use super::template::{Format, Method, MissingKey, Of, Value};
 use super::{print, table};
 use crate::error::Result;
@@ -19,8 +20,9 @@ pub(crate) struct Listing {
 /// One object: its cells by placeholder.
 #[derive(Default)]
 pub(crate) struct Row {
-    cells: BTreeMap<&'static str, String>,
+    cells: BTreeMap<&'static str, Value>,
     methods: Vec<Method>,
+    document: Option<Json>,
 }
 
 impl Row {
@@ -29,8 +31,19 @@ impl Row {
     }
 
     pub(crate) fn cell(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.cells.insert(name, Value::from(value.into()));
+        self
+    }
+
+    /// A cell that templates can ask about.
+    pub(crate) fn flag(mut self, name: &'static str, value: bool) -> Self {
         self.cells.insert(name, value.into());
         self
+    }
+
+    /// What it is as JSON, where that is not its cells.
+    pub(crate) fn document(self, document: Json) -> Self {
+        Self { document: Some(document), ..self }
     }
 
     /// A method of the row with one argument. Not part of its JSON.
@@ -87,8 +100,8 @@ pub(crate) fn render(
     let format = Format::parse(&style.template, Of::Objects)
         .map_err(|error| format!("failed to parse template: {error}"))?;
     let mut body = String::new();
-    for Row { cells, methods } in rows {
-        let row = Value::row(listing.go_type, cells, methods);
+    for Row { cells, methods, document } in rows {
+        let row = Value::row(listing.go_type, cells, methods, document);
         body += &format
             .execute(&row, MissingKey::NoValue)
             .map_err(|failed| format!("template parsing error: {}", failed.what))?;

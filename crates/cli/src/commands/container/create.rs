@@ -39,9 +39,10 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let options = check_pull(parsed)
+    let mut options = check_pull(parsed)
         .and_then(|()| Options::parse(parsed))
         .map_err(|message| reported("create", &message, 125))?;
+    options.add_proxies(context);
     let client = context.connect().await?;
     say(create(&client, parsed, &options).await?)?;
     Ok(0)

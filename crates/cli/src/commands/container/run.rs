@@ -39,6 +39,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let mut options = check_pull(parsed)
         .and_then(|()| Options::parse(parsed))
         .map_err(|message| reported("run", &message, 125))?;
+    options.add_proxies(context);
     let detach = parsed.bool("detach");
     if detach && parsed.is_set("attach") {
         return Err(Failure::new("Conflicting options: -a and -d"));

@@ -33,11 +33,11 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         Err(failure) => Err(failure),
     };
     if let Some(format) = format {
-        return formatted(&format, &info?);
+        return formatted(&format, &info?, &context.name());
     }
-    let version = env!("CARGO_PKG_VERSION");
+    let (version, name) = (env!("CARGO_PKG_VERSION"), context.name());
     print(format!(
-        "Client:\n Version:    {version}\n Context:    default\n Debug Mode: false\n\nServer:\n"
+        "Client:\n Version:    {version}\n Context:    {name}\n Debug Mode: false\n\nServer:\n"
     ))?;
     let info = info.map_err(|failure| {
         Failure::new(format!("ERROR: {failure}\nerrors pretty printing info"))
@@ -47,8 +47,8 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     Ok(0)
 }
 
-fn formatted(format: &Format, info: &Info) -> Done {
-    let mut client = version::about_client("default");
+fn formatted(format: &Format, info: &Info, context: &str) -> Done {
+    let mut client = version::about_client(context);
     client.push(("Plugins".to_owned(), Json::Array(Vec::new())));
     let mut document = Json::of(info);
     if let Json::Object(fields) = &mut document {

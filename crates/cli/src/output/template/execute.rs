@@ -374,7 +374,7 @@ impl<'a> Run<'a> {
             (Data::Row(row), _) => {
                 if let Some(cell) = row.cells.get(name) {
                     return match arguments.terms.len() + usize::from(arguments.last.is_some()) {
-                        0 => Ok(cell.as_str().into()),
+                        0 => Ok(cell.clone()),
                         given => {
                             Err(format!("wrong number of args for {name}: want 0 got {given}"))
                         }

@@ -112,10 +112,12 @@ pub(super) enum Data {
 
 /// The methods of a line: texts, and those that take one.
 pub(crate) struct Row {
-    pub(super) cells: BTreeMap<&'static str, String>,
+    pub(super) cells: BTreeMap<&'static str, Value>,
     pub(super) methods: Vec<Method>,
     /// Columns without a title are no error.
     pub(super) is_header: bool,
+    /// Its JSON, where that is more than its methods.
+    pub(super) document: Option<Json>,
 }
 
 /// From its argument to its text.
@@ -174,17 +176,23 @@ impl Value {
     /// A line of a list, of that type, by its methods.
     pub(crate) fn row(
         go_type: &str,
-        cells: BTreeMap<&'static str, String>,
+        cells: BTreeMap<&'static str, Value>,
         methods: Vec<Method>,
+        document: Option<Json>,
     ) -> Self {
-        let row = Data::Row(Rc::new(Row { cells, methods, is_header: false }));
+        let row = Data::Row(Rc::new(Row { cells, methods, is_header: false, document }));
         Self::new(Type::named(go_type, Shape::Row), row)
     }
 
     /// The titles of a table.
     pub(crate) fn header(titles: &[(&'static str, &str)]) -> Self {
-        let cells = titles.iter().map(|(name, title)| (*name, (*title).to_owned())).collect();
-        let row = Row { cells, methods: vec![("Label", Box::new(label_title))], is_header: true };
+        let cells = titles.iter().map(|(name, title)| (*name, (*title).into())).collect();
+        let row = Row {
+            cells,
+            methods: vec![("Label", Box::new(label_title))],
+            is_header: true,
+            document: None,
+        };
         let kind = Type::named("formatter.SubHeaderContext", Shape::Row);
         Self::new(kind, Data::Row(Rc::new(row)))
     }
@@ -351,7 +359,11 @@ fn label_title(name: &str) -> String {
 impl Row {
     /// With the escapes of Go's own encoder, which its methods cannot switch off.
     fn json(&self) -> String {
-        let json = serde_json::to_string(&self.cells).expect("a map of strings always encodes");
+        if let Some(document) = &self.document {
+            return document.compact();
+        }
+        let cell = |(name, value): (&&str, &Value)| format!("{}:{}", json_text(name), value.json());
+        let json = format!("{{{}}}", self.cells.iter().map(cell).collect::<Vec<_>>().join(","));
         json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
     }
 }

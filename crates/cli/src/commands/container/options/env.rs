@@ -1,6 +1,8 @@
 //! Environment variables and labels, from flags and from files.
 
 use std::collections::BTreeMap;
+
+pub(in crate::commands::container) use crate::error::os_error;
 use std::io::Read;
 
 pub(super) fn check(text: &str) -> Result<(), String> {
@@ -79,12 +81,6 @@ fn lines(path: &str) -> Result<Vec<String>, String> {
         kept.push(line.to_owned());
     }
     Ok(kept)
-}
-
-/// As C and Go word it, without Rust's number.
-pub(in crate::commands::container) fn os_error(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 #[cfg(test)]

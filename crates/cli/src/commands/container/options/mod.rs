@@ -18,6 +18,7 @@ use api::containers::{Config, CreateRequest, HostConfig, LogConfig};
 
 pub(super) use limits::restart_policy;
 
+use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 
 /// Flags that describe a container.
@@ -173,6 +174,15 @@ impl Options {
             return Err("Conflicting options: --restart and --rm".to_owned());
         }
         Ok(Self { request })
+    }
+
+    /// The config file's proxies for that host, as variables.
+    pub(super) fn add_proxies(&mut self, context: &Context) {
+        let config = context.config();
+        if !config.proxies.is_empty() {
+            let env = self.request.config.env.get_or_insert_default();
+            config.add_proxies(&context.host_text(), env);
+        }
     }
 
     /// Nobody will be there to read or write its streams.

@@ -1,0 +1,19 @@
+//! Plugins, as far as a list shows them.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Plugin {
+    pub id: String,
+    pub name: String,
+    pub enabled: bool,
+    pub plugin_reference: String,
+    pub config: PluginConfig,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct PluginConfig {
+    pub description: String,
+}
