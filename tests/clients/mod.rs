@@ -1,0 +1,3 @@
+//! Other people's clients.
+
+mod bollard;
