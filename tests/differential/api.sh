@@ -1,7 +1,7 @@
 # Nothing published, and no wish about the OOM killer, is null in one engine where it is empty in the other.
 # Bare requests: status codes and bodies, also of those that no client of Docker's sends. Both engines know 1.45.
-# What an error of the JSON decoder says after "invalid JSON" is the decoder's; runtimes, registries and the time of
-# the build are each engine's own; the body of a failed attach is text with Docker, JSON here.
+# Devices by CDI are a feature to be turned on in Docker 26. What a value of the wrong type is to be is said in the decoder's types; runtimes and the time of the build are each
+# engine's own; the body of a failed attach is text with Docker, JSON here.
 api GET /_ping
 api GET /_ping -o /dev/null -D - | tr -d '\r' | sed 's/^\(Server\|Date\): .*/\1/I' | sort
 api GET /_ping --head | tr -d '\r' | grep -i -E '^(HTTP|Api|Content-Type|Pragma|Cache|Ostype|Builder|Swarm)' | sort
@@ -16,7 +16,11 @@ api GET /v1.99/info
 api GET /vx/info
 api GET /v1.24/version | shape | grep -v ^BuildTime
 api GET /v1.45/version | shape | grep -v ^BuildTime
-api GET /v1.45/info -o info; shape <info | grep -v -E '^(Runtimes|RegistryConfig)'
+api GET /v1.45/info -o info; shape <info | grep -v -E '^(Runtimes|CDISpecDirs)'
+api GET /v1.24/info -o info; shape <info | grep -v -E '^(Runtimes|CDISpecDirs)'
+api GET /v1.41/info -o info; shape <info | grep -v -E '^(Runtimes|CDISpecDirs)'
+api GET /v1.45/info | jq -c '[.RegistryConfig, .Labels, .SecurityOptions, .Swarm, .CgroupDriver, .CgroupVersion, .OSType, .GenericResources, .Isolation, .Warnings]'
+api GET /v1.45/version | jq -c '[.Components[0] | .Name, (.Details | keys)]'
 api GET /v1.24/containers/json?limit=1 | tail -c 4
 api GET /v1.45/containers/json?all=1\&limit=x
 api GET /v1.45/containers/json?filters=x
@@ -28,6 +32,8 @@ api POST /v1.45/containers/create -H 'Content-Type: application/json'
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{'
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d ''
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '[]' | sed 's/: json:.*\|: invalid type.*\|: data did.*/"}/'
+for text in 'x' '[1 2]' '{"Image":}' '{"Image":"x",}' '{Image:1}' '{"Image" 1}' '{"a":tru}' '{"a":01}' '{"a":-}' '{"a":1.}' '{"a":1e}' '{"a":"\\x"}' '{"a":"\\u12x"}' '{"a":[1,]}' "{'a':1}" '{"a":nul' '   '; do api POST /v1.45/containers/create -H 'Content-Type: application/json' --data-binary "$text"; done
+api POST /v1.45/containers/api-none/update -H 'Content-Type: application/json' -d '{"Memory":"x"}' | sed 's/ field .*/"}/'
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d 'null'
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{}'
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{"Image":1}' | sed 's/: json:.*\|: invalid type.*\|: data did.*/"}/'

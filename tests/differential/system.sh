@@ -41,7 +41,8 @@ docker inspect --format json busybox | shape | grep -v -E 'GraphDriver.Data|Dock
 docker inspect --type container busybox
 docker inspect --type nosuch busybox
 docker version --format json | shape | grep -v -E 'Components|BuildTime|GitCommit|GoVersion|Experimental|DefaultAPIVersion|BuildTime'
-docker info --format json | shape | grep -v -E '^(ClientInfo|Runtimes|RegistryConfig|Client)'
+# Our client speaks a later version, which has no BridgeNf, Expected and KernelMemoryTCP but a FirewallBackend.
+docker info --format json | shape | grep -v -E '^(ClientInfo|Runtimes|RegistryConfig|Client|BridgeNf|.*Commit.Expected|KernelMemoryTCP|FirewallBackend|CDISpecDirs)'
 # The message names types of Go.
 docker info --format '{{.NoSuch}}' >/dev/null 2>&1
 docker version --format '{{.NoSuch}}' >/dev/null 2>&1
@@ -56,3 +57,16 @@ docker stop --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker rm --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker events --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker images --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
+# Every action that one container can have, with its attributes.
+since=$(date +%s.%N); docker create --name system-ac --network none busybox sleep 100 | wc -c; docker start system-ac; docker top system-ac >/dev/null; docker exec system-ac true; docker update --memory 64m --memory-swap 64m system-ac; docker pause system-ac; docker unpause system-ac; docker export system-ac >/dev/null; docker commit system-ac system-image:1 | wc -c; docker kill -s CONT system-ac; docker restart -t 0 system-ac; docker rename system-ac system-ad; docker stop -t 0 system-ad; docker rm system-ad; docker tag system-image:1 system-image:2; docker save system-image:1 >/dev/null; docker rmi system-image:1 system-image:2 >/dev/null; docker container prune -f --filter label=system-none; docker image prune -f --filter label=system-none; sleep 0.5; date +%s.%N >until; echo $since >since
+docker events --since $(cat since) --until $(cat until) --filter container=system-ac --filter container=system-ad --format '{{.Action}} {{json .Actor.Attributes}}' | sed 's/"execID":"[0-9a-f]*"/X/' | sort
+docker events --since $(cat since) --until $(cat until) --filter image=system-image --filter type=image --format '{{.Action}} {{.Actor.Attributes.name}}'
+docker events --since $(cat since) --until $(cat until) --filter event=prune --filter type=container --format '{{json .Actor}}' | sort -u
+docker events --since $(cat since) --until $(cat until) --filter event=prune --filter type=image --format '{{json .Actor}}' | sort -u
+docker info --format '{{.Driver}} {{.DriverStatus}} {{.Swarm.LocalNodeState}} {{.IndexServerAddress}} {{.ExperimentalBuild}}'
+docker info --format '{{json .Plugins.Volume}} {{.Plugins.Authorization}} {{.Isolation}} {{.Warnings}}'
+docker info --format '{{range .SecurityOptions}}{{println .}}{{end}}{{.Debug}} {{.HTTPProxy}} {{.NoProxy}}'
+docker info -f '{{.ServerErrors}}{{.ClientErrors}}'
+docker version -f '{{json .Server.Arch}} {{.Server.KernelVersion}} {{len .Server.Components}}' | cut -d' ' -f1-2
+docker version -f '{{range .Server.Components}}{{println .Name}}{{end}}' | head -n1
+docker system info --format '{{.OperatingSystem}}' | wc -l

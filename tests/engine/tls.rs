@@ -40,12 +40,16 @@ impl Authority {
 
 /// An engine that verifies clients, and where it listens.
 fn engine(authority: &Authority) -> (Engine, String) {
+    engine_with(authority, &[])
+}
+
+fn engine_with(authority: &Authority, more: &[&str]) -> (Engine, String) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let host = format!("tcp://{free}");
     let file = |name: &str| authority.file(name).to_string_lossy().into_owned();
     let (ca, cert, key) = (file("ca.pem"), file("server-cert.pem"), file("server-key.pem"));
     let flags = ["--tlsverify", "--tlscacert", &ca, "--tlscert", &cert, "--tlskey", &key];
-    let engine = Engine::start_with(&[&flags[..], &["-H", &host]].concat());
+    let engine = Engine::start_with(&[&flags[..], &["-H", &host], more].concat());
     (engine, host)
 }
 
@@ -99,4 +103,55 @@ fn cve_2025_9074_strangers_are_turned_away() {
     // No TLS at all.
     gantry(&ASK, &[at]).fails(1);
     engine.gantry(&["version"]).ok();
+}
+
+/// A ClientHello of TLS 1.0 or 1.1 with one cipher of that time.
+fn old_hello(minor: u8) -> Vec<u8> {
+    let mut hello = vec![3, minor];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0x00, 0x2f, 1, 0]);
+    let mut message = vec![1, 0, 0, hello.len() as u8];
+    message.extend(hello);
+    let mut record = vec![22, 3, 1, 0, message.len() as u8];
+    record.extend(message);
+    record
+}
+
+#[test]
+fn only_tls_1_2_and_1_3_are_spoken() {
+    use std::io::{Read, Write};
+    let authority = Authority::new();
+    let (_engine, host) = engine(&authority);
+    let address = host.strip_prefix("tcp://").unwrap();
+    for minor in [1, 2] {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(&old_hello(minor)).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        // An alert, and nothing else.
+        assert_eq!(answer.first().copied().unwrap_or(21), 21, "{answer:?}");
+        assert!(answer.len() <= 7, "{answer:?}");
+    }
+}
+
+#[test]
+fn the_audit_log_names_a_verified_client() {
+    let authority = Authority::new();
+    let log = tempfile::tempdir().unwrap();
+    let log = log.path().join("audit.log");
+    let (engine, host) = engine_with(&authority, &["--audit-log", log.to_str().unwrap()]);
+    let folder = authority.folder().to_string_lossy();
+    let variables =
+        [("DOCKER_HOST", host.as_str()), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", &folder)];
+    gantry(&["rm", "no-such-box"], &variables).fails(1);
+    engine.gantry(&["kill", "no-such-box"]).fails(1);
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].contains("\"address\":\"127.0.0.1:") && lines[0].contains("\"subject\":\""),
+        "{text}"
+    );
+    assert!(lines[0].ends_with(r#""method":"DELETE","path":"/containers/no-such-box","object":"no-such-box","status":404}"#), "{text}");
+    assert!(lines[1].contains("\"uid\":0,\"gid\":0,\"pid\":"), "{text}");
+    assert_eq!(lines.len(), 2, "{text}");
 }

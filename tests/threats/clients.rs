@@ -58,6 +58,23 @@ fn a_hundred_clients_that_stall_at_every_point_hold_nobody_up() {
 }
 
 #[test]
+fn a_client_that_closed_its_half_is_answered_and_one_that_is_gone_is_not_waited_for() {
+    let mut engine = Engine::start();
+    for _ in 0..50 {
+        let answer = say(&engine, "GET /version HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("ApiVersion"), "{answer}");
+    }
+    let listeners = |engine: &Engine| engine.gantry(&["info", "-f", "{{.NEventsListener}}"]).ok();
+    let mut listening = connect(&engine);
+    listening.write_all(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    engine.wait_until("it listens", |engine| listeners(engine) == "1");
+    listening.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(listeners(&engine), "1");
+    drop(listening);
+    engine.wait_until("nobody listens", |engine| listeners(engine) == "0");
+}
+
+#[test]
 fn http_2_is_not_spoken() {
     let engine = Engine::start();
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::Mode;
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Action, Config, Invocation};
 use crate::engine::{Engine, network_options};
@@ -115,6 +115,7 @@ async fn serve(
     log: &Log,
     ready: Option<File>,
 ) -> Result<Arc<Engine>> {
+    let signals = Signals::take()?;
     let listeners = Listeners::bind(&config)?;
     let metrics = match config.metrics_addr.as_str() {
         "" => None,
@@ -130,7 +131,7 @@ async fn serve(
             .map_err(|error| Error::system("cannot serve metrics").because(error))?;
     }
     announce(ready);
-    until_told_to_stop(invocation, &engine, log).await?;
+    until_told_to_stop(signals, invocation, &engine, log).await;
     tracing::info!("stopping; containers go on");
     tell_service_manager(&[NotifyState::Stopping]);
     server.stop(patience(&engine.system.config())).await;
@@ -161,18 +162,37 @@ fn patience(config: &Config) -> Duration {
     u64::try_from(config.shutdown_timeout).map_or(Duration::MAX, Duration::from_secs)
 }
 
-async fn until_told_to_stop(invocation: &Invocation, engine: &Engine, log: &Log) -> Result<()> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| Error::system("cannot listen for signals").because(error))
-    };
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hangup = listen(SignalKind::hangup())?;
+/// Taken before anybody is told that the engine is there: whoever hears of it may send one at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn take() -> Result<Self> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Error::system("cannot listen for signals").because(error))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn until_told_to_stop(
+    mut signals: Signals,
+    invocation: &Invocation,
+    engine: &Engine,
+    log: &Log,
+) {
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => reload(invocation, engine, log).await,
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hangup.recv() => reload(invocation, engine, log).await,
         }
     }
 }

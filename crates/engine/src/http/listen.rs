@@ -171,7 +171,7 @@ async fn accept_unix(listener: UnixListener, server: Arc<Server>) {
                 };
                 let server = Arc::clone(&server);
                 tokio::spawn(async move {
-                    server.connection(stream, peer).await;
+                    server.unix_connection(stream, peer).await;
                     drop((place, slot));
                 });
             }

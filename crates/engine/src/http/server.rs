@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 
 use super::call::{JSON, RequestBody, media_type};
@@ -27,6 +29,7 @@ use crate::authorization::{self, Exchange, Plugin};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Seen};
+use crate::readiness::hung_up;
 use crate::system::Usage;
 
 /// How long a client may take to send a request's head, idle time of a kept connection included.
@@ -68,9 +71,29 @@ impl Server {
         Arc::clone(&self.slots).acquire_owned().await.expect("the semaphore is never closed")
     }
 
-    /// Serves one connection until either side closes it.
+    /// Serves a connection by unix socket until either side closes it. A client that has closed its half gets its answer,
+    /// as from dockerd (`nc -N`); one that is gone is not waited for.
+    pub async fn unix_connection(self: Arc<Self>, stream: UnixStream, peer: Peer) {
+        let gone = hung_up(stream.as_fd().try_clone_to_owned());
+        self.serve(stream, peer, HalfClose::IsNoEnd, gone).await;
+    }
+
+    /// Serves any other one. Over TCP a closed half cannot be told from a client that is gone, which must not keep what it
+    /// asked for running.
     pub async fn connection<S>(self: Arc<Self>, stream: S, peer: Peer)
     where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.serve(stream, peer, HalfClose::IsTheEnd, std::future::pending()).await;
+    }
+
+    async fn serve<S>(
+        self: Arc<Self>,
+        stream: S,
+        peer: Peer,
+        half_close: HalfClose,
+        gone: impl Future<Output = ()>,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut stopping = self.stopping.subscribe();
@@ -83,13 +106,17 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_PATIENCE)
             .max_buf_size(MAX_HEAD)
+            .half_close(half_close == HalfClose::IsNoEnd)
             // As Go writes them; scripts match on that.
             .title_case_headers(true)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let result = tokio::select! {
+            // In this order: what a client sent before it went away is read and begun.
+            biased;
             result = connection.as_mut() => result,
+            () = gone => return,
             () = stop(&mut stopping) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -269,10 +296,16 @@ fn add_headers(response: &mut Response) {
     add(headers, "server", concat!("Gantry/", env!("CARGO_PKG_VERSION"), " (linux)"));
 }
 
-/// A connection costs a descriptor, and containers need some, too: at most half of what this process may open.
+#[derive(Clone, Copy, PartialEq)]
+enum HalfClose {
+    IsTheEnd,
+    IsNoEnd,
+}
+
+/// A connection costs two descriptors, and containers need some, too: at most half of what this process may open.
 fn max_connections() -> usize {
     let open = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let half = open.map_or(MAX_CONNECTIONS, |open| usize::try_from(open / 2).unwrap_or(usize::MAX));
+    let half = open.map_or(MAX_CONNECTIONS, |open| usize::try_from(open / 4).unwrap_or(usize::MAX));
     half.clamp(16, MAX_CONNECTIONS)
 }
 
@@ -307,7 +340,6 @@ mod tests {
     use std::path::Path;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::UnixStream;
 
     use super::*;
     use crate::config::Config;
@@ -341,7 +373,7 @@ mod tests {
         fn connect(&self) -> UnixStream {
             let (client, server) = UnixStream::pair().unwrap();
             let peer = Peer::of_unix(&server);
-            tokio::spawn(Arc::clone(&self.server).connection(server, peer));
+            tokio::spawn(Arc::clone(&self.server).unix_connection(server, peer));
             client
         }
 
