@@ -223,7 +223,10 @@ fn begin(plan: &Plan<'_>, namespaces: &Namespaces, cgroup: &mut Cgroup) -> Resul
     let process = spawn::spawn(namespaces, home, score, |channel| init::run(plan, channel))?;
     if beside {
         let joined = cgroup.create(resources).and_then(|()| cgroup.add(process.pid()));
-        joined.map_err(spawn::cgroup_error)?;
+        joined.map_err(|error| match process.has_ended() {
+            true => own_words(&process, spawn::cgroup_error(error)),
+            false => spawn::cgroup_error(error),
+        })?;
     }
     let sent = process.channel.send(&Message::Go);
     sent.map_err(|error| own_words(&process, error))?;

@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use oci::runtime::TimeOffset;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use sys::namespace::{self, IdMap};
 use sys::process::{self, Child, Clone3, Fork};
 
@@ -89,6 +90,12 @@ pub(crate) struct Spawned {
 impl Spawned {
     pub(crate) fn pid(&self) -> i32 {
         self.child.as_ref().map_or(0, |child| child.pid)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        let Some(child) = &self.child else { return true };
+        let mut fds = [PollFd::new(&child.pidfd, PollFlags::IN)];
+        rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(1)
     }
 
     /// The error of a process whose end of the channel closed too early.
