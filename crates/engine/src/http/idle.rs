@@ -24,10 +24,12 @@ impl Idle {
     }
 }
 
+/// The start is the first burst: most code that it runs is not needed again.
 async fn trim_after_bursts(busy: Arc<Notify>) {
     loop {
-        busy.notified().await;
         while timeout(QUIET, busy.notified()).await.is_ok() {}
         sys::allocator::trim();
+        sys::program::release_pages();
+        busy.notified().await;
     }
 }
