@@ -4,6 +4,7 @@
 //! terminal or file that blocks must not hold up output; the process ends without joining it.
 
 mod demux;
+mod grep;
 mod keys;
 mod resume;
 mod signals;
@@ -17,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 pub(crate) use demux::Demux;
+pub(crate) use grep::Grep;
 pub(crate) use keys::{DEFAULT_KEYS, Keys};
 pub(crate) use resume::Resume;
 pub(crate) use signals::{Signals, window_changes};

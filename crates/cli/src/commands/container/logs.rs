@@ -7,13 +7,13 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::Result;
 use crate::flags::{Flag, Parsed};
-use crate::session::{Demux, Resume, ask_next_engine};
-
+use crate::session::{Demux, Grep, Resume, ask_next_engine};
 use crate::time;
 
 const FLAGS: &[Flag] = &[
     Flag::bool("details", "Show what the log driver was told to add"),
     Flag::bool("follow", "Go on with what is written from now on").short('f'),
+    Flag::string("grep", "Only lines that match this regular expression"),
     Flag::string(
         "since",
         "Only from this time on (\"2013-01-02T13:23:37Z\") or this long ago (\"42m\")",
@@ -41,6 +41,9 @@ pub(crate) const COMMAND: Command = Command {
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let since = time::parse("since", parsed.str("since"))?;
     let until = time::parse("until", parsed.str("until"))?;
+    let pattern = Some(parsed.str("grep")).filter(|pattern| !pattern.is_empty());
+    // Refused before anybody is asked.
+    pattern.map(|pattern| Grep::new(pattern, true)).transpose()?;
     let client = context.connect().await?;
     let logs = Logs {
         stdout: true,
@@ -53,24 +56,50 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         tail: parsed.string("tail"),
     };
     let container = client.container_inspect(parsed.arg(0)).await?;
+    let mut printer = Printer::new(pattern, !container.config.tty)?;
     // A terminal's bytes have no bounds that would tell one entry from the next.
     if logs.follow && !container.config.tty {
-        return follow(&client, &container.id, logs).await;
+        return follow(&client, &container.id, logs, &mut printer).await;
     }
     let mut body = client.container_logs(&container.id, &logs).await?;
-    let mut output = Demux::new(!container.config.tty);
     while let Some(chunk) = body.chunk().await? {
-        output.feed(&chunk)?;
+        printer.print(&chunk)?;
     }
-    Ok(0)
+    printer.finish()
+}
+
+/// Writes what matches to where it was written.
+struct Printer {
+    grep: Option<Grep>,
+    output: Demux,
+}
+
+impl Printer {
+    fn new(pattern: Option<&str>, framed: bool) -> Result<Self> {
+        let grep = pattern.map(|pattern| Grep::new(pattern, framed)).transpose()?;
+        Ok(Self { grep, output: Demux::new(framed) })
+    }
+
+    fn print(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.grep {
+            Some(grep) => self.output.feed(&grep.feed(bytes)?),
+            None => self.output.feed(bytes),
+        }
+    }
+
+    fn finish(mut self) -> Done {
+        if let Some(grep) = self.grep.take() {
+            self.output.feed(&grep.finish())?;
+        }
+        Ok(0)
+    }
 }
 
 /// Goes on where it was when the engine is replaced.
-async fn follow(client: &Client, container: &str, mut logs: Logs) -> Done {
-    let mut output = Demux::new(true);
+async fn follow(client: &Client, container: &str, mut logs: Logs, printer: &mut Printer) -> Done {
     let mut resume = Resume::new(std::mem::replace(&mut logs.timestamps, true));
     let begin = time::parse("since", "0s")?;
-    while let Some(lost) = print(client, container, &logs, &mut resume, &mut output).await? {
+    while let Some(lost) = print(client, container, &logs, &mut resume, printer).await? {
         ask_next_engine(|| client.ping()).await.map_err(|_| lost)?;
         match resume.reconnected() {
             Some(place) => logs.since = time::parse("since", place)?,
@@ -89,7 +118,7 @@ async fn print(
     container: &str,
     logs: &Logs,
     resume: &mut Resume,
-    output: &mut Demux,
+    printer: &mut Printer,
 ) -> Result<Option<client::Error>> {
     let mut body = match client.container_logs(container, logs).await {
         Ok(body) => body,
@@ -98,7 +127,7 @@ async fn print(
     };
     loop {
         match body.chunk().await {
-            Ok(Some(chunk)) => output.feed(&resume.feed(&chunk)?)?,
+            Ok(Some(chunk)) => printer.print(&resume.feed(&chunk)?)?,
             Ok(None) => return Ok(None),
             Err(lost) => return Ok(Some(lost)),
         }
