@@ -6,6 +6,7 @@ mod health;
 mod inspect;
 mod kill;
 mod lifecycle;
+mod log_drivers;
 mod logs;
 mod prune;
 mod ps;

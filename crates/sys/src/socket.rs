@@ -13,6 +13,16 @@ use rustix::net::{
 /// As many descriptors as one message may carry here.
 pub const FDS_MAX: usize = 8;
 
+/// How many bytes the other side's kernel (for unix sockets: the other side) has not taken yet.
+pub fn unsent(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open while it is borrowed, and TIOCOUTQ writes one int to where it is told.
+    if unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    usize::try_from(bytes).map_err(io::Error::other)
+}
+
 /// A connected pair of SEQPACKET sockets.
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::net::socketpair(

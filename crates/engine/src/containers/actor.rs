@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 
 use super::Shared;
 use super::cheap_moves::Running;
+use super::delivery::Delivery;
 use super::document::Document;
 use super::exec::Exec;
 use super::health::{self, Checks};
@@ -51,6 +52,8 @@ pub struct Actor {
     pub execs: HashMap<String, Exec>,
     /// Somebody asked for the end of the current run.
     pub asked_to_end: bool,
+    /// Of its log to another server, if it has one.
+    pub delivery: Option<Delivery>,
     /// Of its health, while it runs and has any.
     pub checks: Option<Box<Checks>>,
 }
@@ -98,6 +101,7 @@ impl Actor {
             early_clients: Vec::new(),
             execs: HashMap::new(),
             asked_to_end: false,
+            delivery: None,
             checks: None,
         };
         (actor, handle)
@@ -107,6 +111,7 @@ impl Actor {
     pub fn run(mut self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let _until_the_end = self.background();
+            self.delivery = Delivery::begin(&self.record, &self.shared.config.data_root);
             while self.turn().await == After::GoOn {}
         })
     }

@@ -9,13 +9,19 @@ use runtime::monitor::config::{self as monitor, LogDriver};
 
 use super::record::Record;
 use crate::error::{Error, Result};
+use crate::logs::remote::{self, Attributes, Subject, Tag, is_remote};
 
 /// Without a wish a log is bounded: Docker's is not, and fills disks.
 const DEFAULT_MAX_SIZE: &str = "100m";
 const DEFAULT_MAX_FILE: &str = "5";
 
-const COMMON: [&str; 7] =
-    ["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex"];
+/// As Docker's for the local copy of a log that is kept elsewhere.
+const CACHE_MAX_SIZE: u64 = 20 << 20;
+const CACHE_MAX_FILE: u32 = 5;
+
+const LIMITS: [&str; 3] = ["max-size", "max-file", "compress"];
+const ATTRIBUTES: [&str; 5] = ["labels", "labels-regex", "env", "env-regex", "tag"];
+const DELIVERY: [&str; 2] = ["mode", "max-buffer-size"];
 
 /// Fills what was left open and refuses what no driver knows.
 pub fn checked(wish: &LogConfig, engine: &LogConfig) -> Result<LogConfig> {
@@ -27,23 +33,31 @@ pub fn checked(wish: &LogConfig, engine: &LogConfig) -> Result<LogConfig> {
         log.driver = "json-file".into();
     }
     let options = log.config.get_or_insert_default();
-    match log.driver.as_str() {
-        "none" => return Ok(log),
-        "json-file" | "local" => {}
+    if log.driver == "none" {
+        return Ok(log);
+    }
+    check_delivery(options)?;
+    let driver = log.driver.as_str();
+    match driver {
+        "json-file" => check_known(options, &ATTRIBUTES, |name| {
+            format!("unknown log opt '{name}' for json-file log driver")
+        })?,
+        "local" => check_known(options, &[], |name| {
+            format!("unknown log opt '{name}' for log driver local")
+        })?,
+        remote if is_remote(remote) => remote::check(remote, options).map_err(Error::invalid)?,
         other => {
             return Err(Error::invalid(format!(
                 "error looking up logging plugin {other}: plugin \"{other}\" not found"
             )));
         }
     }
-    // Delivery modes are about slow remote drivers.
-    let known =
-        |name: &str| COMMON.contains(&name) || matches!(name, "tag" | "mode" | "max-buffer-size");
-    if let Some(unknown) = options.keys().find(|name| !known(name)) {
-        return Err(Error::invalid(format!(
-            "unknown log opt '{unknown}' for {} log driver",
-            log.driver
-        )));
+    let failed = |what| Error::invalid(format!("failed to initialize logging driver: {what}"));
+    Attributes::parse(options).map_err(failed)?;
+    Tag::parse(options.get("tag").map_or("", String::as_str)).map_err(failed)?;
+    if is_remote(driver) {
+        Limits::of_cache(options)?;
+        return Ok(log);
     }
     if !options.contains_key("max-size") && !options.contains_key("max-file") {
         options.insert("max-size".into(), DEFAULT_MAX_SIZE.into());
@@ -60,6 +74,54 @@ pub fn checked(wish: &LogConfig, engine: &LogConfig) -> Result<LogConfig> {
     Ok(log)
 }
 
+/// A container never waits for a log server, so both modes are the same here; they are validated as Docker does.
+fn check_delivery(options: &BTreeMap<String, String>) -> Result<()> {
+    let mode = options.get("mode").map_or("", String::as_str);
+    if !matches!(mode, "" | "blocking" | "non-blocking") {
+        return Err(Error::invalid(format!("logger: logging mode not supported: {mode}")));
+    }
+    if let Some(size) = options.get("max-buffer-size") {
+        if mode != "non-blocking" {
+            return Err(Error::invalid(
+                "logger: max-buffer-size option is only supported with 'mode=non-blocking'",
+            ));
+        }
+        if crate::config::parse_size(size).is_none() {
+            return Err(Error::invalid(format!(
+                "error parsing option max-buffer-size: invalid size: '{size}'"
+            )));
+        }
+    }
+    match options.get("cache-disabled") {
+        Some(text) if remote::boolean(text).is_err() => {
+            Err(Error::invalid(format!("invalid value for option cache-disabled: {text}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_known(
+    options: &BTreeMap<String, String>,
+    more: &[&str],
+    refusal: impl Fn(&str) -> String,
+) -> Result<()> {
+    let is_known = |name: &str| {
+        [&LIMITS[..], &DELIVERY, &remote::CACHE, more].iter().any(|names| names.contains(&name))
+    };
+    match options.keys().find(|name| !is_known(name)) {
+        Some(unknown) => Err(Error::invalid(refusal(unknown))),
+        None => Ok(()),
+    }
+}
+
+/// Whether `logs` can read it here.
+pub fn is_readable(log: &LogConfig) -> bool {
+    let disabled = log.config.as_ref().and_then(|options| options.get("cache-disabled"));
+    log.driver != "none"
+        && !(is_remote(&log.driver)
+            && disabled.is_some_and(|text| remote::boolean(text) == Ok(true)))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limits {
     max_size: Option<u64>,
@@ -67,6 +129,19 @@ struct Limits {
 }
 
 impl Limits {
+    /// Of the copy that a remote driver keeps here.
+    fn of_cache(options: &BTreeMap<String, String>) -> Result<Self> {
+        let named = |name: &str, to: &str| Some((to.to_owned(), options.get(name)?.clone()));
+        let given = [named("cache-max-size", "max-size"), named("cache-max-file", "max-file")];
+        let mut given: BTreeMap<_, _> = given.into_iter().flatten().collect();
+        let is_unbounded = given.get("max-size").is_some_and(|size| size == "-1");
+        if !is_unbounded {
+            given.entry("max-size".into()).or_insert_with(|| CACHE_MAX_SIZE.to_string());
+            given.entry("max-file".into()).or_insert_with(|| CACHE_MAX_FILE.to_string());
+        }
+        Self::parse(&given)
+    }
+
     fn parse(options: &BTreeMap<String, String>) -> Result<Self> {
         let max_size = match options.get("max-size").map(String::as_str) {
             None | Some("" | "-1") => None,
@@ -99,6 +174,8 @@ pub fn is_compressed(record: &Record) -> bool {
     let wish = log.config.as_ref().and_then(|options| options.get("compress")).map(String::as_str);
     match log.driver.as_str() {
         "none" => false,
+        // What has not arrived must be found again.
+        driver if is_remote(driver) => false,
         "local" => wish != Some("false"),
         _ => wish == Some("true"),
     }
@@ -109,11 +186,12 @@ pub fn monitor_config(record: &Record, data_root: &Path) -> Result<monitor::LogC
     let log = &record.host_config.log_config;
     let empty = BTreeMap::new();
     let options = log.config.as_ref().unwrap_or(&empty);
-    let limits = Limits::parse(options)?;
+    let remote = is_remote(&log.driver);
+    let limits = if remote { Limits::of_cache(options)? } else { Limits::parse(options)? };
     let driver = match log.driver.as_str() {
         "none" => LogDriver::None,
-        "local" => LogDriver::Local,
-        _ => LogDriver::JsonFile,
+        "json-file" => LogDriver::JsonFile,
+        _ => LogDriver::Local,
     };
     Ok(monitor::LogConfig {
         driver,
@@ -124,24 +202,42 @@ pub fn monitor_config(record: &Record, data_root: &Path) -> Result<monitor::LogC
     })
 }
 
-/// `labels=a,b` and `env=A,B`: those of the container's that are named, into each entry.
+/// What a log server is told of the container.
+pub fn subject(record: &Record) -> Subject {
+    let empty = BTreeMap::new();
+    let options = record.host_config.log_config.config.as_ref().unwrap_or(&empty);
+    let mut subject = Subject {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        image_id: record.image.clone(),
+        image_name: record.config.image.clone(),
+        command: record.args.join(" "),
+        created: record.created.clone(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        tag: String::new(),
+        attributes: selected(record, options),
+    };
+    let template = options.get("tag").filter(|tag| !tag.is_empty());
+    // It was checked when the container was made.
+    let tag = Tag::parse(template.map_or("{{.ID}}", String::as_str));
+    subject.tag = tag.map_or_else(|_| record.id.clone(), |tag| tag.apply(&subject));
+    subject
+}
+
+/// What goes into each entry of a json-file.
 fn attributes(record: &Record, options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let named =
-        |option: &str| options.get(option).map_or("", String::as_str).split(',').map(str::trim);
-    let mut attributes = BTreeMap::new();
-    for label in named("labels") {
-        if let Some(value) = record.label(label) {
-            attributes.insert(label.to_owned(), value.to_owned());
-        }
-    }
-    for variable in record.config.env.iter().flatten() {
-        if let Some((name, value)) = variable.split_once('=')
-            && named("env").any(|wanted| wanted == name)
-        {
-            attributes.insert(name.to_owned(), value.to_owned());
-        }
+    let mut attributes = selected(record, options);
+    if options.get("tag").is_some_and(|tag| !tag.is_empty()) {
+        attributes.insert("tag".into(), subject(record).tag);
     }
     attributes
+}
+
+fn selected(record: &Record, options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let config = &record.config;
+    Attributes::parse(options)
+        .map(|wanted| wanted.select(config.labels.as_ref(), config.env.as_deref()))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -175,8 +271,51 @@ mod tests {
             said("json-file", &[("foo", "1")]),
             "unknown log opt 'foo' for json-file log driver"
         );
+        assert_eq!(said("local", &[("tag", "1")]), "unknown log opt 'tag' for log driver local");
+        assert_eq!(said("syslog", &[("mode", "x")]), "logger: logging mode not supported: x");
+        assert_eq!(
+            said("syslog", &[("max-buffer-size", "1m")]),
+            "logger: max-buffer-size option is only supported with 'mode=non-blocking'"
+        );
+        assert_eq!(
+            said("local", &[("mode", "non-blocking"), ("max-buffer-size", "x")]),
+            "error parsing option max-buffer-size: invalid size: 'x'"
+        );
+        assert_eq!(
+            said("syslog", &[("cache-disabled", "x")]),
+            "invalid value for option cache-disabled: x"
+        );
+        assert!(said("json-file", &[("tag", "{{.Foo}}")]).contains("can't evaluate field Foo"));
         assert!(said("json-file", &[("max-file", "0"), ("max-size", "1m")]).contains("max-file"));
         assert!(said("json-file", &[("max-size", "big")]).contains("max-size"));
+    }
+
+    #[test]
+    fn the_copy_of_a_remote_log_has_bounds_of_its_own() {
+        let mut record = super::super::record::tests::record("ab");
+        let mut config = |options: &[(&str, &str)]| {
+            record.host_config.log_config = wish("syslog", options);
+            let config = monitor_config(&record, Path::new("/d")).unwrap();
+            assert_eq!(config.driver, LogDriver::Local);
+            (config.max_size, config.max_file)
+        };
+        assert_eq!(config(&[]), (Some(20 << 20), 5));
+        assert_eq!(config(&[("cache-max-size", "1k"), ("cache-max-file", "2")]), (Some(1024), 2));
+        assert_eq!(config(&[("cache-max-size", "-1")]), (None, 1));
+    }
+
+    /// GO-2026-5758: a label reached a driver that runs programs.
+    #[test]
+    fn go_2026_5758_an_image_label_never_chooses_a_driver() {
+        let mut record = super::super::record::tests::record("ab");
+        let labels = ["log-driver", "com.docker.log-driver", "io.containerd.log-uri", "tag"];
+        let value = "binary:///bin/sh".to_owned();
+        record.config.labels = Some(labels.map(|label| (label.to_owned(), value.clone())).into());
+        record.host_config.log_config =
+            wish("json-file", &[("labels", "tag"), ("tag", "{{.Name}}")]);
+        let config = monitor_config(&record, Path::new("/d")).unwrap();
+        assert_eq!(config.driver, LogDriver::JsonFile);
+        assert_eq!(config.attrs, [("tag".into(), "name-ab".into())].into());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use tokio::sync::watch;
 
 use super::Containers;
 use super::index::View;
+use super::logging;
 use super::state::is_up;
 use crate::error::{Error, Kind, Result};
 use crate::logs::{Format, Query, Reader, Source};
@@ -19,16 +20,14 @@ impl Containers {
     pub async fn logs(&self, wanted: &str, query: Query) -> Result<Logs> {
         let handle = self.find(wanted)?;
         let record = handle.record();
-        let format = match record.host_config.log_config.driver.as_str() {
-            "none" => {
-                return Err(Error::new(
-                    Kind::NotImplemented,
-                    "configured logging driver does not support reading",
-                ));
-            }
-            "local" => Format::Local,
-            _ => Format::JsonFile,
-        };
+        let log = &record.host_config.log_config;
+        if !logging::is_readable(log) {
+            return Err(Error::new(
+                Kind::NotImplemented,
+                "configured logging driver does not support reading",
+            ));
+        }
+        let format = if log.driver == "json-file" { Format::JsonFile } else { Format::Local };
         let path = record.log_path(&self.0.config.data_root);
         if let Some(directory) = path.parent() {
             // Following a container that has not written yet watches its directory.

@@ -15,6 +15,7 @@ mod changes;
 mod cheap_moves;
 mod copy_up;
 mod create;
+mod delivery;
 mod discard;
 mod disk;
 mod document;

@@ -12,6 +12,7 @@ use super::health::Health;
 use super::mounts::MountPoint;
 use super::state::Subject;
 use super::timestamp;
+use crate::logs::remote::is_remote;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
@@ -110,6 +111,7 @@ impl Record {
         let directory = self.files(data_root);
         match self.host_config.log_config.driver.as_str() {
             "local" => directory.join("local-logs").join("container.log"),
+            driver if is_remote(driver) => directory.join("container-cached.log"),
             _ => directory.join(format!("{}-json.log", self.id)),
         }
     }

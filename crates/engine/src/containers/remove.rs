@@ -51,6 +51,9 @@ impl Actor {
             return Err(error);
         }
         self.leave_network();
+        if let Some(delivery) = self.delivery.take() {
+            delivery.finish().await;
+        }
         if let Err(error) = self.remove_files(options).await {
             self.record.state.status = Status::Dead;
             self.record.state.error = error.to_string();

@@ -5,8 +5,10 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
 
 use super::{json, local};
 
@@ -45,6 +47,20 @@ enum Input {
     Gzip(Box<MultiGzDecoder<File>>),
 }
 
+/// Numbers are given to new files again, times of birth are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileId {
+    inode: u64,
+    born: u128,
+}
+
+impl FileId {
+    fn of(metadata: &Metadata) -> Self {
+        let born = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Self { inode: metadata.ino(), born: born.map_or(0, |since| since.as_nanos()) }
+    }
+}
+
 impl LogFile {
     fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
@@ -56,6 +72,17 @@ impl LogFile {
             Input::Plain(file)
         };
         Ok(Self { input, inode })
+    }
+
+    /// What tells it from every other file, numbers of removed ones included, and how far it was read. Compressed ones
+    /// have no place that could be found again.
+    pub(super) fn place(&mut self) -> io::Result<Option<(FileId, u64)>> {
+        match &mut self.input {
+            Input::Plain(file) => {
+                Ok(Some((FileId::of(&file.metadata()?), file.stream_position()?)))
+            }
+            Input::Gzip(_) => Ok(None),
+        }
     }
 
     /// A file emptied in place (one file allowed, and full) is read from its start again.
@@ -116,6 +143,20 @@ impl Source {
                 return Ok(Some(file));
             }
             wanted -= found;
+        }
+        Ok(None)
+    }
+
+    /// The file with this id, at this place. `None` where it is gone.
+    pub(super) fn at(&self, id: FileId, offset: u64) -> io::Result<Option<LogFile>> {
+        for mut file in self.generations()? {
+            if file
+                .metadata()
+                .is_ok_and(|metadata| FileId::of(&metadata) == id && metadata.len() >= offset)
+            {
+                file.seek(offset)?;
+                return Ok(Some(file));
+            }
         }
         Ok(None)
     }

@@ -1,12 +1,14 @@
 //! Reading a container's log back: from the end or from a time, over rotated files, and following it while the
 //! monitor writes. Nobody but the monitor writes these files; a reader may lag behind it by any distance.
 
+mod changes;
 mod compress;
 mod entry;
 mod files;
 mod json;
 mod local;
 mod reader;
+pub mod remote;
 mod timestamp;
 mod walk;
 

@@ -2,19 +2,16 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use rustix::fs::inotify;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
 use super::Query;
+use super::changes::Changes;
 use super::entry::{self, Written};
 use super::files::Source;
 use super::walk::Walk;
-use crate::readiness;
 
 /// Sent in one go: what is read in one go is longer than what is sent of it.
 const CHUNK: usize = 256 << 10;
@@ -35,7 +32,7 @@ type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// What tells a follower that there is more, or that there will be no more.
 struct Follow {
-    changes: AsyncFd<OwnedFd>,
+    changes: Changes,
     /// Turns true once the exit record is written: the log is complete then.
     ended: watch::Receiver<bool>,
 }
@@ -43,7 +40,8 @@ struct Follow {
 impl Reader {
     /// `ended` is only used when the query follows. The directory of the log must exist.
     pub fn open(source: Source, query: Query, ended: watch::Receiver<bool>) -> io::Result<Self> {
-        let follow = query.follow.then(|| Follow::new(&source, ended)).transpose()?;
+        let changes = query.follow.then(|| Changes::watch(&source.path)).transpose()?;
+        let follow = changes.map(|changes| Follow { changes, ended });
         let tty = source.tty;
         let walk = Walk::begin(source, query.tail)?;
         Ok(Self { tty, query, walk, follow, spare: Arc::default(), done: false })
@@ -121,37 +119,15 @@ impl Drop for Chunk {
 }
 
 impl Follow {
-    fn new(source: &Source, ended: watch::Receiver<bool>) -> io::Result<Self> {
-        let changes =
-            inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-        let directory = source.path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        // The directory, not the file: the file may not be there yet, and rotation puts another in its place.
-        let events = inotify::WatchFlags::MODIFY
-            | inotify::WatchFlags::CREATE
-            | inotify::WatchFlags::MOVED_TO;
-        inotify::add_watch(&changes, directory, events)?;
-        Ok(Self { changes: readiness::watch(changes)?, ended })
-    }
-
     /// Until something changed in the directory, or the container has ended.
     async fn wait(&mut self) -> io::Result<()> {
         tokio::select! {
-            ready = self.changes.readable_mut() => {
-                let mut ready = ready?;
-                drain(ready.get_inner());
-                ready.clear_ready();
-            }
+            result = self.changes.wait() => result?,
             // A sender that is gone has nothing more to say: the container was removed.
             changed = self.ended.changed() => if changed.is_err() { self.ended = watch::channel(true).1 },
         }
         Ok(())
     }
-}
-
-/// Takes the events away: which they were does not matter.
-fn drain(changes: &OwnedFd) {
-    let mut buffer = [0; 4096];
-    while matches!(rustix::io::read(changes, &mut buffer), Ok(read) if read > 0) {}
 }
 
 #[cfg(test)]

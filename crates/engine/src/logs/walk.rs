@@ -3,9 +3,11 @@
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
+
 use super::entry::Entry;
-use super::files::{Format, LogFile, Source};
-use super::{json, local};
+use super::files::{FileId, Format, LogFile, Source};
+use super::{Timestamp, json, local};
 
 /// Read from a file in one go.
 const READ: usize = 256 << 10;
@@ -20,18 +22,48 @@ pub(super) struct Walk {
     file: Option<LogFile>,
     buffer: Buffer,
     decoder: json::Decoder,
+    /// Entries before this time are left out.
+    from: Option<Timestamp>,
+}
+
+/// A place between two entries of a log, to be found again by another engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Position {
+    file: FileId,
+    offset: u64,
+    /// The time of the entry before it, for when the file is gone.
+    time: i64,
 }
 
 impl Walk {
     pub(super) fn begin(source: Source, tail: Option<u64>) -> io::Result<Self> {
         let file = source.start(tail)?;
-        Ok(Self {
-            source,
-            tail,
+        let (buffer, decoder) = (Buffer::default(), json::Decoder::default());
+        Ok(Self { source, tail, file, buffer, decoder, from: None })
+    }
+
+    /// From a place, or from the beginning. Where the file is gone, the oldest one's entries since then are next.
+    pub(super) fn resume(source: Source, place: Option<Position>) -> io::Result<Self> {
+        let file = place.map(|place| source.at(place.file, place.offset)).transpose()?.flatten();
+        let from = place.filter(|_| file.is_none()).map(|place| Timestamp(place.time));
+        let mut walk = Self::begin(source, None)?;
+        walk.from = from;
+        if file.is_some() {
+            walk.file = file;
+        }
+        Ok(walk)
+    }
+
+    /// Where the last entry ended, whose time this is.
+    pub(super) fn position(&mut self, last: Timestamp) -> io::Result<Option<Position>> {
+        let Some(file) = &mut self.file else { return Ok(None) };
+        let unread = self.buffer.unread().len() as u64;
+        let place = file.place()?;
+        Ok(place.map(|(file, read)| Position {
             file,
-            buffer: Buffer::default(),
-            decoder: json::Decoder::default(),
-        })
+            offset: read.saturating_sub(unread),
+            time: last.0,
+        }))
     }
 
     /// Reads on, in the next file where one is done. False when there is nothing more for now.
@@ -65,7 +97,8 @@ impl Walk {
                 Format::Local => local::next(bytes),
             };
             let Some((length, entry)) = found else { break };
-            let goes_on = entry.is_none_or(|entry| take(&entry).is_continue());
+            let wanted = |entry: &Entry<'_>| self.from.is_none_or(|from| entry.time >= Some(from));
+            let goes_on = entry.filter(wanted).is_none_or(|entry| take(&entry).is_continue());
             self.buffer.start += length;
             if !goes_on {
                 break;

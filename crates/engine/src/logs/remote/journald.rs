@@ -1,0 +1,100 @@
+//! journald's native protocol: a datagram of `FIELD=value` lines.
+
+use super::{Message, Subject};
+use crate::logs::entry::Stream;
+
+pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
+
+pub(super) struct Encoder {
+    /// The fields that every entry has.
+    fields: Vec<u8>,
+}
+
+impl Encoder {
+    pub(super) fn new(subject: &Subject) -> Self {
+        let mut fields = Vec::new();
+        for (name, value) in [
+            ("CONTAINER_ID", &subject.id[..subject.id.len().min(12)]),
+            ("CONTAINER_ID_FULL", &subject.id),
+            ("CONTAINER_NAME", &subject.name),
+            ("CONTAINER_TAG", &subject.tag),
+            ("IMAGE_NAME", &subject.image_name),
+            ("SYSLOG_IDENTIFIER", &subject.tag),
+        ] {
+            put(&mut fields, name, value.as_bytes());
+        }
+        for (key, value) in &subject.attributes {
+            put(&mut fields, &field_name(key), value.as_bytes());
+        }
+        Self { fields }
+    }
+
+    pub(super) fn encode(&self, message: &Message) -> Vec<u8> {
+        let mut out = self.fields.clone();
+        let priority: &[u8] = if message.stream == Stream::Stderr { b"3" } else { b"6" };
+        put(&mut out, "PRIORITY", priority);
+        let time = format!("{:.9}", message.time());
+        put(&mut out, "SYSLOG_TIMESTAMP", time.as_bytes());
+        if message.partial {
+            put(&mut out, "CONTAINER_PARTIAL_MESSAGE", b"true");
+        }
+        put(&mut out, "MESSAGE", &message.line);
+        out
+    }
+}
+
+/// As Docker's: capitals, digits and underscores, none of them in front.
+fn field_name(key: &str) -> String {
+    let name: String = key
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect();
+    name.trim_start_matches('_').to_owned()
+}
+
+/// A value with a newline in it carries its length.
+fn put(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend(name.as_bytes());
+    if value.contains(&b'\n') {
+        out.push(b'\n');
+        out.extend((value.len() as u64).to_le_bytes());
+    } else {
+        out.push(b'=');
+    }
+    out.extend(value);
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::Timestamp;
+
+    #[test]
+    fn fields_are_named_and_values_with_newlines_counted() {
+        let attributes = [("_com.example".to_owned(), "1\n2".to_owned())].into();
+        let subject = Subject {
+            id: "0123456789abcdef".into(),
+            name: "web".into(),
+            attributes,
+            ..Subject::default()
+        };
+        let message = Message {
+            stream: Stream::Stderr,
+            time: Timestamp(0),
+            line: b"hi".to_vec(),
+            partial: true,
+        };
+        let text = String::from_utf8(Encoder::new(&subject).encode(&message)).unwrap();
+        for field in [
+            "CONTAINER_ID=0123456789ab\n",
+            "CONTAINER_NAME=web\n",
+            "COM_EXAMPLE\n\u{3}\0\0\0\0\0\0\u{0}1\n2\n",
+            "PRIORITY=3\n",
+            "CONTAINER_PARTIAL_MESSAGE=true\n",
+            "MESSAGE=hi\n",
+        ] {
+            assert!(text.contains(field), "{field:?} in {text:?}");
+        }
+    }
+}
