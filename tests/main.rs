@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod clients;
+mod consistency;
 mod container;
 mod differential;
 mod engine;

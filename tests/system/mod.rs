@@ -1,2 +1,4 @@
+mod df;
 mod events;
 mod info;
+mod prune;

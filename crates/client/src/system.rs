@@ -1,6 +1,6 @@
 //! The engine itself.
 
-use api::system::{Info, VersionInfo, ping};
+use api::system::{DiskUsage, Info, VersionInfo, ping};
 use api::{Filters, Version, events};
 use hyper::Method;
 use hyper::header::HeaderName;
@@ -21,7 +21,46 @@ pub struct Ping {
     pub experimental: bool,
 }
 
+/// What is pruned by `system prune` and by no verb of its own here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prunable {
+    Networks,
+    Volumes,
+    BuildCache,
+}
+
+/// What a prune removed, whatever it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Pruned {
+    #[serde(alias = "NetworksDeleted", alias = "VolumesDeleted", alias = "CachesDeleted")]
+    pub deleted: Option<Vec<String>>,
+    pub space_reclaimed: u64,
+}
+
 impl Client {
+    pub async fn system_df(&self) -> Result<DiskUsage> {
+        self.get("/system/df").await
+    }
+
+    /// `all` is of the build cache: also what might still be useful.
+    pub async fn system_prune(
+        &self,
+        what: Prunable,
+        all: bool,
+        filters: &Filters,
+    ) -> Result<Pruned> {
+        let path = match what {
+            Prunable::Networks => "/networks/prune",
+            Prunable::Volumes => "/volumes/prune",
+            Prunable::BuildCache => "/build/prune",
+        };
+        let query = Query::default()
+            .flag("all", all && what == Prunable::BuildCache)
+            .set("filters", filters.encode());
+        self.post_query(&query.on(path)).await
+    }
+
     pub async fn ping(&self) -> Result<Ping> {
         let response = self.head("/_ping").await?;
         let text = |name: &'static str| header(&response, &HeaderName::from_static(name));

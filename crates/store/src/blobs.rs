@@ -1,7 +1,8 @@
 //! Content by digest: configs, manifests and indexes, verbatim. Files carry the digest that was computed here.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::{MutexGuard, PoisonError};
 
 use oci::Digest;
 use sha2::{Digest as _, Sha256};
@@ -14,6 +15,27 @@ pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
 }
 
 impl Store {
+    pub(crate) fn hold_documents(&self) -> MutexGuard<'_, ()> {
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes those that no row names any more; the caller holds the documents.
+    pub(crate) fn remove_unknown_blobs<'d>(
+        &self,
+        digests: impl IntoIterator<Item = &'d Digest>,
+    ) -> Result<()> {
+        let known = self.known_blobs()?;
+        for digest in digests.into_iter().filter(|digest| !known.contains(digest.hex())) {
+            match fs::remove_file(self.root.blob(digest)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io(format!("remove blob {digest}"), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps a small document; syncing it is what makes it visible only once whole.
     pub(crate) fn add_blob(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = digest_of(bytes);
@@ -32,8 +54,10 @@ impl Store {
 
     /// A document that was kept, checked against its digest again.
     pub fn blob(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let bytes = fs::read(self.root.blob(digest))
-            .map_err(|error| Error::io(format!("read blob {digest}"), error))?;
+        let bytes = fs::read(self.root.blob(digest)).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::not_found(format!("no blob {digest}")),
+            _ => Error::io(format!("read blob {digest}"), error),
+        })?;
         if digest_of(&bytes) == *digest {
             return Ok(bytes);
         }

@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// Hex parts of the digests that images and their roots name.
-    fn known_blobs(&self) -> Result<HashSet<String>> {
+    pub(crate) fn known_blobs(&self) -> Result<HashSet<String>> {
         let sql = "SELECT id FROM images UNION SELECT root FROM roots
                    UNION SELECT manifest FROM roots WHERE manifest IS NOT NULL";
         self.database.read(|db| {

@@ -40,6 +40,8 @@ pub struct Store {
     limits: Limits,
     /// The number of the next layer; held while one is made visible.
     next_layer: Mutex<u64>,
+    /// Held from a document's file to the rows that name it, and from the rows' end to the file's.
+    documents: Mutex<()>,
     next_lease: AtomicU64,
     in_flight: InFlight,
 }
@@ -61,6 +63,7 @@ impl Store {
             root,
             limits,
             next_layer,
+            documents: Mutex::default(),
             next_lease: AtomicU64::new(0),
             in_flight: InFlight::default(),
         };
@@ -70,6 +73,11 @@ impl Store {
 
     pub fn data_root(&self) -> &Path {
         self.root.path()
+    }
+
+    /// Gives the file system back what is no longer used, soon and behind the caller's back: for prunes.
+    pub fn compact(&self) {
+        self.maintenance.wake_to_compact();
     }
 
     fn write<T>(

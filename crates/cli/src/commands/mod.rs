@@ -94,8 +94,6 @@ const LATER: &[(&str, &str)] = &[
     ("service", "Swarm"),
     ("stack", "Swarm"),
     ("swarm", "Swarm"),
-    ("system df", "the volumes"),
-    ("system prune", "the volumes"),
     ("trust", "the registry"),
     ("volume", "the volumes"),
 ];

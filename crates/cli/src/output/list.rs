@@ -57,6 +57,13 @@ impl Row {
     }
 }
 
+impl From<Row> for Json {
+    fn from(row: Row) -> Self {
+        let cells = row.cells.into_iter();
+        Self::Object(cells.map(|(name, cell)| (name.to_owned(), Self::String(cell))).collect())
+    }
+}
+
 /// What the user asked for, with the default table where he asked for nothing.
 pub(crate) struct Style {
     template: String,

@@ -139,6 +139,11 @@ impl Disk {
         Ok(self.0.snapshots().get(id)?.read_only())
     }
 
+    /// Gives the file system back what records took that are gone.
+    pub fn compact(&self) {
+        self.0.compact();
+    }
+
     pub async fn sizes(&self, id: &str) -> Result<Sizes> {
         let (disk, id) = (self.clone(), id.to_owned());
         blocking(move || disk.sizes_now(&id)).await

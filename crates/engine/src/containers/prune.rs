@@ -35,6 +35,7 @@ impl Containers {
         }
         let reclaimed = [("reclaimed".to_owned(), freed.to_string())].into();
         self.0.events.publish(events::Kind::Container, "prune", "", reclaimed);
+        self.0.disk.compact();
         let containers_deleted = (!deleted.is_empty()).then_some(deleted);
         Ok(PruneReport { containers_deleted, space_reclaimed: freed })
     }

@@ -32,6 +32,7 @@ impl Images {
     pub fn prune(&self, prune: &Prune) -> Result<PruneReport> {
         let uses = self.containers.image_uses();
         let pruned = self.store.images().prune(prune.all, &prune.filter, &uses)?;
+        self.store.compact();
         for removed in &pruned.removed {
             // Chain ids have no images, so only images are told of twice at most.
             if let Removed::Deleted(id) = removed {

@@ -28,7 +28,7 @@ pub use remove::{Removal, Removed, Use};
 use crate::Store;
 use crate::blobs::digest_of;
 use crate::database::Durability;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::layers::{self, Layer};
 
 /// The images of a store.
@@ -124,12 +124,17 @@ impl Images<'_> {
     }
 
     fn config(&self, id: &Digest) -> Result<ImageConfig> {
-        ImageConfig::parse(&self.store.blob(id)?)
+        let document = self.store.blob(id).map_err(|error| match error.kind() {
+            Kind::NotFound => no_such_image(&ImageName::Digest(id.clone())),
+            _ => error,
+        })?;
+        ImageConfig::parse(&document)
             .map_err(|error| Error::system(format!("config of image {id}: {error}")))
     }
 
     /// Records an image whose layers are there, and the names that it takes from others.
     fn put(&self, new: &NewImage<'_>, references: &[Reference]) -> Result<Digest> {
+        let _documents = self.store.hold_documents();
         let id = self.store.add_blob(new.config)?;
         for document in new.documents {
             self.store.add_blob(document)?;

@@ -106,9 +106,7 @@ impl Images<'_> {
         }
         self.untag_all(&image, removed)?;
         let shared = self.shared_with_others(id)?;
-        self.store.write(Durability::PowerLoss, |transaction| {
-            Ok(transaction.execute("DELETE FROM images WHERE id = ?1", [id.as_str()])?)
-        })?;
+        self.delete_record(&image)?;
         removed.push(Removed::Deleted(id.clone()));
         let chains = image.chain_ids().into_iter().skip(shared).rev();
         removed.extend(chains.map(Removed::Deleted));
@@ -119,6 +117,15 @@ impl Images<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Its rows, and the documents that nothing else names.
+    fn delete_record(&self, image: &Image) -> Result<()> {
+        let _documents = self.store.hold_documents();
+        self.store.write(Durability::PowerLoss, |transaction| {
+            Ok(transaction.execute("DELETE FROM images WHERE id = ?1", [image.id.as_str()])?)
+        })?;
+        self.store.remove_unknown_blobs(image.roots.iter().chain([&image.id]))
     }
 
     fn conflict(

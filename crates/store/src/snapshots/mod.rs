@@ -110,12 +110,17 @@ impl<'s> Snapshots<'s> {
     /// No snapshot is no error: a removal that was interrupted is repeated.
     pub fn remove(&self, container: &str) -> Result<()> {
         check_id(container)?;
-        self.store.write(Durability::ProcessDeath, |transaction| {
-            Ok(transaction
-                .prepare_cached("DELETE FROM snapshots WHERE container = ?1")?
-                .execute([container])?)
+        let sql = "DELETE FROM snapshots WHERE container = ?1
+                   RETURNING image NOT IN (SELECT id FROM images)";
+        let was_last: Option<bool> = self.store.write(Durability::ProcessDeath, |transaction| {
+            let mut statement = transaction.prepare_cached(sql)?;
+            Ok(statement.query_row([container], |row| row.get(0)).optional()?)
         })?;
         self.store.root.discard(&self.store.root.container(container))?;
+        // Its image is gone, and the layers were kept for it.
+        if was_last == Some(true) {
+            return self.store.collect_garbage();
+        }
         self.store.maintenance.wake();
         Ok(())
     }

@@ -35,7 +35,7 @@ pub(crate) const COMMAND: Command = Command {
     run: run!(run),
 };
 
-const LISTING: Listing = Listing {
+pub(crate) const LISTING: Listing = Listing {
     columns: &[
         ("ID", "CONTAINER ID"),
         ("Names", "NAMES"),
@@ -91,7 +91,7 @@ pub(crate) fn filters(parsed: &Parsed) -> Filters {
     pairs.iter().filter_map(split).collect()
 }
 
-fn row(container: Summary, no_trunc: bool) -> Row {
+pub(crate) fn row(container: Summary, no_trunc: bool) -> Row {
     let command =
         if no_trunc { container.command.clone() } else { ellipsis(&container.command, 20) };
     let labels = container.labels.clone().unwrap_or_default();

@@ -1,11 +1,14 @@
 //! `gantry container prune`: removes what is stopped.
 
+use api::Filters;
+use client::Client;
+
 use super::ls;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
+use crate::error::Result;
 use crate::flags::Parsed;
-use crate::output::{print, say, units};
-use crate::prune;
+use crate::prune::{self, Pruned};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.";
 
@@ -27,12 +30,12 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         return Ok(0);
     }
     let client = context.connect().await?;
-    let report = client.container_prune(&filters).await?;
-    let deleted = report.containers_deleted.unwrap_or_default();
-    if !deleted.is_empty() {
-        let lines: String = deleted.iter().map(|id| format!("{id}\n")).collect();
-        print(format!("Deleted Containers:\n{lines}\n"))?;
-    }
-    say(format!("Total reclaimed space: {}", units::human_size(report.space_reclaimed as f64, 4)))?;
+    prune::report(&[removed(&client, &filters).await?])?;
     Ok(0)
+}
+
+pub(crate) async fn removed(client: &Client, filters: &Filters) -> Result<Pruned> {
+    let report = client.container_prune(filters).await?;
+    let deleted = report.containers_deleted.unwrap_or_default();
+    Ok(Pruned::new("Deleted Containers", &deleted, report.space_reclaimed))
 }

@@ -32,7 +32,7 @@ pub(crate) const COMMAND: Command = Command {
     run: run!(run),
 };
 
-const LISTING: Listing = Listing {
+pub(crate) const LISTING: Listing = Listing {
     columns: &[
         ("ID", "IMAGE ID"),
         ("Repository", "REPOSITORY"),
@@ -79,10 +79,10 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     Ok(0)
 }
 
-struct Name {
-    repository: String,
-    tag: String,
-    digest: String,
+pub(crate) struct Name {
+    pub(crate) repository: String,
+    pub(crate) tag: String,
+    pub(crate) digest: String,
 }
 
 /// One for each tag, or for each digest where there is no tag.
@@ -124,7 +124,7 @@ fn names(image: &Summary, digests: bool) -> Vec<Name> {
     names
 }
 
-fn row(image: &Summary, name: Name, no_trunc: bool) -> Row {
+pub(crate) fn row(image: &Summary, name: Name, no_trunc: bool) -> Row {
     let or_not_known = |n: i64, text: String| if n == -1 { "N/A".to_owned() } else { text };
     let shared = image.shared_size;
     Row::new()

@@ -1,12 +1,15 @@
 //! `gantry image prune`: removes what nothing uses.
 
-use super::rm;
+use api::Filters;
+use api::images::DeleteItem;
+use client::Client;
+
 use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls;
 use crate::context::Context;
+use crate::error::Result;
 use crate::flags::{Flag, Parsed};
-use crate::output::{print, say, units};
-use crate::prune;
+use crate::prune::{self, Pruned};
 
 const FLAGS: &[Flag] =
     &[Flag::bool("all", "Remove named images that no container uses, too").short('a')];
@@ -28,22 +31,23 @@ pub(crate) const COMMAND: Command = Command {
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let all = parsed.bool("all");
-    let mut filters = ls::filters(parsed);
-    filters.add("dangling", if all { "false" } else { "true" });
+    let filters = ls::filters(parsed);
     if !parsed.bool("force") && !prune::confirm(if all { UNUSED } else { DANGLING })? {
         return Ok(0);
     }
     let client = context.connect().await?;
-    let report = client.image_prune(&filters).await?;
-    let deleted = report.images_deleted.unwrap_or_default();
-    if !deleted.is_empty() {
-        print(format!(
-            "Deleted Images:\n{}\n",
-            rm::lines(&deleted)
-                .replace("Untagged: ", "untagged: ")
-                .replace("Deleted: ", "deleted: ")
-        ))?;
-    }
-    say(format!("Total reclaimed space: {}", units::human_size(report.space_reclaimed as f64, 4)))?;
+    prune::report(&[removed(&client, all, filters).await?])?;
     Ok(0)
+}
+
+/// `all`: named images that no container uses, too.
+pub(crate) async fn removed(client: &Client, all: bool, mut filters: Filters) -> Result<Pruned> {
+    filters.add("dangling", if all { "false" } else { "true" });
+    let report = client.image_prune(&filters).await?;
+    let line = |item: &DeleteItem| match item.deleted.as_str() {
+        "" => format!("untagged: {}", item.untagged),
+        id => format!("deleted: {id}"),
+    };
+    let deleted: Vec<String> = report.images_deleted.iter().flatten().map(line).collect();
+    Ok(Pruned::new("Deleted Images", &deleted, report.space_reclaimed))
 }

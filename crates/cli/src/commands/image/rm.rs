@@ -36,7 +36,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
 }
 
 /// What was removed, a line each.
-pub(super) fn lines(items: &[DeleteItem]) -> String {
+fn lines(items: &[DeleteItem]) -> String {
     let line = |item: &DeleteItem| match item.deleted.as_str() {
         "" => format!("Untagged: {}\n", item.untagged),
         id => format!("Deleted: {id}\n"),
