@@ -12,11 +12,9 @@ use crate::database::Durability;
 use crate::error::{Error, Result};
 use crate::leases::now;
 
-const UNUSED_LAYERS: &str = "
-    DELETE FROM layers WHERE number NOT IN (SELECT layer FROM image_layers)
+const UNUSED_LAYERS: &str = "FROM layers WHERE number NOT IN (SELECT layer FROM image_layers)
         AND number NOT IN (SELECT layer FROM snapshot_layers)
-        AND 'layer ' || diff_id NOT IN (SELECT resource FROM leases WHERE expires > ?1)
-    RETURNING number";
+        AND 'layer ' || diff_id NOT IN (SELECT resource FROM leases WHERE expires > ?1)";
 
 impl Store {
     /// Removes what is unused.
@@ -29,6 +27,11 @@ impl Store {
         }
         self.maintenance.wake();
         Ok(())
+    }
+
+    pub(crate) fn has_unused_layers(&self) -> Result<bool> {
+        let sql = format!("SELECT 1 {UNUSED_LAYERS}");
+        self.database.read(|db| Ok(db.prepare_cached(&sql)?.exists([now()])?))
     }
 
     /// At open: leases of the dead end, directories without a row go, numbers continue after the highest.
@@ -80,7 +83,8 @@ impl Store {
 }
 
 fn unused_layers(transaction: &Transaction<'_>) -> Result<Vec<u64>> {
-    let mut statement = transaction.prepare_cached(UNUSED_LAYERS)?;
+    let sql = format!("DELETE {UNUSED_LAYERS} RETURNING number");
+    let mut statement = transaction.prepare_cached(&sql)?;
     let numbers = statement.query_map([now()], |row| row.get(0))?;
     Ok(numbers.collect::<rusqlite::Result<_>>()?)
 }

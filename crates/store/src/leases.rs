@@ -48,6 +48,10 @@ impl Drop for Lease<'_> {
                 .prepare_cached("DELETE FROM leases WHERE owner = ?1")?
                 .execute([&self.owner])?)
         });
+        // What came to nothing, and layers that turned out to be empty; else they go at the next removal.
+        if self.store.has_unused_layers().unwrap_or(false) {
+            let _ = self.store.collect_garbage();
+        }
     }
 }
 
