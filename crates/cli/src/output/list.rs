@@ -59,8 +59,11 @@ impl Row {
 
 impl From<Row> for Json {
     fn from(row: Row) -> Self {
-        let cells = row.cells.into_iter();
-        Self::Object(cells.map(|(name, cell)| (name.to_owned(), Self::String(cell))).collect())
+        let json = |cell: &Value| {
+            Self::parse(cell.json().as_bytes()).expect("what was written as JSON can be read")
+        };
+        let own = || row.cells.iter().map(|(name, cell)| ((*name).to_owned(), json(cell)));
+        row.document.clone().unwrap_or_else(|| Self::Object(own().collect()))
     }
 }
 

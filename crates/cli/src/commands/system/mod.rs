@@ -11,5 +11,11 @@ use crate::command::Group;
 pub(crate) const GROUP: Group = Group {
     name: "system",
     about: "Manage Gantry",
-    commands: &[&df::COMMAND, &dial_stdio::COMMAND, &events::COMMAND, &info::COMMAND, &prune::COMMAND],
+    commands: &[
+        &df::COMMAND,
+        &dial_stdio::COMMAND,
+        &events::COMMAND,
+        &info::COMMAND,
+        &prune::COMMAND,
+    ],
 };

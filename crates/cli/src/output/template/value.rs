@@ -318,7 +318,7 @@ impl Value {
     }
 
     /// As `encoding/json` writes it, without HTML escapes.
-    pub(super) fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let object = |fields: &mut dyn Iterator<Item = (&str, &Self)>| {
             let field =
                 |(key, value): (&str, &Self)| format!("{}:{}", json_text(key), value.json());
