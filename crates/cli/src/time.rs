@@ -6,9 +6,14 @@ use jiff::tz::TimeZone;
 
 use crate::flags;
 
+/// As [`of`], with the flag named where it is none.
+pub(crate) fn parse(flag: &str, text: &str) -> Result<String, String> {
+    of(text).map_err(|why| format!("invalid value for {flag:?}: {why}"))
+}
+
 /// As the API wants it, Unix seconds with a fraction: from a duration before now, a date and time in
 /// this machine's zone or its own, or seconds already. Empty stays empty.
-pub(crate) fn parse(flag: &str, text: &str) -> Result<String, String> {
+pub(crate) fn of(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Ok(String::new());
     }
@@ -27,7 +32,7 @@ pub(crate) fn parse(flag: &str, text: &str) -> Result<String, String> {
     if digits(seconds.strip_prefix('-').unwrap_or(seconds)) && digits(fraction) {
         return Ok(text.to_owned());
     }
-    Err(format!("invalid value for {flag:?}: failed to parse value as time or duration: {text:?}"))
+    Err(format!("failed to parse value as time or duration: {text:?}"))
 }
 
 /// Any leading part of a date and time, down to the day.

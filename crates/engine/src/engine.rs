@@ -49,7 +49,7 @@ impl Engine {
             runtime: Arc::new(runtime),
             network: Arc::clone(&network),
             disk: Disk::new(Arc::clone(&store)),
-            identity: identity.short(),
+            identity: identity.clone(),
         };
         let containers = Containers::open(parts).await?;
         let networks = Networks::new(network, identity, containers.clone(), &config.data_root);

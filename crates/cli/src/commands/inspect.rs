@@ -57,18 +57,20 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
         template => Format::of_object(template)?,
     };
     let client = context.connect().await?;
-    let mut documents = Vec::new();
+    let (mut documents, mut printed) = (Vec::new(), false);
     let mut failures = Vec::new();
     for name in &parsed.args {
         match find(&client, name, parsed.bool("size"), kind).await {
             Ok((kind, document)) => match &format {
-                Some(format) => match render(format, kind, &document) {
-                    Ok(line) => say(line)?,
-                    Err(message) => {
-                        say("")?;
-                        failures.push(message);
-                    }
-                },
+                Some(format) => {
+                    let (line, message) = match render(format, kind, &document) {
+                        Ok(line) => (line, None),
+                        Err(message) => (String::new(), Some(message)),
+                    };
+                    say(line)?;
+                    printed = true;
+                    failures.extend(message);
+                }
                 None => documents.push(document),
             },
             Err(failure) => failures.push(failure.message),
@@ -77,6 +79,10 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
     if format.is_none() {
         let all = Json::Array(documents);
         say(if parsed.str("format") == "json" { all.compact() } else { all.pretty() })?;
+    }
+    // As Docker ends a listing of nothing.
+    if format.is_some() && !printed {
+        say("")?;
     }
     failures.iter().for_each(warn);
     Ok(u8::from(!failures.is_empty()))

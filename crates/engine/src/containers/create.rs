@@ -80,10 +80,11 @@ impl Containers {
     /// Whose namespaces it is to share must be there.
     fn check_lenders(&self, host: &HostConfig) -> Result<()> {
         let lenders = [&host.pid_mode, &host.ipc_mode];
-        lenders
-            .into_iter()
-            .filter_map(|mode| mode.strip_prefix("container:"))
-            .try_for_each(|id| self.find(id).map(drop))
+        for id in lenders.into_iter().filter_map(|mode| mode.strip_prefix("container:")) {
+            // No missing image, which clients would pull.
+            self.find(id).map_err(|error| Error::invalid(error.what))?;
+        }
+        Ok(())
     }
 
     fn reserve_name(&self, wished: &str, id: &str) -> Result<Reservation> {
@@ -121,12 +122,21 @@ impl Containers {
             host.runtime = config.default_runtime().into();
         }
         self.0.known_runtime(&host.runtime)?;
+        // Version 2 has nothing of the kind.
+        host.resources.oom_kill_disable = match self.0.host.cgroup_v2 {
+            true => None,
+            false => Some(host.resources.oom_kill_disable.unwrap_or(false)),
+        };
         // Kernels have no such limits any more; Docker forgets the wish, too.
         host.resources.kernel_memory = 0;
         host.resources.kernel_memory_tcp = 0;
         // What clients send for "not given".
         host.resources.memory_swappiness.take_if(|value| *value == -1);
-        host.resources.pids_limit.take_if(|limit| *limit == 0);
+        host.resources.pids_limit.take_if(|limit| *limit <= 0);
+        if !self.0.host.blkio_weight {
+            host.resources.blkio_weight = 0;
+            host.resources.blkio_weight_device.iter_mut().for_each(Vec::clear);
+        }
         apply_default_ulimits(host, &config.default_ulimits);
         apply_default_paths(host);
         Ok(())

@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use api::containers::{
-    GraphDriver, HostConfig, Inspect, LegacyNetworkSettings, NetworkSettings, State, Status,
+    GraphDriver, Inspect, LegacyNetworkSettings, NetworkSettings, State, Status,
 };
 use api::networks::{EndpointSettings, PortBinding};
 
-use super::Containers;
 use super::health::Health;
 use super::index::Handle;
 use super::mounts::{Kind, MountPoint};
 use super::record::Record;
 use super::spec::security::SecurityOptions;
 use super::state::is_up;
+use super::{Containers, Shared};
 use crate::error::Result;
 
 impl Containers {
     pub async fn inspect(&self, wanted: &str, with_size: bool) -> Result<Inspect> {
         let handle = self.find(wanted)?;
         let record = handle.record();
-        let mut inspect = document(&record, &self.0.config.data_root);
+        let networks = networks(&record, &self.0);
+        let mut inspect = document(&record, &self.0.config.data_root, networks);
         inspect.graph_driver = self.graph_driver(&handle).await;
         if with_size {
             let sizes = self.0.disk.sizes(&record.id).await?;
@@ -39,7 +40,7 @@ impl Containers {
 }
 
 /// All of it that is in the record.
-pub fn document(record: &Record, data_root: &Path) -> Inspect {
+fn document(record: &Record, data_root: &Path, networks: Endpoints) -> Inspect {
     let files = record.files(data_root);
     let path = |name: &str| files.join(name).to_string_lossy().into_owned();
     let (program, arguments) = record
@@ -69,19 +70,12 @@ pub fn document(record: &Record, data_root: &Path) -> Inspect {
         platform: "linux".into(),
         app_armor_profile: apparmor,
         exec_ids: Some(record.exec_ids.clone()).filter(|ids| !ids.is_empty()),
-        host_config: host_config(record),
+        host_config: record.host_config.clone(),
         mounts: record.mounts.iter().filter_map(mount_point).collect(),
         config: config(record),
-        network_settings: network_settings(record),
+        network_settings: network_settings(record, networks),
         ..Inspect::default()
     }
-}
-
-/// Docker fills these lists with emptiness.
-fn host_config(record: &Record) -> HostConfig {
-    let mut host = record.host_config.clone();
-    host.port_bindings.get_or_insert_default();
-    host
 }
 
 fn config(record: &Record) -> api::containers::Config {
@@ -133,8 +127,7 @@ pub fn mount_point(point: &MountPoint) -> Option<api::containers::MountPoint> {
     })
 }
 
-fn network_settings(record: &Record) -> NetworkSettings {
-    let networks = networks(record);
+fn network_settings(record: &Record, networks: Endpoints) -> NetworkSettings {
     let legacy = networks.get("bridge").map_or_else(LegacyNetworkSettings::default, |endpoint| {
         LegacyNetworkSettings {
             endpoint_id: endpoint.endpoint_id.clone(),
@@ -165,13 +158,23 @@ fn ports(record: &Record) -> BTreeMap<String, Option<Vec<PortBinding>>> {
     record.config.exposed_ports.iter().flatten().map(|(port, _)| (port.clone(), None)).collect()
 }
 
-/// A container's endpoints by network name; without its parts while it does not run.
-pub fn networks(record: &Record) -> BTreeMap<String, EndpointSettings> {
+/// By network name.
+type Endpoints = BTreeMap<String, EndpointSettings>;
+
+/// A container's endpoints; without most of their parts while it does not run.
+pub fn networks(record: &Record, shared: &Shared) -> Endpoints {
     if record.network_of().is_some() {
         return BTreeMap::new();
     }
     let name = record.host_config.network_mode.clone();
     let mut endpoint = record.endpoints.get(&name).cloned().unwrap_or_default();
+    // Its sandbox is made with the first start.
+    if !record.state.sandbox.is_empty() {
+        endpoint.network_id = shared.network_id(&name);
+    }
+    if record.state.pid > 0 {
+        endpoint.endpoint_id = shared.identity.network_id(&record.state.sandbox);
+    }
     if let Some(interface) = &record.state.interface {
         endpoint.network_id.clone_from(&interface.network_id);
         endpoint.endpoint_id.clone_from(&interface.endpoint_id);
@@ -190,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_container_that_never_ran() {
-        let inspect = document(&record("ab"), Path::new("/data"));
+        let inspect = document(&record("ab"), Path::new("/data"), Endpoints::new());
         assert_eq!((inspect.path.as_str(), inspect.args.len()), ("sleep", 1));
         assert_eq!(inspect.name, "/name-ab");
         assert_eq!(inspect.hosts_path, "");
@@ -198,7 +201,7 @@ mod tests {
         let json = serde_json::to_value(&inspect).unwrap();
         assert_eq!(json["ExecIDs"], serde_json::Value::Null);
         assert_eq!(json["NetworkSettings"]["IPAddress"], "");
-        assert!(json["HostConfig"]["PortBindings"].is_object());
+        assert_eq!(json["HostConfig"]["PortBindings"], serde_json::Value::Null);
     }
 
     #[test]

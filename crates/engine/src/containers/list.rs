@@ -14,7 +14,7 @@ use super::health;
 use super::index::Handle;
 use super::record::Record;
 use super::state::is_up;
-use super::{Containers, inspect, timestamp};
+use super::{Containers, Shared, inspect, timestamp};
 use crate::error::{Error, Result};
 
 pub const FILTERS: [&str; 15] = [
@@ -61,7 +61,7 @@ impl Containers {
         let mut summaries = Vec::with_capacity(records.len());
         let mut images = ShownImages::new(&self.0.disk);
         for record in records {
-            let mut summary = summary(&record, now);
+            let mut summary = summary(&record, &self.0, now);
             summary.image = images.of(&record);
             if options.size {
                 // One that is being removed has no size.
@@ -78,7 +78,7 @@ impl Containers {
         let mut images = ShownImages::new(&self.0.disk);
         let sized = |handle: Handle| {
             let record = handle.record();
-            let mut summary = summary(&record, now);
+            let mut summary = summary(&record, &self.0, now);
             summary.image = images.of(&record);
             self.0.disk.sizes_now(&record.id).unwrap_or_default().show(&mut summary);
             summary
@@ -121,6 +121,7 @@ impl Sizes {
 /// The filters, with what they name looked up.
 struct Query<'a> {
     filters: &'a Filters,
+    shared: Arc<Shared>,
     all: bool,
     before: Option<Arc<Record>>,
     since: Option<Arc<Record>>,
@@ -150,6 +151,7 @@ impl<'a> Query<'a> {
         let any_state = !statuses.is_empty() || !exit_codes.is_empty();
         Ok(Self {
             filters,
+            shared: containers.0.clone(),
             all: options.all || options.limit.is_some() || any_state,
             before: named("before")?,
             since: named("since")?,
@@ -194,7 +196,7 @@ impl<'a> Query<'a> {
         any(self.filters, "volume", |volume| {
             record.mounts.iter().any(|point| point.name == volume || point.destination == volume)
         }) && any(self.filters, "network", |network| {
-            inspect::networks(record)
+            inspect::networks(record, &self.shared)
                 .iter()
                 .any(|(name, endpoint)| name == network || endpoint.network_id.starts_with(network))
         }) && any(self.filters, "expose", |port| {
@@ -248,7 +250,7 @@ fn exit_code(text: &str) -> Result<i64> {
     text.parse().map_err(|_| Error::invalid(format!("invalid filter 'exited={text}'")))
 }
 
-fn summary(record: &Record, now: Timestamp) -> Summary {
+fn summary(record: &Record, shared: &Shared, now: Timestamp) -> Summary {
     Summary {
         id: record.id.clone(),
         names: vec![format!("/{}", record.name)],
@@ -264,7 +266,7 @@ fn summary(record: &Record, now: Timestamp) -> Summary {
             annotations: record.host_config.annotations.clone(),
         },
         network_settings: Some(SummaryNetworkSettings {
-            networks: Some(inspect::networks(record)),
+            networks: Some(inspect::networks(record, shared)),
         }),
         mounts: record.mounts.iter().filter_map(inspect::mount_point).collect(),
         health: record.state.health.as_ref().map(|health| HealthSummary {

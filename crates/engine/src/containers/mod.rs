@@ -63,7 +63,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::containers::HostConfig;
-use network::Network;
+use network::{Identity, Network};
 use runtime::cgroup::{self, Cgroup, Driver, Layout};
 use runtime::monitor::config::ExternalRuntime;
 
@@ -98,6 +98,7 @@ pub struct Shared {
     events: Events,
     runtime: Arc<RuntimeBinary>,
     network: Arc<Network>,
+    identity: Identity,
     disk: Disk,
     index: Arc<Index>,
     cgroup_driver: Driver,
@@ -117,7 +118,7 @@ pub struct Parts {
     pub network: Arc<Network>,
     pub disk: Disk,
     /// Eight digits that tell this engine's cgroups from another's.
-    pub identity: String,
+    pub identity: Identity,
 }
 
 impl Containers {
@@ -127,7 +128,7 @@ impl Containers {
         let config = live.now();
         let cgroup_driver = cgroup_driver(&config)?;
         let shared = Shared {
-            cgroup_parent: cgroup_parent(&config, cgroup_driver, &identity),
+            cgroup_parent: cgroup_parent(&config, cgroup_driver, &identity.short()),
             host: offer(),
             held_capabilities: bounding_set(),
             index: Arc::default(),
@@ -137,6 +138,7 @@ impl Containers {
             events,
             runtime,
             network,
+            identity,
             disk,
             cgroup_driver,
         };
@@ -178,6 +180,13 @@ impl Shared {
     /// `<exec-root>/c/<id>`: the monitor's directory.
     fn exec_directory(&self, id: &str) -> PathBuf {
         self.config.exec_root.join("c").join(id)
+    }
+
+    fn network_id(&self, name: &str) -> String {
+        match name {
+            "bridge" => self.network.bridge().network_id.clone(),
+            other => self.identity.network_id(other),
+        }
     }
 
     /// The specification's `cgroupsPath`.

@@ -92,7 +92,9 @@ fn memory(used: &cgroup::Memory) -> MemoryStats {
     }
 }
 
+/// Of cgroup v2 Docker shows what is there and nothing else, of v1 also what is empty.
 fn block_io(used: &cgroup::Blkio) -> BlkioStats {
+    let shows_empty = cgroup::layout() != cgroup::Layout::V2;
     let list = |entries: &[cgroup::BlkioEntry]| {
         let entry = |entry: &cgroup::BlkioEntry| BlkioEntry {
             major: entry.major,
@@ -100,7 +102,7 @@ fn block_io(used: &cgroup::Blkio) -> BlkioStats {
             op: entry.op.clone(),
             value: entry.value,
         };
-        Some(entries.iter().map(entry).collect())
+        (shows_empty || !entries.is_empty()).then(|| entries.iter().map(entry).collect())
     };
     BlkioStats {
         io_service_bytes_recursive: list(&used.service_bytes),

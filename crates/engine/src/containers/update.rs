@@ -14,18 +14,19 @@ use crate::error::{Error, Result};
 impl Containers {
     /// Returns warnings.
     pub async fn update(&self, wanted: &str, request: UpdateRequest) -> Result<Vec<String>> {
-        let handle = self.find(wanted)?;
         let UpdateRequest { resources, restart_policy } = request;
+        let warnings = validate::validate_resources(&resources, &self.0.host)?;
         let policy = (!restart_policy.name.is_empty()).then_some(restart_policy);
         if let Some(policy) = &policy {
             Policy::parse(policy)?;
-            if handle.record().host_config.auto_remove && policy.name != "no" {
-                return Err(Error::invalid(
-                    "Restart policy cannot be updated because AutoRemove is enabled for the container",
-                ));
-            }
         }
-        let warnings = validate::validate_resources(&resources, &self.0.host)?;
+        let handle = self.find(wanted)?;
+        let restarts = policy.as_ref().is_some_and(|policy| policy.name != "no");
+        if restarts && handle.record().host_config.auto_remove {
+            return Err(Error::invalid(
+                "Restart policy cannot be updated because AutoRemove is enabled for the container",
+            ));
+        }
         let resources = Box::new(resources);
         handle.ask(|reply| Request::Update { resources, policy, reply }).await?;
         Ok(warnings)

@@ -261,6 +261,9 @@ pub fn validate_resources(wishes: &Resources, offer: &Host) -> Result<Vec<String
     if wishes.blkio_weight > 0 && !offer.blkio_weight {
         warnings.push("Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.".into());
     }
+    if !offer.blkio_weight && wishes.blkio_weight_device.as_ref().is_some_and(|d| !d.is_empty()) {
+        warnings.push("Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.".into());
+    }
     if wishes.oom_kill_disable == Some(true) && offer.cgroup_v2 {
         warnings
             .push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".into());

@@ -168,7 +168,7 @@ async fn rename(call: Call) -> Result<Response> {
 async fn update(mut call: Call) -> Result<Response> {
     let request: UpdateRequest = call.json().await?;
     let warnings = call.engine.containers.update(&call.name, request).await?;
-    Ok(json(&UpdateResponse { warnings: Some(warnings) }))
+    Ok(json(&UpdateResponse { warnings: Some(warnings).filter(|all| !all.is_empty()) }))
 }
 
 async fn remove(call: Call) -> Result<Response> {
@@ -307,7 +307,12 @@ async fn stats(call: Call) -> Result<Response> {
 /// Loads are shown from two samples a second apart.
 const BETWEEN_SAMPLES: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// What goes wrong before the stream is said in its kind, as Docker does.
 async fn attach(call: Call) -> Result<Response> {
+    Ok(begin_attach(call).await.unwrap_or_else(|error| super::error::plain(&error, RAW_STREAM)))
+}
+
+async fn begin_attach(call: Call) -> Result<Response> {
     let containers = call.engine.containers.clone();
     let record = containers.find(&call.name)?.record();
     let tty = record.config.tty;

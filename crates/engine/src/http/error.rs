@@ -1,6 +1,7 @@
 //! The one place where an error becomes a status code.
 
 use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
 use super::{Body, Response};
@@ -24,6 +25,14 @@ pub fn status(kind: Kind) -> StatusCode {
 #[derive(Serialize)]
 struct Message {
     message: String,
+}
+
+/// As text alone, where the client expects a stream.
+pub fn plain(error: &Error, content_type: &'static str) -> Response {
+    let mut response = response(error);
+    *response.body_mut() = Body::from(format!("{error}\r\n"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 pub fn response(error: &Error) -> Response {

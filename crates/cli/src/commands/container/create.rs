@@ -76,6 +76,7 @@ pub(super) fn reported(command: &str, message: &str, code: u8) -> Failure {
 /// Creates the container, with a pull where the image is missing, and returns its id.
 pub(super) async fn create(client: &Client, parsed: &Parsed, options: &Options) -> Result<String> {
     let cid_file = CidFile::reserve(&options.request)?;
+    reference::check_image(&options.request.config.image)?;
     check_platform(parsed.str("platform"))?;
     let pull = parsed.str("pull");
     if pull == "always" {

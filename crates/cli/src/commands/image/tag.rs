@@ -14,17 +14,18 @@ pub(crate) const COMMAND: Command = Command {
     about: "Give an image one more name",
     flags: &[],
     args: Args::Exactly(2),
-    trailing: false,
+    trailing: true,
     run: run!(run),
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let (repo, tag) = reference::split(parsed.arg(1)).map_err(|why| {
-        let target = parsed.arg(1);
-        Failure::new(format!(
-            "Error parsing reference: {target:?} is not a valid repository/tag: {why}"
-        ))
-    })?;
+    let target = parsed.arg(1);
+    let (repo, tag) =
+        reference::check(target).and_then(|()| reference::split(target)).map_err(|why| {
+            Failure::new(format!(
+                "Error parsing reference: {target:?} is not a valid repository/tag: {why}"
+            ))
+        })?;
     let client = context.connect().await?;
     client.image_tag(parsed.arg(0), &repo, &tag).await?;
     Ok(0)

@@ -39,8 +39,8 @@ const GO_TYPE: &str = "events.Message";
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let format = format(parsed.str("format"))?;
-    let since = time::parse("since", parsed.str("since"))?;
-    let until = time::parse("until", parsed.str("until"))?;
+    let since = time::of(parsed.str("since"))?;
+    let until = time::of(parsed.str("until"))?;
     let client = context.connect().await?;
     let mut events = client.system_events(&since, &until, &filters(parsed)).await?;
     let go_type = Type::go(GO_TYPE);

@@ -48,7 +48,8 @@ pub(super) fn labels(
 ) -> Result<BTreeMap<String, String>, String> {
     let mut all = Vec::new();
     for file in files {
-        all.extend(lines(file)?);
+        // Nobody's environment gives a label its value.
+        all.extend(lines(file)?.into_iter().filter(|line| line.contains('=')));
     }
     all.extend_from_slice(flags);
     Ok(super::pairs(&all))
@@ -60,11 +61,17 @@ fn lines(path: &str) -> Result<Vec<String>, String> {
     let mut file = std::fs::File::open(path).map_err(|error| doing("open", error))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(|error| doing("read", error))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| format!("env file {path} contains invalid utf8 bytes"))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     let mut kept = Vec::new();
-    for line in text.lines() {
+    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Ok(line) = str::from_utf8(line) else {
+            return Err(format!(
+                "env file {path} contains invalid utf8 bytes at line {}: {}",
+                number + 1,
+                format!("{line:?}").replace(',', "")
+            ));
+        };
         let line = line.trim_start();
         if line.is_empty() || line.starts_with('#') {
             continue;

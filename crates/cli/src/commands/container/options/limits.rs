@@ -1,5 +1,7 @@
 //! Limits, namespaces and what happens at the end.
 
+use std::collections::BTreeMap;
+
 use api::containers::{Resources, RestartPolicy, Ulimit};
 
 use super::{devices, gpus};
@@ -121,7 +123,10 @@ pub(super) fn resources(parsed: &Parsed) -> Result<Resources, String> {
         return Err(format!("invalid value: {swappiness}. Valid memory swappiness range is 0-100"));
     }
     let nano_cpus = if parsed.is_set("cpus") { flags::nano_cpus(parsed.str("cpus"))? } else { 0 };
-    let ulimits: Result<_, _> = parsed.list("ulimit").iter().map(|text| ulimit(text)).collect();
+    let ulimits = parsed.list("ulimit");
+    // The last one of each name, by name.
+    let ulimits: Result<BTreeMap<_, _>, String> =
+        ulimits.iter().map(|text| ulimit(text).map(|limit| (limit.name.clone(), limit))).collect();
     let mut paths = parsed.list("device");
     paths.retain(|device| !gpus::is_qualified(device));
     Ok(Resources {
@@ -151,7 +156,7 @@ pub(super) fn resources(parsed: &Parsed) -> Result<Resources, String> {
         memory_swappiness: Some(swappiness),
         oom_kill_disable: Some(parsed.bool("oom-kill-disable")),
         pids_limit: Some(parsed.int("pids-limit")),
-        ulimits: Some(ulimits?),
+        ulimits: Some(ulimits?.into_values().collect()),
         ..Resources::default()
     })
 }

@@ -264,7 +264,7 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
         pid_mode: limits::namespace(parsed, "pid", "PID", &["host", "container:"])?,
         privileged: parsed.bool("privileged"),
         readonly_rootfs: parsed.bool("read-only"),
-        security_opt: non_empty(security.options),
+        security_opt: parsed.is_set("security-opt").then_some(security.options),
         storage_opt: Some(storage_options(&parsed.list("storage-opt"))?),
         tmpfs: Some(tmpfs),
         uts_mode: limits::namespace(parsed, "uts", "UTS", &["host"])?,
