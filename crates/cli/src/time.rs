@@ -17,7 +17,8 @@ pub(crate) fn of(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Ok(String::new());
     }
-    if let Ok(ago) = flags::duration_ns(text) {
+    // Zero is the beginning of time, not now, as in Docker.
+    if let Some(ago) = flags::duration_ns(text).ok().filter(|_| text != "0") {
         return Ok(unix(Timestamp::now().as_nanosecond() - i128::from(ago)));
     }
     if let Ok(time) = text.parse::<Timestamp>() {
@@ -64,6 +65,7 @@ mod tests {
         assert_eq!(parse("1795233887").unwrap(), "1795233887");
         assert_eq!(parse("1795233887.25").unwrap(), "1795233887.25");
         assert_eq!(parse("").unwrap(), "");
+        assert_eq!(parse("0").unwrap(), "0");
         assert!(
             parse("2026-11-21").is_ok() && parse("2026-11-21T04").is_ok() && parse("10m").is_ok()
         );
