@@ -71,15 +71,15 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     };
     match (from, to) {
         ("", "") => Err(Failure::new("must specify at least one container source")),
-        (container, "") => copy(container).from_container(context).await,
-        ("", container) => copy(container).to_container(context).await,
+        (container, "") => copy(container).download(context).await,
+        ("", container) => copy(container).upload(context).await,
         _ => Err(Failure::new("copying between containers is not supported")),
     }?;
     Ok(0)
 }
 
 impl Copy<'_> {
-    async fn from_container(&self, context: &Context) -> Result<()> {
+    async fn download(&self, context: &Context) -> Result<()> {
         let destination = match self.destination {
             "-" => "-".to_owned(),
             path => paths::here(path)?,
@@ -120,7 +120,7 @@ impl Copy<'_> {
         paths::with_rebase(self.source, &target)
     }
 
-    async fn to_container(&self, context: &Context) -> Result<()> {
+    async fn upload(&self, context: &Context) -> Result<()> {
         let source = match self.source {
             "-" => "-".to_owned(),
             path => paths::here(path)?,
