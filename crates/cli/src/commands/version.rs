@@ -49,7 +49,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
                 Ok(text) => say(table::align_wide(&text, COLUMN))?,
                 Err(failed) => {
                     say(table::align_wide(&failed.printed, COLUMN))?;
-                    return Err(Failure::new(failed.what));
+                    return Err(failure.unwrap_or_else(|| Failure::new(failed.what)));
                 }
             }
         }
