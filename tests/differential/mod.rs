@@ -46,7 +46,7 @@ macro_rules! scripts {
     };
 }
 
-scripts!(run options health lifecycle cp prune exec logs terminal images system errors api);
+scripts!(run options health lifecycle cp prune exec logs terminal images system errors api changes imagelists);
 
 #[test]
 fn enough_lines_are_compared() {

@@ -30,12 +30,14 @@ impl Client {
     }
 
     /// The document as the engine wrote it, fields we do not know included.
-    pub async fn image_inspect_raw(&self, name: &str) -> Result<Bytes> {
-        self.get_raw(&format!("/images/{}/json", segment(name))).await
+    pub async fn image_inspect_raw(&self, name: &str, platform: &str) -> Result<Bytes> {
+        let query = Query::default().set("platform", platform_json(platform));
+        self.get_raw(&query.on(&format!("/images/{}/json", segment(name)))).await
     }
 
-    pub async fn image_history(&self, name: &str) -> Result<Vec<HistoryItem>> {
-        self.get(&format!("/images/{}/history", segment(name))).await
+    pub async fn image_history(&self, name: &str, platform: &str) -> Result<Vec<HistoryItem>> {
+        let query = Query::default().set("platform", platform_json(platform));
+        self.get(&query.on(&format!("/images/{}/history", segment(name)))).await
     }
 
     pub async fn image_tag(&self, name: &str, repo: &str, tag: &str) -> Result<()> {
@@ -59,13 +61,14 @@ impl Client {
     }
 
     /// Sends an image tar; the engine's progress comes back as JSON lines.
-    pub async fn image_load(&self, tar: Upload, quiet: bool) -> Result<Body> {
+    pub async fn image_load(&self, tar: Upload, quiet: bool, platform: &str) -> Result<Body> {
         let query = Query::default().set("quiet", if quiet { "1" } else { "0" });
+        let query = query.set("platform", platform_json(platform));
         self.stream(Method::POST, &query.on("/images/load"), tar).await
     }
 
-    pub async fn image_save(&self, names: &[String]) -> Result<Body> {
-        let query = Query::default().each("names", names);
+    pub async fn image_save(&self, names: &[String], platform: &str) -> Result<Body> {
+        let query = Query::default().each("names", names).set("platform", platform_json(platform));
         self.stream(Method::GET, &query.on("/images/get"), Upload::empty()).await
     }
 
@@ -91,4 +94,14 @@ impl Client {
         let path = query.on("/images/create");
         Ok(self.stream(Method::POST, &path, Upload::empty()).await?.json_lines())
     }
+}
+
+/// `os/architecture[/variant]` as the API wants it; empty for none.
+fn platform_json(platform: &str) -> String {
+    if platform.is_empty() {
+        return String::new();
+    }
+    let mut parts = platform.splitn(3, '/');
+    let [os, architecture, variant] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    serde_json::json!({ "os": os, "architecture": architecture, "variant": variant }).to_string()
 }

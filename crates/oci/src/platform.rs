@@ -48,6 +48,14 @@ impl Platform {
         Platform::new("linux", std::env::consts::ARCH, "")
     }
 
+    /// As the Engine API's parameters have it: JSON, or the form that people write.
+    pub fn from_query(text: &str) -> Result<Platform, ParseError> {
+        match serde_json::from_str::<Platform>(text) {
+            Ok(parsed) => Platform::parse(&parsed.to_string()),
+            Err(_) => Platform::parse(text),
+        }
+    }
+
     /// Parses `os`, `architecture`, `os/architecture` or `os/architecture/variant`; what is left out is the host's.
     pub fn parse(text: &str) -> Result<Platform, ParseError> {
         let refuse = |problem| Err(ParseError { text: text.to_owned(), problem });
@@ -169,6 +177,15 @@ mod tests {
         assert_eq!(parse("linux/arm64/v8"), "linux/arm64");
         assert_eq!(parse("linux/arm"), "linux/arm/v7");
         assert_eq!(parse("Linux/AMD64/v2"), "linux/amd64/v2");
+    }
+
+    #[test]
+    fn parameters_are_json_or_plain() {
+        let arm = Platform::new("linux", "arm64", "");
+        let json = r#"{"os":"linux","architecture":"arm64","variant":"v8"}"#;
+        assert_eq!(Platform::from_query(json), Ok(arm.clone()));
+        assert_eq!(Platform::from_query("linux/arm64"), Ok(arm));
+        assert!(Platform::from_query("{}").is_err() && Platform::from_query("{").is_err());
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
     let (mut documents, mut printed) = (Vec::new(), false);
     let mut failures = Vec::new();
     for name in &parsed.args {
-        match find(&client, name, parsed.bool("size"), kind).await {
+        match find(&client, name, parsed, kind).await {
             Ok((kind, document)) => match &format {
                 Some(format) => {
                     let (line, message) = match render(format, kind, &document) {
@@ -88,7 +88,13 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
     Ok(u8::from(!failures.is_empty()))
 }
 
-async fn find(client: &Client, name: &str, size: bool, kind: Option<Kind>) -> Result<(Kind, Json)> {
+async fn find(
+    client: &Client,
+    name: &str,
+    parsed: &Parsed,
+    kind: Option<Kind>,
+) -> Result<(Kind, Json)> {
+    let (size, platform) = (parsed.bool("size"), parsed.str("platform"));
     let not_found = |error: &client::Error| error.is_not_found();
     if kind != Some(Kind::Image) {
         match client.container_inspect_raw(name, size).await {
@@ -97,7 +103,7 @@ async fn find(client: &Client, name: &str, size: bool, kind: Option<Kind>) -> Re
             Err(error) => return Err(error.into()),
         }
     }
-    match client.image_inspect_raw(name).await {
+    match client.image_inspect_raw(name, platform).await {
         Ok(document) => Ok((Kind::Image, parse(&document)?)),
         Err(error) if not_found(&error) && kind.is_none() => {
             Err(Failure::new(format!("Error: No such object: {name}")))

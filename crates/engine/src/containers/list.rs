@@ -105,8 +105,8 @@ impl<'d> ShownImages<'d> {
             self.ids.insert(name.to_owned(), self.disk.image_id(name).ok());
         }
         match &self.ids[name] {
-            Some(id) if *id != record.image => record.image.clone(),
-            _ => name.to_owned(),
+            Some(id) if *id == record.image => name.to_owned(),
+            _ => record.image.clone(),
         }
     }
 }

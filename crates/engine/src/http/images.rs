@@ -7,6 +7,7 @@ use api::version::ForVersion;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use oci::Platform;
 use store::images::Removal;
 
 use super::body::BodyReader;
@@ -44,15 +45,32 @@ async fn list(call: Call) -> Result<Response> {
 }
 
 async fn inspect(call: Call) -> Result<Response> {
+    let platform = platform(&call)?;
+    if platform.is_some() && call.query.flag("manifests") {
+        return Err(Error::invalid(
+            "conflicting options: manifests and platform options cannot both be set",
+        ));
+    }
     let engine = call.engine;
-    let mut image = blocking(move || engine.images.inspect(&call.name)).await?;
+    let mut image = blocking(move || engine.images.inspect(&call.name, platform.as_ref())).await?;
     image.for_version(call.version);
     Ok(json(&image))
 }
 
 async fn history(call: Call) -> Result<Response> {
+    let platform = platform(&call)?;
     let engine = call.engine;
-    Ok(json(&blocking(move || engine.images.history(&call.name)).await?))
+    Ok(json(&blocking(move || engine.images.history(&call.name, platform.as_ref())).await?))
+}
+
+/// The `platform` parameter: JSON, as the API has it, or as people write it.
+fn platform(call: &Call) -> Result<Option<Platform>> {
+    match call.query.get("platform") {
+        "" => Ok(None),
+        text => Platform::from_query(text)
+            .map(Some)
+            .map_err(|error| Error::invalid(format!("invalid platform: {error}"))),
+    }
 }
 
 async fn tag(call: Call) -> Result<Response> {
@@ -83,9 +101,10 @@ async fn prune(call: Call) -> Result<Response> {
 
 async fn load(call: Call) -> Result<Response> {
     let quiet = call.query.flag("quiet");
+    let platform = platform(&call)?.unwrap_or_else(Platform::host);
     let engine = Arc::clone(&call.engine);
     let input = BodyReader::new(call.body);
-    Ok(progress(move |report| engine.images.load(input, quiet, report)))
+    Ok(progress(move |report| engine.images.load(input, &platform, quiet, report)))
 }
 
 async fn save(call: Call) -> Result<Response> {
@@ -102,12 +121,14 @@ async fn save_several(call: Call) -> Result<Response> {
 
 /// A missing image is an error before the first byte; what fails later cuts the archive off.
 async fn archive(call: Call, names: Vec<String>) -> Result<Response> {
+    let platform = platform(&call)?;
     let engine = call.engine;
-    let checked = Arc::clone(&engine);
-    let names = blocking(move || checked.images.must_exist(&names).map(|()| names)).await?;
+    let (checked, wanted) = (Arc::clone(&engine), platform.clone());
+    let exist = move || checked.images.must_exist(&names, wanted.as_ref()).map(|()| names);
+    let names = blocking(exist).await?;
     let (mut writer, body) = Body::stream();
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = engine.images.save(&names, &mut writer) {
+        if let Err(error) = engine.images.save(&names, platform.as_ref(), &mut writer) {
             tracing::error!("cannot save {}: {error}", names.join(" "));
             writer.fail_blocking(std::io::Error::other(error));
         }

@@ -2,13 +2,16 @@
 
 use api::images::HistoryItem;
 
+use oci::Platform;
+
 use super::{Images, seconds};
 use crate::error::Result;
 
 impl Images {
     /// Newest first.
-    pub fn history(&self, name: &str) -> Result<Vec<HistoryItem>> {
-        let entries = self.store.images().history(name)?;
+    pub fn history(&self, name: &str, platform: Option<&Platform>) -> Result<Vec<HistoryItem>> {
+        let images = self.store.images();
+        let entries = images.history(&images.resolve_for(name, platform)?)?;
         let item = |entry: store::images::HistoryEntry| HistoryItem {
             comment: entry.comment,
             created: seconds(entry.created.as_deref()),

@@ -48,5 +48,8 @@ fn platform(text: &str) -> Result<Option<Platform>> {
     if text.is_empty() {
         return Ok(None);
     }
-    Platform::parse(text).map(Some).map_err(|error| Error::invalid(error.to_string()))
+    match Platform::parse(text).map_err(|error| Error::invalid(error.to_string()))? {
+        linux if linux.os == "linux" => Ok(Some(linux)),
+        _ => Err(Error::invalid("operating system is not supported")),
+    }
 }

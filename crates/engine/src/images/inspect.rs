@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::containers::GraphDriver;
 use api::images::{Inspect, Metadata, RootFs};
+use oci::Platform;
 use store::images::Image;
 
 use super::{Images, api_config, familiar};
@@ -13,8 +14,9 @@ use crate::error::Result;
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 impl Images {
-    pub fn inspect(&self, name: &str) -> Result<Inspect> {
-        let image = self.store.images().get(name)?;
+    pub fn inspect(&self, name: &str, platform: Option<&Platform>) -> Result<Inspect> {
+        let images = self.store.images();
+        let image = images.by_id(&images.resolve_for(name, platform)?)?;
         let size = image.size() as i64;
         let graph_driver = self.graph_driver(&image);
         let last_tag_time = image.last_tagged.clone().unwrap_or_else(|| NEVER.to_owned());

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use api::progress::{Message, ProgressDetail};
+use oci::Platform;
 use store::images::{LoadEvent, Loaded};
 
 use super::Images;
@@ -13,6 +14,7 @@ impl Images {
     pub fn load(
         &self,
         mut archive: impl Read,
+        platform: &Platform,
         quiet: bool,
         report: &mut dyn FnMut(Message),
     ) -> Result<()> {
@@ -24,7 +26,7 @@ impl Images {
                 reference.familiar()
             ))),
         };
-        let loaded = self.store.images().load(&mut archive, &mut event)?;
+        let loaded = self.store.images().load_platform(&mut archive, platform, &mut event)?;
         for image in &loaded {
             self.publish("load", &image.id, image.id.as_str());
             names(image).into_iter().for_each(|text| report(Message::stream(text)));

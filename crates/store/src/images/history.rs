@@ -18,8 +18,8 @@ pub struct HistoryEntry {
 }
 
 impl Images<'_> {
-    pub fn history(&self, name: &str) -> Result<Vec<HistoryEntry>> {
-        let image = self.get(name)?;
+    pub fn history(&self, id: &Digest) -> Result<Vec<HistoryEntry>> {
+        let image = self.by_id(id)?;
         let mut sizes = image.layers.iter().map(|layer| layer.size);
         let mut entries: Vec<HistoryEntry> = image
             .config

@@ -113,6 +113,23 @@ impl Images<'_> {
         }
     }
 
+    /// The ID that a name means on a platform: of one index several images may be here.
+    pub fn resolve_for(&self, name: &str, platform: Option<&Platform>) -> Result<Digest> {
+        let id = self.resolve(name)?;
+        let Some(platform) = platform else { return Ok(id) };
+        let siblings = self.store.database.read(|db| siblings(db, &id))?;
+        let ranked = siblings.iter().filter_map(|(has, id)| {
+            let rank = platform.rank(&Platform::parse(has).ok()?)?;
+            Some((rank, id))
+        });
+        match ranked.min() {
+            Some((_, id)) => parse_digest(id),
+            None => Err(Error::not_found(format!(
+                "image with reference {name} was found but does not provide the specified platform ({platform})"
+            ))),
+        }
+    }
+
     pub fn by_id(&self, id: &Digest) -> Result<Image> {
         let config = self.config(id)?;
         self.store.database.read(|db| read_image(db, id, config))
@@ -257,6 +274,15 @@ fn best_of_root(db: &Connection, root: &str) -> Result<Option<String>> {
         Platform::parse(platform).ok().and_then(|platform| host.rank(&platform)).unwrap_or(u32::MAX)
     });
     Ok(images.into_iter().next().map(|(_, image)| image))
+}
+
+/// Platforms and IDs of the images that some index has in common with this one, itself included.
+fn siblings(db: &Connection, id: &Digest) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT DISTINCT other.platform, other.image FROM roots AS own
+               JOIN roots AS other ON own.root = other.root WHERE own.image = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// A prefix that several images share is nobody's, as in Docker.

@@ -7,7 +7,7 @@ use oci::index::Index;
 use oci::layout::{self, ArchiveImage};
 use oci::manifest::Manifest;
 use oci::reference::ImageName;
-use oci::{Descriptor, Digest, Reference, descriptor, media_type};
+use oci::{Descriptor, Digest, Platform, Reference, descriptor, media_type};
 
 use super::{Image, Images};
 use crate::Layer;
@@ -16,9 +16,19 @@ use crate::error::{Error, Result};
 use archive::{Entry, Kind, writer};
 
 impl Images<'_> {
+    /// An error that names the first that is not here, as typed.
+    pub fn must_exist(&self, names: &[String], platform: Option<&Platform>) -> Result<()> {
+        self.select(names, platform).map(drop)
+    }
+
     /// Writes images by name. A repository without tag means all its tags; an ID saves the image without a name.
-    pub fn save(&self, names: &[String], out: &mut dyn Write) -> Result<()> {
-        let selected = self.select(names)?;
+    pub fn save(
+        &self,
+        names: &[String],
+        platform: Option<&Platform>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let selected = self.select(names, platform)?;
         let lease = self.store.lease("save");
         for (image, _) in &selected {
             for layer in &image.layers {
@@ -34,10 +44,18 @@ impl Images<'_> {
         self.write_archive(&plan, out)
     }
 
-    fn select(&self, names: &[String]) -> Result<Vec<(Image, Vec<Reference>)>> {
+    fn select(
+        &self,
+        names: &[String],
+        platform: Option<&Platform>,
+    ) -> Result<Vec<(Image, Vec<Reference>)>> {
         let mut selected: Vec<(Image, Vec<Reference>)> = Vec::new();
         for name in names {
             for (image, reference) in self.named(name)? {
+                let image = match platform {
+                    Some(_) => self.by_id(&self.resolve_for(image.id.as_str(), platform)?)?,
+                    None => image,
+                };
                 match selected.iter_mut().find(|(other, _)| other.id == image.id) {
                     Some((_, references)) => references.extend(reference),
                     None => selected.push((image, reference.into_iter().collect())),
@@ -57,12 +75,19 @@ impl Images<'_> {
             false => vec![reference],
         };
         if tagged.is_empty() {
-            return Ok(vec![(self.get(name)?, None)]);
+            let image = self.get(name).map_err(|error| match error.kind() {
+                crate::Kind::NotFound => Error::not_found(format!("No such image: {name}")),
+                _ => error,
+            })?;
+            return Ok(vec![(image, None)]);
         }
         tagged
             .into_iter()
             .map(|tag| {
-                let image = self.get(&tag.to_string())?;
+                let image = self.get(&tag.to_string()).map_err(|error| match error.kind() {
+                    crate::Kind::NotFound => Error::not_found("reference does not exist"),
+                    _ => error,
+                })?;
                 let named = image.tags.contains(&tag).then_some(tag);
                 Ok((image, named))
             })

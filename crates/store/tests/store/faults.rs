@@ -119,7 +119,7 @@ fn saved(name: &str) -> Vec<u8> {
     let fixture = Fixture::new();
     fixture.load(&archive(&[name], &layers())).unwrap();
     let mut bytes = Vec::new();
-    fixture.store.images().save(&[name.to_owned()], &mut bytes).unwrap();
+    fixture.store.images().save(&[name.to_owned()], None, &mut bytes).unwrap();
     bytes
 }
 

@@ -98,14 +98,14 @@ fn what_is_saved_loads_to_the_same_images() {
     images.tag("test", &reference("again:3")).unwrap();
     let names: Vec<String> = ["test", "again:3", "other:2"].map(str::to_owned).to_vec();
     let mut saved = Vec::new();
-    images.save(&names, &mut saved).unwrap();
+    images.save(&names, None, &mut saved).unwrap();
     let other = Fixture::new();
     let loaded = other.load(&saved).unwrap();
     assert_eq!(loaded.len(), 2);
     assert_eq!(loaded[0].id, id);
     assert_eq!(loaded[0].references, [reference("again:3"), reference("test:latest")]);
     let mut again = Vec::new();
-    other.store.images().save(&names, &mut again).unwrap();
+    other.store.images().save(&names, None, &mut again).unwrap();
     assert!(again == saved, "saving what was loaded gives the same archive");
 }
 
@@ -233,9 +233,45 @@ fn import_makes_an_image_of_one_layer() {
     };
     let id = fixture.store.images().import(&mut &layer("a")[..], import, &mut |_| ()).unwrap();
     let image = fixture.store.images().get("rootfs:latest").unwrap();
-    assert_eq!((image.id, image.config.comment.as_str(), image.layers.len()), (id, "hello", 1));
-    let history = fixture.store.images().history("rootfs").unwrap();
+    assert_eq!(image.id, id);
+    assert_eq!((image.config.comment.as_str(), image.layers.len()), ("hello", 1));
+    let history = fixture.store.images().history(&id).unwrap();
     assert_eq!((history.len(), history[0].size, history[0].comment.as_str()), (1, 1, "hello"));
+}
+
+#[test]
+fn an_index_has_an_image_for_each_platform() {
+    let fixture = Fixture::new();
+    let tar = layer("a");
+    let made = ["amd64", "s390x"].map(|architecture| {
+        let config = String::from_utf8(config(std::slice::from_ref(&tar))).unwrap();
+        let config = config.replace("amd64", architecture).into_bytes();
+        let manifest = json!({ "schemaVersion": 2, "config": { "digest": digest(&config) }, "layers": [{ "digest": digest(&tar) }] });
+        (architecture, config, manifest.to_string().into_bytes())
+    });
+    let entries = made.iter().map(|(architecture, _, manifest)| {
+        json!({ "digest": digest(manifest), "platform": { "os": "linux", "architecture": architecture } })
+    });
+    let nested = json!({ "schemaVersion": 2, "manifests": entries.collect::<Vec<_>>() });
+    let nested = nested.to_string().into_bytes();
+    let index = json!({ "schemaVersion": 2, "manifests": [
+        { "digest": digest(&nested), "annotations": { "io.containerd.image.name": "example.org/x:1" } },
+    ] });
+    let [(_, amd, amd_manifest), (_, ibm, ibm_manifest)] = &made;
+    let bytes = layout(&index, &[&tar, amd, amd_manifest, ibm, ibm_manifest, &nested]);
+    let images = fixture.store.images();
+    for (architecture, config, _) in &made {
+        let platform = oci::Platform::new("linux", architecture, "");
+        images.load_platform(&mut &bytes[..], &platform, &mut |_| ()).unwrap();
+        let found = images.resolve_for("example.org/x:1", Some(&platform)).unwrap();
+        assert_eq!(found, digest(config));
+        let mut saved = Vec::new();
+        images.save(&["example.org/x:1".to_owned()], Some(&platform), &mut saved).unwrap();
+        assert_eq!(Fixture::new().load(&saved).unwrap()[0].id, found);
+    }
+    let arm = oci::Platform::new("linux", "arm64", "");
+    let said = images.resolve_for("example.org/x:1", Some(&arm)).unwrap_err().to_string();
+    assert!(said.ends_with("does not provide the specified platform (linux/arm64)"), "{said}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ const FLAGS: &[Flag] = &[
     Flag::format(),
     Flag::bool("human", "Print sizes and dates for people").short('H').default("true"),
     Flag::bool("no-trunc", "Show ids and commands in full"),
+    Flag::string("platform", "Only this platform of an image that has several"),
     Flag::bool("quiet", "Show ids only").short('q'),
 ];
 
@@ -45,19 +46,21 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let table = if human { TABLE } else { TABLE_OF_DATES };
     let style = Style::new(&LISTING, parsed.str("format"), table, parsed.bool("quiet"));
     let client = context.connect().await?;
-    let rows = client.image_history(parsed.arg(0)).await?.into_iter().map(|item| {
-        let created_by = item.created_by.replace('\t', " ");
-        Row::new()
-            .cell("ID", if no_trunc { item.id } else { short_id(&item.id) })
-            .cell("CreatedSince", if human { ago(item.created) } else { rfc3339(item.created) })
-            .cell("CreatedAt", rfc3339(item.created))
-            .cell("CreatedBy", if no_trunc { created_by } else { ellipsis(&created_by, 45) })
-            .cell(
-                "Size",
-                if human { human_size(item.size as f64, 3) } else { item.size.to_string() },
-            )
-            .cell("Comment", item.comment)
-    });
+    let rows = client.image_history(parsed.arg(0), parsed.str("platform")).await?.into_iter().map(
+        |item| {
+            let created_by = item.created_by.replace('\t', " ");
+            Row::new()
+                .cell("ID", if no_trunc { item.id } else { short_id(&item.id) })
+                .cell("CreatedSince", if human { ago(item.created) } else { rfc3339(item.created) })
+                .cell("CreatedAt", rfc3339(item.created))
+                .cell("CreatedBy", if no_trunc { created_by } else { ellipsis(&created_by, 45) })
+                .cell(
+                    "Size",
+                    if human { human_size(item.size as f64, 3) } else { item.size.to_string() },
+                )
+                .cell("Comment", item.comment)
+        },
+    );
     print_list(&LISTING, &style, rows)?;
     Ok(0)
 }

@@ -5,7 +5,10 @@ use crate::commands::inspect::{self, Kind};
 use crate::context::Context;
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 
-const FLAGS: &[Flag] = &[Flag::string("format", INSPECT_FORMAT_HELP).short('f')];
+const FLAGS: &[Flag] = &[
+    Flag::string("format", INSPECT_FORMAT_HELP).short('f'),
+    Flag::string("platform", "Only this platform of an image that has several"),
+];
 
 pub(crate) const COMMAND: Command = Command {
     name: "inspect",

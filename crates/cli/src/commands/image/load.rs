@@ -12,6 +12,7 @@ use crate::output::{print, progress};
 
 const FLAGS: &[Flag] = &[
     Flag::string("input", "Read from a file instead of stdin").short('i'),
+    Flag::string("platform", "Only this platform of an image that has several"),
     Flag::bool("quiet", "Do not show progress").short('q'),
 ];
 
@@ -31,7 +32,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let tar = input(parsed.str("input")).await?;
     let client = context.connect().await?;
     let quiet = parsed.bool("quiet") || !std::io::stdout().is_terminal();
-    let mut body = client.image_load(tar, quiet).await?;
+    let mut body = client.image_load(tar, quiet, parsed.str("platform")).await?;
     if body.content_type() == "application/json" {
         progress::show(body.json_lines()).await?;
         return Ok(0);

@@ -12,7 +12,10 @@ use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
 use crate::output::print;
 
-const FLAGS: &[Flag] = &[Flag::string("output", "Write to a file instead of stdout").short('o')];
+const FLAGS: &[Flag] = &[
+    Flag::string("output", "Write to a file instead of stdout").short('o'),
+    Flag::string("platform", "Only this platform of an image that has several"),
+];
 
 pub(crate) const COMMAND: Command = Command {
     name: "save",
@@ -29,7 +32,7 @@ pub(crate) const COMMAND: Command = Command {
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let destination = Destination::choose(parsed.str("output"), "save")?;
     let client = context.connect().await?;
-    destination.write(client.image_save(&parsed.args).await?).await?;
+    destination.write(client.image_save(&parsed.args, parsed.str("platform")).await?).await?;
     Ok(0)
 }
 
