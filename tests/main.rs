@@ -6,6 +6,7 @@
 mod clients;
 mod consistency;
 mod container;
+mod context;
 mod differential;
 mod engine;
 mod image;

@@ -46,7 +46,7 @@ macro_rules! scripts {
     };
 }
 
-scripts!(run options health lifecycle cp prune exec logs terminal images system errors api changes imagelists);
+scripts!(run options health lifecycle cp prune exec logs terminal images system errors api changes imagelists contexts formats);
 
 #[test]
 fn enough_lines_are_compared() {
@@ -140,6 +140,7 @@ const DOCKER: &str = "/usr/bin/docker";
 /// What the scripts use beside `docker`.
 const TOOLS: &[(&str, &str)] = &[
     ("api", include_str!("bin/api")),
+    ("ctx", include_str!("bin/ctx")),
     ("shape", include_str!("bin/shape")),
     ("terminal", include_str!("bin/terminal")),
 ];
@@ -165,7 +166,7 @@ impl<'a> Way<'a> {
             .map(|(name, text)| format!("cat >{dir}/bin/{name} <<'END'\n{text}END\n"))
             .collect();
         let line = format!("mkdir -p {dir}/bin && cd {dir}/bin && ln -s {client} docker\n");
-        peers.sh(&format!("{line}{tools}chmod +x api shape terminal")).ok();
+        peers.sh(&format!("{line}{tools}chmod +x api ctx shape terminal")).ok();
         Self { name, peers, socket: socket.to_owned(), dir }
     }
 

@@ -1,3 +1,4 @@
+mod completion;
 mod df;
 mod events;
 mod info;

@@ -83,7 +83,7 @@ impl ConfigFile {
 
 /// As Docker words it: the type is one of Go's.
 fn worded(wrong: &api::json::Unreadable) -> String {
-    wrong.to_string().replace("Go struct field .", "Go struct field ConfigFile.")
+    wrong.to_string().replace("Go struct field ", "Go struct field ConfigFile.")
 }
 
 /// Makes a context the current one; `default` is what is current without any. Everything else in the file, credentials

@@ -223,5 +223,7 @@ fn parse_host(text: &str) -> Result<Host> {
 }
 
 fn unresolved(why: Failure) -> Failure {
-    Failure::new(format!("Failed to initialize: unable to resolve docker endpoint: {why}"))
+    let resolving =
+        if why.message.starts_with("ssh ") { "" } else { "unable to resolve docker endpoint: " };
+    Failure::new(format!("Failed to initialize: {resolving}{why}"))
 }

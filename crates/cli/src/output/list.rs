@@ -93,6 +93,19 @@ impl Style {
     }
 }
 
+impl Style {
+    /// Tries it on a row without anything in it, before any is asked for, as `ps` does.
+    pub(crate) fn check(&self, listing: &Listing, empty: Row) -> Result<()> {
+        let format = Format::parse(&self.template, Of::Objects)
+            .map_err(|why| format!("failed to parse template: {why}"))?;
+        let row = Value::row(listing.go_type, empty.cells, empty.methods, None);
+        match format.execute(&row, MissingKey::NoValue) {
+            Ok(_) => Ok(()),
+            Err(failed) => Err(format!("failed to execute template: {}", failed.what).into()),
+        }
+    }
+}
+
 /// Prints the rows.
 pub(crate) fn print_list(
     listing: &Listing,
@@ -107,14 +120,12 @@ pub(crate) fn render(
     style: &Style,
     rows: impl IntoIterator<Item = Row>,
 ) -> Result<String> {
-    let format = Format::parse(&style.template, Of::Objects)
-        .map_err(|error| format!("failed to parse template: {error}"))?;
+    let worded = |why: String| format!("template parsing error: {why}");
+    let format = Format::parse(&style.template, Of::Objects).map_err(worded)?;
     let mut body = String::new();
     for Row { cells, methods, document } in rows {
         let row = Value::row(listing.go_type, cells, methods, document);
-        body += &format
-            .execute(&row, MissingKey::NoValue)
-            .map_err(|failed| format!("template parsing error: {}", failed.what))?;
+        body += &format.execute(&row, MissingKey::NoValue).map_err(|f| worded(f.what))?;
         body.push('\n');
     }
     if !style.table {

@@ -65,6 +65,9 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let given = Some(parsed.str("format")).filter(|f| !f.is_empty()).unwrap_or(configured);
     let table = if parsed.bool("size") { TABLE_WITH_SIZE } else { TABLE };
     let style = Style::new(&LISTING, given, table, quiet);
+    if !given.is_empty() {
+        style.check(&LISTING, row(Summary::default(), false))?;
+    }
     let last = parsed.int("last");
     let limit = if parsed.bool("latest") { Some(1) } else { Some(last).filter(|n| *n != -1) };
     let list = List {

@@ -35,7 +35,7 @@ const LISTING: Listing = Listing {
         ("Size", "SIZE"),
         ("Comment", "COMMENT"),
     ],
-    go_type: "*formatter.historyContext",
+    go_type: "*image.historyContext",
     quiet: "{{.ID}}",
 };
 const TABLE: &str = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
