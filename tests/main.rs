@@ -14,3 +14,4 @@ mod runtime;
 mod stories;
 mod system;
 mod threats;
+mod volume;

@@ -46,7 +46,7 @@ macro_rules! scripts {
     };
 }
 
-scripts!(run options health lifecycle cp prune exec logs terminal images system errors api changes imagelists contexts formats);
+scripts!(run options health lifecycle cp prune exec logs terminal images system errors api changes imagelists contexts formats volumes);
 
 #[test]
 fn enough_lines_are_compared() {
@@ -178,7 +178,8 @@ impl<'a> Way<'a> {
         let name = script.name;
         self.run(&format!(
             "docker rm -f $(docker ps -aq --filter name=^/{name}-); \
-             docker rmi -f $(docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' '{name}-*')"
+             docker rmi -f $(docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' '{name}-*'); \
+             docker volume rm $(docker volume ls -q --filter name={name}-)"
         ));
         played
     }

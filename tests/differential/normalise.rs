@@ -13,6 +13,8 @@ const PATTERNS: &[(&str, &str)] = &[
     (r"\bUp (Less than a second|About an? \w+|\d+ \w+)", "Up <time>"),
     (r"\b(\d{1,3}\.){3}\d{1,3}(/\d+)?\b", "<address>"),
     (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<mac>"),
+    // Where an engine keeps its volumes.
+    (r#"(/[^\s/"':]+)+/volumes/"#, "<root>/volumes/"),
     (r"execDuration=\d+", "execDuration=<n>"),
     (r"\bgantry:? ", "docker "),
     (r"\bdocker: ", "docker "),

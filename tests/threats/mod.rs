@@ -8,6 +8,7 @@ mod image;
 mod limits;
 mod process;
 mod state;
+mod volumes;
 
 use std::fs;
 use std::path::PathBuf;

@@ -205,7 +205,7 @@ wire! {
         pub layers_size: i64,
         pub images: Option<Vec<crate::images::Summary>>,
         pub containers: Option<Vec<crate::containers::Summary>>,
-        pub volumes: Option<Vec<serde_json::Value>>,
+        pub volumes: Option<Vec<crate::volumes::Volume>>,
         pub build_cache: Option<Vec<serde_json::Value>>,
     }
 

@@ -21,6 +21,7 @@ pub mod exec;
 pub mod images;
 pub mod plugins;
 pub mod system;
+pub mod volumes;
 
 pub use body::{Body, JsonLines, Upload};
 pub use error::{Error, Result};

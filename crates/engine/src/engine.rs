@@ -43,19 +43,27 @@ impl Engine {
         let opened = Arc::clone(&config);
         let (store, id, identity, network) = blocking(move || open_state(&opened)).await?;
         let network = Arc::new(network);
+        let volumes = Volumes::new(Arc::clone(&store), events.clone());
         let parts = Parts {
             config: live.clone(),
             events: events.clone(),
             runtime: Arc::new(runtime),
             network: Arc::clone(&network),
             disk: Disk::new(Arc::clone(&store)),
+            volumes: volumes.clone(),
             identity: identity.clone(),
         };
         let containers = Containers::open(parts).await?;
         let networks = Networks::new(network, identity, containers.clone(), &config.data_root);
-        let volumes = Volumes::new(&config.data_root, containers.clone());
         let images = Images::new(store, events.clone(), containers.clone());
-        let system = System::new(live, events.clone(), images.clone(), containers.clone(), id);
+        let system = System::new(
+            live,
+            events.clone(),
+            images.clone(),
+            containers.clone(),
+            volumes.clone(),
+            id,
+        );
         Ok(Self { events, images, containers, networks, volumes, system, authorization, audit })
     }
 }

@@ -26,3 +26,7 @@ mod sysctl;
 pub mod time;
 mod user;
 pub mod view;
+
+/// The option of a bind mount that names a part of its source: `gantry.subpath=a/b` is resolved inside the source,
+/// so that nothing which lies there leads out of it. Not of the OCI specification: other runtimes do not know it.
+pub const SUBPATH: &str = "gantry.subpath=";

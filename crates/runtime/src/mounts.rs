@@ -9,6 +9,7 @@ mod copy_up;
 pub(crate) mod options;
 pub(crate) mod proc;
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -77,7 +78,7 @@ fn open_source(
     linux: &Linux,
 ) -> Result<OwnedFd> {
     let source = bundle.join(&mount.source);
-    let tree = mount::clone_tree(&source, depth).context(|| {
+    let tree = clone_source(&source, options.subpath.as_deref(), depth).context(|| {
         format!(
             "error mounting {:?} to rootfs at {:?}: stat {}",
             source.display().to_string(),
@@ -90,6 +91,16 @@ fn open_source(
         map_ids(&tree, mount, depth, linux)?;
     }
     Ok(tree)
+}
+
+/// What lies below a subpath belongs to containers: it is resolved inside the source, and what was opened is what is
+/// mounted.
+fn clone_source(source: &Path, subpath: Option<&Path>, depth: Depth) -> io::Result<OwnedFd> {
+    let Some(subpath) = subpath else { return mount::clone_tree(source, depth) };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let top = rustix::fs::open(source, flags, Mode::empty())?;
+    let inside = sys::path::locate_in_root(top.as_fd(), subpath)?;
+    mount::clone_fd(inside.as_fd(), depth)
 }
 
 fn map_ids(tree: &OwnedFd, mount: &Mount, depth: Depth, linux: &Linux) -> Result<()> {

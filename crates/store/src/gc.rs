@@ -50,6 +50,7 @@ impl Store {
         let containers: HashSet<String> = self.snapshots().all()?.into_iter().collect();
         self.discard_unknown("containers", |name| containers.contains(name))?;
         self.fill_in_listing()?;
+        self.volumes().reconcile()?;
         let next = known.iter().max().map_or(1, |highest| highest + 1);
         *self.next_layer.lock().unwrap_or_else(PoisonError::into_inner) = next;
         self.root.empty_trash();

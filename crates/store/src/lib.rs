@@ -15,6 +15,7 @@ mod maintenance;
 mod records;
 mod root;
 pub mod snapshots;
+pub mod volumes;
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;

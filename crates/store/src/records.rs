@@ -1,4 +1,4 @@
-//! The engine's own documents: containers, networks and volumes, opaque here but for id and unique name.
+//! The engine's own documents: containers and networks, opaque here but for id and unique name.
 
 use rusqlite::{ErrorCode, OptionalExtension};
 
@@ -28,10 +28,6 @@ impl Store {
 
     pub fn networks(&self) -> Records<'_> {
         Records { store: self, table: "networks", durability: Durability::PowerLoss }
-    }
-
-    pub fn volumes(&self) -> Records<'_> {
-        Records { store: self, table: "volumes", durability: Durability::PowerLoss }
     }
 }
 
@@ -130,8 +126,8 @@ mod tests {
     #[test]
     fn records_are_there_after_the_store_is_opened_again() {
         let root = tempfile::tempdir().unwrap();
-        Store::open(root.path()).unwrap().volumes().create(&record("v", "v")).unwrap();
+        Store::open(root.path()).unwrap().networks().create(&record("v", "v")).unwrap();
         let store = Store::open(root.path()).unwrap();
-        assert_eq!(store.volumes().get("v").unwrap(), Some(record("v", "v")));
+        assert_eq!(store.networks().get("v").unwrap(), Some(record("v", "v")));
     }
 }

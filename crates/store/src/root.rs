@@ -24,7 +24,9 @@ impl Root {
             fs::canonicalize(path).map_err(|error| Error::io(path.display().to_string(), error))?;
         let lock = lock(&path)?;
         let root = Root { path, next: AtomicU64::new(0), _lock: lock };
-        for directory in ["blobs/sha256", "layers", "staging", "trash", "containers", "empty"] {
+        for directory in
+            ["blobs/sha256", "layers", "staging", "trash", "containers", "empty", "volumes"]
+        {
             make_directory(&root.path.join(directory))?;
         }
         root.discard_leftovers()?;

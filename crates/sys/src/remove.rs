@@ -2,7 +2,8 @@
 //!
 //! A container may nest directories as deeply as its disk allows: recursion would end this process, and a descriptor
 //! for each level would starve it. So a directory that is not empty is first moved up to the top of the tree, and
-//! everything is removed from there, two descriptors at a time. No link is followed.
+//! everything is removed from there, two descriptors at a time. No link is followed, and nothing is removed of what is
+//! mounted there.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -10,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// Removes the directory at `path` and everything below it, as far as it can; the first failure is returned.
@@ -42,7 +43,7 @@ impl Tree {
         if remove_leaf(&self.top, name)? {
             return Ok(());
         }
-        let directory = open(&self.top, name)?;
+        let directory = enter(&self.top, name)?;
         for inner in names(&directory)? {
             if !remove_leaf(&directory, &inner)? {
                 self.move_up(&directory, &inner)?;
@@ -83,6 +84,13 @@ fn remove_leaf(parent: &OwnedFd, name: &OsStr) -> io::Result<bool> {
     }
 }
 
+/// A directory that something is mounted on is refused.
+fn enter(parent: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_XDEV | ResolveFlags::BENEATH;
+    Ok(rustix::fs::openat2(parent, name, flags, Mode::empty(), resolve)?)
+}
+
 fn open(parent: impl std::os::fd::AsFd, name: &OsStr) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
@@ -103,6 +111,7 @@ fn names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
 mod tests {
     use super::*;
     use std::fs;
+    use std::os::fd::AsFd;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -120,6 +129,23 @@ mod tests {
         assert!(!tree_path.exists());
         assert!(outside.join("kept").exists());
         assert_eq!(tree(&tree_path).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_mounted_below_is_not_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let (tree_path, mounted) = (place.path().join("tree"), place.path().join("tree/a/mount"));
+        let precious = place.path().join("precious");
+        fs::create_dir_all(&mounted).unwrap();
+        fs::create_dir(&precious).unwrap();
+        fs::write(precious.join("file"), "").unwrap();
+        let bind = crate::mount::clone_tree(&precious, crate::mount::Depth::Single).unwrap();
+        let target = fs::File::open(&mounted).unwrap();
+        crate::mount::attach(bind.as_fd(), target.as_fd()).unwrap();
+        let removed = tree(&tree_path);
+        crate::mount::detach(&mounted).unwrap();
+        assert!(removed.is_err());
+        assert!(precious.join("file").exists());
     }
 
     #[test]

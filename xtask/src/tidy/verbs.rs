@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-const NOUNS: [&str; 3] = ["container", "image", "system"];
+const NOUNS: [&str; 4] = ["container", "image", "system", "volume"];
 
 /// Verbs whose endpoint has another name in the Engine API, or which are made of several.
-const OTHER_NAMES: [(&str, &str, &str); 11] = [
+const OTHER_NAMES: [(&str, &str, &str); 15] = [
     ("container", "cp", "container_archive"),
     ("container", "diff", "container_changes"),
     ("container", "exec", "exec_create"),
@@ -21,6 +21,10 @@ const OTHER_NAMES: [(&str, &str, &str); 11] = [
     ("image", "ls", "image_list"),
     ("image", "rm", "image_remove"),
     ("system", "dial_stdio", "connection"),
+    ("volume", "inspect", "volume_inspect_raw"),
+    ("volume", "ls", "volume_list"),
+    ("volume", "rm", "volume_remove"),
+    ("volume", "update", "volume_inspect_raw"),
 ];
 
 /// Verbs of the command line without their function in the client.

@@ -32,6 +32,7 @@ pub(crate) const COMMAND: Command = Command {
 pub(crate) enum Kind {
     Container,
     Image,
+    Volume,
 }
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
@@ -39,7 +40,8 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         "" => None,
         "container" => Some(Kind::Container),
         "image" => Some(Kind::Image),
-        later @ ("network" | "node" | "plugin" | "secret" | "service" | "task" | "volume") => {
+        "volume" => Some(Kind::Volume),
+        later @ ("network" | "node" | "plugin" | "secret" | "service" | "task") => {
             return Err(Failure::new(format!(
                 "objects of type {later:?} come with a later version"
             )));
@@ -88,6 +90,9 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
     Ok(u8::from(!failures.is_empty()))
 }
 
+/// Of several kinds with one name, the first in this order is meant.
+const ORDER: [Kind; 3] = [Kind::Container, Kind::Image, Kind::Volume];
+
 async fn find(
     client: &Client,
     name: &str,
@@ -95,21 +100,19 @@ async fn find(
     kind: Option<Kind>,
 ) -> Result<(Kind, Json)> {
     let (size, platform) = (parsed.bool("size"), parsed.str("platform"));
-    let not_found = |error: &client::Error| error.is_not_found();
-    if kind != Some(Kind::Image) {
-        match client.container_inspect_raw(name, size).await {
-            Ok(document) => return Ok((Kind::Container, parse(&document)?)),
-            Err(error) if not_found(&error) && kind.is_none() => {}
+    for candidate in ORDER.into_iter().filter(|one| kind.is_none_or(|kind| kind == *one)) {
+        let document = match candidate {
+            Kind::Container => client.container_inspect_raw(name, size).await,
+            Kind::Image => client.image_inspect_raw(name, platform).await,
+            Kind::Volume => client.volume_inspect_raw(name).await,
+        };
+        match document {
+            Ok(document) => return Ok((candidate, parse(&document)?)),
+            Err(error) if error.is_not_found() && kind.is_none() => {}
             Err(error) => return Err(error.into()),
         }
     }
-    match client.image_inspect_raw(name, platform).await {
-        Ok(document) => Ok((Kind::Image, parse(&document)?)),
-        Err(error) if not_found(&error) && kind.is_none() => {
-            Err(Failure::new(format!("Error: No such object: {name}")))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Err(Failure::new(format!("Error: No such object: {name}")))
 }
 
 fn parse(document: &[u8]) -> Result<Json> {
@@ -121,6 +124,7 @@ fn render(format: &Format, kind: Kind, document: &Json) -> Result<String, String
     let go_type = match kind {
         Kind::Container => "types.ContainerJSON",
         Kind::Image => "types.ImageInspect",
+        Kind::Volume => "volume.Volume",
     };
     format
         .inspect(document, go_type)

@@ -8,6 +8,7 @@ pub(crate) mod inspect;
 pub(crate) mod plugin;
 pub(crate) mod system;
 pub(crate) mod version;
+pub(crate) mod volume;
 
 use crate::command::{Command, Group};
 use crate::error::Failure;
@@ -18,8 +19,14 @@ pub(crate) enum Entry {
     Group(&'static Group),
 }
 
-const GROUPS: &[&Group] =
-    &[&container::GROUP, &context::GROUP, &image::GROUP, &plugin::GROUP, &system::GROUP];
+const GROUPS: &[&Group] = &[
+    &container::GROUP,
+    &context::GROUP,
+    &image::GROUP,
+    &plugin::GROUP,
+    &system::GROUP,
+    &volume::GROUP,
+];
 
 /// Verbs that programs call and no list shows.
 const HIDDEN: &[(&str, &str)] = &[("system", "dial-stdio")];
@@ -95,7 +102,6 @@ const LATER: &[(&str, &str)] = &[
     ("stack", "Swarm"),
     ("swarm", "Swarm"),
     ("trust", "the registry"),
-    ("volume", "the volumes"),
 ];
 
 pub(crate) fn find(name: &str) -> Option<Entry> {

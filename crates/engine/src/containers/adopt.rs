@@ -60,10 +60,12 @@ impl Containers {
         }
         self.clear_exec_root(&found).await;
         self.recover_network(&found)?;
+        let runs = |state: &Option<Found>| matches!(state, Some(Found::Alive(..)));
+        self.adopt_volumes(found.iter().map(|(record, state)| (record, runs(state))));
         for (record, state) in found {
             self.take_over(record, state).await;
         }
-        Ok(())
+        self.settle_volumes().await
     }
 
     /// Those who live keep their addresses, before anybody joins.

@@ -162,7 +162,7 @@ impl Bundle {
             make_shared_memory(&self.directory.join("shm")).map_err(failed)?;
         }
         let overlay = self.shared.disk.overlay(&self.record)?;
-        volumes::prepare(&self.shared, &self.record.id, &self.record.mounts)?;
+        volumes::prepare(&self.shared, &self.record)?;
         let mut spec = self.spec()?;
         let devices = self.record.host_config.resources.device_requests.as_deref();
         let directories = &self.shared.config.cdi_spec_dirs;

@@ -6,11 +6,11 @@ use api::containers::{CreateRequest, CreateResponse, HostConfig, LogConfig};
 
 use oci::Platform;
 
-use super::Containers;
 use super::actor::Actor;
 use super::index::Reservation;
 use super::record::{Record, State};
 use super::spec::security::{MASKED_PATHS, READONLY_PATHS};
+use super::{Containers, Disk};
 use super::{logging, merge, mounts, name, timestamp, validate, volumes};
 use crate::error::{Error, Kind, Result, blocking};
 
@@ -44,7 +44,7 @@ impl Containers {
         let inherited = self.inherited_mounts(&host)?;
         let mut points = mounts::mount_points(&config, &host, inherited)?;
         volumes::check_sources(&points)?;
-        volumes::settle(&shared.config.data_root, &mut points);
+        let claims = volumes::claim(&shared.volumes, &id, &mut points).await?;
         let endpoints = networking_config.unwrap_or_default().endpoints_config.unwrap_or_default();
         let record = Record {
             id: id.clone(),
@@ -62,13 +62,16 @@ impl Containers {
             exec_ids: Vec::new(),
         };
         self.make(record, name).await?;
+        claims.keep();
         Ok(CreateResponse { id, warnings })
     }
 
     /// The part that leaves something behind: on disk, in the index, in the events.
     async fn make(&self, record: Record, name: Reservation) -> Result<()> {
         let shared = &self.0;
-        shared.disk.create(&record).await?;
+        let volumes = shared.volumes.clone();
+        let fill = move |disk: &Disk, record: &Record| volumes::fill(&volumes, disk, record);
+        shared.disk.create(&record, fill).await?;
         let (actor, handle) = Actor::new(shared.clone(), record);
         shared.index.add(handle);
         name.keep();
@@ -156,15 +159,10 @@ impl Containers {
         let mut inherited = Vec::new();
         for wish in host.volumes_from.iter().flatten() {
             let (container, mode) = wish.split_once(':').unwrap_or((wish, ""));
-            if !matches!(mode, "" | "ro" | "rw" | "z" | "Z") {
-                return Err(Error::invalid(format!("invalid mode: {mode}")));
-            }
-            let from = self.find(container)?.record();
-            inherited.extend(from.mounts.iter().cloned().map(|mut point| {
-                point.read_only |= mode == "ro";
-                point.anonymous = false;
-                point
-            }));
+            // Not what clients take for an image that is missing.
+            let missing = |error: Error| Error { kind: Kind::Invalid, ..error };
+            let from = || Ok(self.find(container).map_err(missing)?.record());
+            inherited.extend(mounts::inherited(mode, from)?);
         }
         Ok(inherited)
     }

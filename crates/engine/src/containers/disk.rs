@@ -50,18 +50,25 @@ impl Disk {
         self.0.containers().all()?.into_iter().map(read).collect()
     }
 
-    /// The snapshot and the record of a new container, or neither.
-    pub async fn create(&self, record: &Record) -> Result<()> {
+    /// The snapshot and the record of a new container, or neither. `fill` is done in between, with the root there is.
+    pub async fn create(
+        &self,
+        record: &Record,
+        fill: impl FnOnce(&Self, &Record) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
         let image = Digest::parse(&record.image)
             .map_err(|cause| Error::system("the image's id").because(cause))?;
         let stored = stored(record)?;
-        let store = Arc::clone(&self.0);
+        let (disk, record) = (self.clone(), record.clone());
         blocking(move || {
+            let store = &disk.0;
             store.snapshots().create(&stored.id, Some(&image))?;
-            if let Err(error) = store.containers().create(&stored) {
+            let filled = fill(&disk, &record);
+            let created = filled.and_then(|()| Ok(store.containers().create(&stored)?));
+            if let Err(error) = created {
                 // What could not be undone here is at the next start of an engine: a snapshot without a record.
                 let _ = store.snapshots().remove(&stored.id);
-                return Err(error.into());
+                return Err(error);
             }
             Ok(())
         })

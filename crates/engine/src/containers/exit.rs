@@ -69,6 +69,7 @@ impl Actor {
         state.error = exit.error.clone().unwrap_or_default();
         state.finished_at.clone_from(&exit.finished_at);
         self.leave_network();
+        self.leave_volumes().await;
         self.tell_death(&exit, ran_for);
         if let Decision::Restart { after } = decision {
             self.restart = Some(Box::pin(tokio::time::sleep(after)));

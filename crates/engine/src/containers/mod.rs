@@ -13,7 +13,6 @@ mod attach;
 mod bundle;
 mod changes;
 mod cheap_moves;
-mod copy_up;
 mod create;
 mod delivery;
 mod discard;
@@ -34,7 +33,7 @@ mod logging;
 mod logs;
 pub mod merge;
 mod mounts;
-mod name;
+pub mod name;
 mod pause;
 mod prune;
 pub mod record;
@@ -75,6 +74,7 @@ use crate::config::{Config, Live};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::runtime_binary::RuntimeBinary;
+use crate::volumes::Volumes;
 
 pub use self::archive::Extract;
 pub use self::disk::Disk;
@@ -100,6 +100,7 @@ pub struct Shared {
     network: Arc<Network>,
     identity: Identity,
     disk: Disk,
+    volumes: Volumes,
     index: Arc<Index>,
     cgroup_driver: Driver,
     cheap_moves: CheapMoves,
@@ -117,6 +118,7 @@ pub struct Parts {
     pub runtime: Arc<RuntimeBinary>,
     pub network: Arc<Network>,
     pub disk: Disk,
+    pub volumes: Volumes,
     /// Eight digits that tell this engine's cgroups from another's.
     pub identity: Identity,
 }
@@ -124,7 +126,7 @@ pub struct Parts {
 impl Containers {
     /// Adopts what is alive, settles what ended meanwhile, and starts what is to be started.
     pub async fn open(parts: Parts) -> Result<Self> {
-        let Parts { config: live, events, runtime, network, disk, identity } = parts;
+        let Parts { config: live, events, runtime, network, disk, volumes, identity } = parts;
         let config = live.now();
         let cgroup_driver = cgroup_driver(&config)?;
         let shared = Shared {
@@ -140,6 +142,7 @@ impl Containers {
             network,
             identity,
             disk,
+            volumes,
             cgroup_driver,
         };
         let containers = Self(Arc::new(shared));

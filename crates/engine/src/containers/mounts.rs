@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use api::containers::{Config, HostConfig, Mount};
 use serde::{Deserialize, Serialize};
 
+use super::record::Record;
 use crate::error::Error;
+use crate::volumes::Wish;
 
 /// One mount, resolved at create and kept in the container's record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MountPoint {
     pub kind: Kind,
     /// A volume's name; empty for other kinds.
@@ -36,6 +39,11 @@ pub struct MountPoint {
     pub options: String,
     /// It came from `Mounts`, which inspect lists differently.
     pub from_mounts: bool,
+    /// Of volumes: what of it is mounted, relative to its top; empty for all of it.
+    pub subpath: String,
+    /// Of volumes: how it is to be made where it is not there.
+    #[serde(skip)]
+    pub wish: Wish,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,10 +78,22 @@ pub fn mount_points(
         points.insert(point.destination.clone(), point);
     }
     for (destination, _) in config.volumes.iter().flatten() {
-        let destination = checked_destination(destination)?;
+        let destination = declared_destination(destination)?;
         points.entry(destination.clone()).or_insert_with(|| anonymous_volume(destination));
     }
-    Ok(points.into_values().collect())
+    let mut points: Vec<MountPoint> = points.into_values().collect();
+    for point in points.iter_mut().filter(|point| point.wish.driver.is_empty()) {
+        point.wish.driver.clone_from(&host.volume_driver);
+    }
+    Ok(points)
+}
+
+/// Of an image's `VOLUME`, and of `-v` without a source: as in Docker, it need not begin with a slash.
+fn declared_destination(path: &str) -> Result<String, Error> {
+    if path.starts_with('/') {
+        return checked_destination(path);
+    }
+    checked_destination(&format!("/{path}")).map(|cleaned| cleaned[1..].to_owned())
 }
 
 fn asked_for(host: &HostConfig) -> Result<Vec<MountPoint>, Error> {
@@ -88,57 +108,101 @@ fn asked_for(host: &HostConfig) -> Result<Vec<MountPoint>, Error> {
     }
 }
 
-/// `[source:]destination[:options]`, as in `-v`.
+/// The mounts of another container. Those of `--tmpfs` stay its own.
+pub fn inherited(
+    mode: &str,
+    from: impl FnOnce() -> Result<std::sync::Arc<Record>, Error>,
+) -> Result<Vec<MountPoint>, Error> {
+    check_mode(mode)?;
+    let read_only = mode.split(',').any(|word| word == "ro");
+    let of_record = |point: &MountPoint| MountPoint {
+        read_only: point.read_only || read_only,
+        mode: String::new(),
+        copy: false,
+        from_mounts: false,
+        ..point.clone()
+    };
+    let record = from()?;
+    Ok(record.mounts.iter().filter(|point| point.kind != Kind::Tmpfs).map(of_record).collect())
+}
+
+/// `source:destination[:options]`, as in `-v`. A source that is no path is a volume's name.
 pub fn parse_bind(text: &str) -> Result<MountPoint, Error> {
     let invalid =
         |why: &str| Error::invalid(format!("invalid volume specification: '{text}'{why}"));
     let parts: Vec<&str> = text.split(':').collect();
     let (source, destination, mode) = match parts[..] {
         [destination] => ("", destination, ""),
-        [source, destination] if destination.contains('/') || !is_mode(destination) => {
-            (source, destination, "")
-        }
-        [destination, mode] => ("", destination, mode),
+        // A mode needs a source.
+        [_, mode] if is_mode(mode) => return Err(invalid("")),
+        [source, destination] => (source, destination, ""),
         [source, destination, mode] => (source, destination, mode),
         _ => return Err(invalid("")),
     };
-    if destination.is_empty() || (source.is_empty() && parts.len() == 3) {
+    if destination.is_empty() || (source.is_empty() && parts.len() > 1) {
         return Err(invalid(""));
     }
-    let destination = checked_destination(destination).map_err(|cause| {
-        invalid(&format!(": invalid mount config for type \"bind\": {}", cause.what))
-    })?;
-    let mut point = MountPoint { destination, mode: mode.to_owned(), ..MountPoint::default() };
-    if source.starts_with('/') {
+    let kind = if source.starts_with('/') { Kind::Bind } else { Kind::Volume };
+    let within = |cause: &str| {
+        let kind = kind.as_str();
+        invalid(&format!(": invalid mount config for type \"{kind}\": {cause}"))
+    };
+    check_mode(mode)?;
+    let destination = checked_destination(destination).map_err(|cause| within(&cause.what))?;
+    let mut point =
+        MountPoint { kind, destination, mode: mode.to_owned(), ..MountPoint::default() };
+    if kind == Kind::Bind {
         source_path(source)?.clone_into(&mut point.source);
         point.create_source = true;
         "rprivate".clone_into(&mut point.propagation);
     } else {
-        point.kind = Kind::Volume;
         point.copy = true;
         point.anonymous = source.is_empty();
-        volume_name(source)?.clone_into(&mut point.name);
+        source.clone_into(&mut point.name);
         if mode.is_empty() {
             "z".clone_into(&mut point.mode);
         }
     }
-    apply_mode(&mut point, mode)?;
+    apply_mode(&mut point, mode).map_err(within)?;
     Ok(point)
 }
 
 fn is_mode(text: &str) -> bool {
-    matches!(text, "ro" | "rw" | "z" | "Z" | "nocopy") || text.contains(',')
+    !text.is_empty() && check_mode(text).is_ok()
 }
 
-fn apply_mode(point: &mut MountPoint, mode: &str) -> Result<(), Error> {
+/// What a word of a mode is about; each may be said once.
+fn mode_subject(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "ro" | "rw" => "access",
+        "z" | "Z" => "label",
+        "nocopy" => "copy",
+        "consistent" | "cached" | "delegated" | "default" => "consistency",
+        word if is_propagation(word) => "propagation",
+        _ => return None,
+    })
+}
+
+fn check_mode(mode: &str) -> Result<(), Error> {
     let invalid = || Error::invalid(format!("invalid mode: {mode}"));
+    let mut seen = std::collections::HashSet::new();
     for word in mode.split(',').filter(|_| !mode.is_empty()) {
-        match (word, point.kind) {
-            ("ro", _) => point.read_only = true,
-            ("rw" | "z" | "Z" | "consistent" | "cached" | "delegated", _) => {}
-            ("nocopy", Kind::Volume) => point.copy = false,
-            (word, Kind::Bind) if is_propagation(word) => word.clone_into(&mut point.propagation),
-            _ => return Err(invalid()),
+        if !seen.insert(mode_subject(word).ok_or_else(invalid)?) {
+            return Err(invalid());
+        }
+    }
+    Ok(())
+}
+
+fn apply_mode(point: &mut MountPoint, mode: &str) -> Result<(), &'static str> {
+    for word in mode.split(',') {
+        match (mode_subject(word), point.kind) {
+            (Some("access"), _) => point.read_only = word == "ro",
+            (Some("copy"), Kind::Volume) => point.copy = false,
+            (Some("copy"), _) => return Err("field VolumeOptions must not be specified"),
+            (Some("propagation"), Kind::Bind) => word.clone_into(&mut point.propagation),
+            (Some("propagation"), _) => return Err("field BindOptions must not be specified"),
+            _ => {}
         }
     }
     Ok(())
@@ -171,13 +235,16 @@ pub fn parse_mount(mount: &Mount) -> Result<MountPoint, Error> {
     }
 }
 
+fn refuse(given: bool, field: &str) -> Result<(), String> {
+    if given { Err(format!("field {field} must not be specified")) } else { Ok(()) }
+}
+
 fn bind_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String> {
     if mount.source.is_empty() {
         return Err("field Source must not be empty".into());
     }
-    if mount.volume_options.is_some() || mount.tmpfs_options.is_some() {
-        return Err("field VolumeOptions or TmpfsOptions must not be specified".into());
-    }
+    refuse(mount.volume_options.is_some(), "VolumeOptions")?;
+    refuse(mount.tmpfs_options.is_some(), "TmpfsOptions")?;
     source_path(&mount.source).map_err(|cause| cause.what)?.clone_into(&mut point.source);
     let options = mount.bind_options.clone().unwrap_or_default();
     point.propagation = match options.propagation.as_str() {
@@ -192,32 +259,43 @@ fn bind_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String
 }
 
 fn volume_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String> {
-    if mount.bind_options.is_some() || mount.tmpfs_options.is_some() {
-        return Err("field BindOptions or TmpfsOptions must not be specified".into());
-    }
+    refuse(mount.bind_options.is_some(), "BindOptions")?;
+    refuse(mount.tmpfs_options.is_some(), "TmpfsOptions")?;
     let options = mount.volume_options.clone().unwrap_or_default();
-    let driver = options.driver_config.map(|driver| driver.name).unwrap_or_default();
-    if !matches!(driver.as_str(), "" | "local") {
-        return Err(format!(
-            "error looking up volume plugin {driver}: plugin \"{driver}\" not found"
-        ));
+    if !stays_inside(&options.subpath) {
+        return Err("subpath must be a relative path within the volume".into());
     }
-    // What lies in a volume is its containers' to change: a path of the host made of it leads where they like.
-    if !options.subpath.is_empty() {
-        return Err("field Subpath is not supported yet".into());
-    }
+    let driver = options.driver_config.unwrap_or_default();
     point.kind = Kind::Volume;
     point.anonymous = mount.source.is_empty();
-    volume_name(&mount.source).map_err(|cause| cause.what)?.clone_into(&mut point.name);
-    point.copy = !options.no_copy;
+    point.name.clone_from(&mount.source);
+    point.copy = !options.no_copy && options.subpath.is_empty();
+    point.subpath = options.subpath;
     "z".clone_into(&mut point.mode);
+    let (labels, options) = (options.labels, driver.options);
+    point.wish = Wish { driver: driver.name, labels, options, ..Wish::default() };
     Ok(point)
 }
 
+/// As written; where links in the volume lead is looked at when it is mounted.
+fn stays_inside(subpath: &str) -> bool {
+    use std::path::{Component, Path};
+    let mut depth = 0_i32;
+    Path::new(subpath).components().all(|component| {
+        depth += match component {
+            Component::Normal(_) => 1,
+            Component::ParentDir => -1,
+            Component::CurDir => 0,
+            Component::RootDir | Component::Prefix(_) => return false,
+        };
+        depth >= 0
+    }) && !subpath.contains('\0')
+}
+
 fn tmpfs_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String> {
-    if !mount.source.is_empty() {
-        return Err("field Source must not be specified".into());
-    }
+    refuse(mount.bind_options.is_some(), "BindOptions")?;
+    refuse(mount.volume_options.is_some(), "VolumeOptions")?;
+    refuse(!mount.source.is_empty(), "Source")?;
     let options = mount.tmpfs_options.clone().unwrap_or_default();
     let mut words = Vec::new();
     if mount.read_only {
@@ -305,20 +383,6 @@ fn source_path(path: &str) -> Result<&str, Error> {
     Ok(path)
 }
 
-/// Names never lead out of the volumes' directory.
-fn volume_name(name: &str) -> Result<&str, Error> {
-    if name.is_empty() {
-        return Ok(name);
-    }
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-    if plain && name.len() >= 2 && name.len() <= 255 && name.as_bytes()[0].is_ascii_alphanumeric() {
-        return Ok(name);
-    }
-    Err(Error::invalid(format!(
-        "{name:?} includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path"
-    )))
-}
-
 #[cfg(test)]
 mod tests {
     use api::containers::{BindOptions, TmpfsOptions};
@@ -369,10 +433,37 @@ mod tests {
     }
 
     #[test]
-    fn a_volumes_name_cannot_be_a_path() {
-        for name in ["../etc", "a/b", "..", ".x", "a"] {
-            assert!(refused(&format!("{name}:/x")).contains("local volume name"), "{name}");
+    fn words_of_a_mode_are_said_once_and_to_the_point() {
+        assert_eq!(refused("data:/x:ro,rw"), "invalid mode: ro,rw");
+        assert_eq!(refused("/tmp:/x:z,Z"), "invalid mode: z,Z");
+        assert_eq!(refused("/x:ro"), "invalid volume specification: '/x:ro'");
+        assert_eq!(
+            refused("data:/x:rslave"),
+            "invalid volume specification: 'data:/x:rslave': invalid mount config for type \"volume\": field BindOptions must not be specified"
+        );
+        assert_eq!(
+            refused("/tmp:/x:nocopy"),
+            "invalid volume specification: '/tmp:/x:nocopy': invalid mount config for type \"bind\": field VolumeOptions must not be specified"
+        );
+        let point = bind("data:/x:ro,z");
+        assert_eq!((point.mode.as_str(), point.read_only), ("ro,z", true));
+    }
+
+    #[test]
+    fn a_subpath_stays_inside() {
+        for good in ["", "a", "a/b", "a/../b", "./a"] {
+            assert!(stays_inside(good), "{good}");
         }
+        for bad in ["/a", "..", "../a", "a/../..", "a\0b"] {
+            assert!(!stays_inside(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_declared_destination_need_not_be_absolute() {
+        assert_eq!(declared_destination("data/").unwrap(), "data");
+        assert_eq!(declared_destination("/data/../x").unwrap(), "/x");
+        assert!(declared_destination("/").is_err() && declared_destination(".").is_err());
     }
 
     fn mount(kind: &str, source: &str) -> Mount {

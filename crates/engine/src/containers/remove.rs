@@ -6,7 +6,7 @@ use super::actor::Actor;
 use super::index::Handle;
 use super::request::{Purpose, Request};
 use super::state::{Action, is_up, may};
-use super::{Containers, Remove, exit, stop, volumes};
+use super::{Containers, Remove, exit, stop};
 use crate::error::{Error, Kind, Result, blocking};
 
 impl Containers {
@@ -67,23 +67,14 @@ impl Actor {
     }
 
     async fn remove_files(&self, options: Remove) -> Result<()> {
+        // Before the record: what a crash leaves of it is removed with it by the next engine.
+        self.release_volumes(options.volumes).await;
         let (disk, id) = (self.shared.disk.clone(), self.record.id.clone());
         let directory = self.shared.exec_directory(&id);
         blocking(move || {
             exit::clear(&directory);
             disk.remove(&id)
         })
-        .await?;
-        if options.volumes && self.record.mounts.iter().any(|point| point.anonymous) {
-            let data_root = self.shared.config.data_root.clone();
-            let points = self.record.mounts.clone();
-            // Nobody waits for directories to be deleted; what fails is left for `volume prune`.
-            tokio::task::spawn_blocking(move || {
-                for error in volumes::remove_anonymous(&data_root, &points) {
-                    tracing::warn!("an anonymous volume is left: {error}");
-                }
-            });
-        }
-        Ok(())
+        .await
     }
 }

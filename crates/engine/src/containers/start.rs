@@ -100,6 +100,7 @@ impl Actor {
             Ok(()) => Ok(()),
             Err(NotStarted { error, code }) => {
                 self.leave_network();
+                self.leave_volumes().await;
                 self.clear_exec_directory().await;
                 let state = &mut self.record.state;
                 state.pid = 0;
@@ -165,6 +166,7 @@ impl Actor {
         state.sandbox = name::random_id();
         self.begin_checks();
         self.tell_network("connect");
+        self.tell_mounts();
         self.tell("start", []);
         self.save_or_warn().await;
     }

@@ -83,7 +83,8 @@ fn of_process(shared: &Shared, record: &Record) -> Option<OwnedFd> {
 }
 
 fn made(shared: &Shared, record: &Record, access: Access) -> Result<view::View> {
-    volumes::prepare(shared, &record.id, &record.mounts)?;
+    // The view has mounts of its own once it is open.
+    let _until_then = volumes::lend(shared, record)?;
     let (lower, writable) = match access {
         Access::Read => (shared.disk.read_only(&record.id)?.lower, None),
         Access::Write => {

@@ -89,6 +89,16 @@ impl Router {
         self.add(Method::POST, path, OnDisconnect::Finish, handler);
     }
 
+    pub fn put<F>(
+        &mut self,
+        path: &'static str,
+        handler: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
+        self.add(Method::PUT, path, OnDisconnect::Finish, handler);
+    }
+
     pub fn delete<F>(
         &mut self,
         path: &'static str,

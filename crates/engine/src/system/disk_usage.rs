@@ -42,7 +42,7 @@ impl System {
             layers_size: if objects.images { self.images.layers_size()? } else { 0 },
             images,
             containers,
-            volumes: objects.volumes.then(Vec::new),
+            volumes: objects.volumes.then(|| self.volumes.disk_usage()).transpose()?,
             build_cache: objects.build_cache.then(Vec::new),
         })
     }

@@ -14,6 +14,7 @@ use crate::config::{Config, Live};
 use crate::containers::Containers;
 use crate::events::Events;
 use crate::images::Images;
+use crate::volumes::Volumes;
 
 pub use disk_usage::Objects;
 pub use usage::Usage;
@@ -36,6 +37,7 @@ pub struct System {
     events: Events,
     images: Images,
     containers: Containers,
+    volumes: Volumes,
     /// Identifies this engine's data root.
     id: String,
 }
@@ -46,9 +48,10 @@ impl System {
         events: Events,
         images: Images,
         containers: Containers,
+        volumes: Volumes,
         id: String,
     ) -> Self {
-        Self { config, events, images, containers, id }
+        Self { config, events, images, containers, volumes, id }
     }
 
     /// The configuration as of now.

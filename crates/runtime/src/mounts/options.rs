@@ -1,6 +1,10 @@
 //! Mount options as words, in fstab's and runc's vocabulary.
 
+use std::path::PathBuf;
+
 use sys::mount::{self, Attributes, Depth};
+
+use crate::SUBPATH;
 
 /// What the options of one mount ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) bind: Option<Depth>,
     pub(crate) idmap: Option<Depth>,
     pub(crate) copy_up: bool,
+    /// What of a bind mount's source is mounted, relative to it.
+    pub(crate) subpath: Option<PathBuf>,
     /// What the file system itself is told.
     pub(crate) data: Vec<String>,
 }
@@ -84,7 +90,9 @@ impl Options {
             "tmpcopyup" => self.copy_up = true,
             _ if IGNORED.contains(&word) => {}
             _ => {
-                if !self.add_attribute(word) && !self.add_propagation(word) {
+                if let Some(subpath) = word.strip_prefix(SUBPATH) {
+                    self.subpath = Some(subpath.into());
+                } else if !self.add_attribute(word) && !self.add_propagation(word) {
                     self.data.push(word.to_owned());
                 }
             }

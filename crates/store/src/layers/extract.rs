@@ -16,12 +16,22 @@ use super::split::{self, Displaced, Recorder};
 use archive::reader::{Reader, Sink};
 use archive::{Entry, Kind, Limits, header};
 
+/// What names that begin with `.wh.` mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notation {
+    /// Whiteouts and opaque directories, as in the layers of images.
+    Layer,
+    /// Themselves.
+    Plain,
+}
+
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 
 pub(crate) struct Extractor {
     layer: PathBuf,
+    notation: Notation,
     root: OwnedFd,
     displaced: Vec<Displaced>,
     /// Directory times are set last: making children changes them.
@@ -41,12 +51,18 @@ struct Parent {
 }
 
 /// Unpacks `tar` to `layer/diff`.
-pub(crate) fn extract(tar: impl Read, layer: &Path, limits: Limits) -> io::Result<()> {
+pub(crate) fn extract(
+    tar: impl Read,
+    layer: &Path,
+    limits: Limits,
+    notation: Notation,
+) -> io::Result<()> {
     let diff = layer.join(split::DIFF);
     std::fs::create_dir(&diff)?;
     rustix::fs::chmod(&diff, DIRECTORY_MODE)?;
     let mut extractor = Extractor {
         layer: layer.to_owned(),
+        notation,
         root: File::open(&diff)?.into(),
         displaced: Vec::new(),
         directory_times: Vec::new(),
@@ -78,7 +94,7 @@ impl Extractor {
             return self.apply_root(entry);
         };
         let parent = self.enter(path.parent().unwrap_or(Path::new("")))?;
-        if name.as_bytes().starts_with(WHITEOUT) {
+        if self.notation == Notation::Layer && name.as_bytes().starts_with(WHITEOUT) {
             return self.apply_whiteout(parent, &name);
         }
         let place = parent.canonical.join(&name);

@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::leases::Lease;
 use crate::root::Staged;
 use archive::walk;
+use extract::Notation;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
@@ -59,7 +60,8 @@ impl Store {
         progress: &mut dyn FnMut(u64),
     ) -> Result<StagedLayer> {
         let staged = self.root.stage()?;
-        let unpacked = pipeline::unpack(source, staged.path(), self.limits, progress)?;
+        let unpacked =
+            pipeline::unpack(source, staged.path(), self.limits, Notation::Layer, progress)?;
         let size = disk_size(&staged.path().join(split::DIFF))?;
         let pipeline::Unpacked { diff_id, blob, tar_size } = unpacked;
         Ok(StagedLayer { staged, diff_id, blob, size, tar_size })
@@ -190,12 +192,12 @@ pub(crate) fn disk_size(directory: &Path) -> io::Result<u64> {
     Ok(total)
 }
 
-fn sync(path: &Path) -> Result<()> {
+pub(crate) fn sync(path: &Path) -> Result<()> {
     let failed = |error| Error::io("sync layer", error);
     rustix::fs::syncfs(File::open(path).map_err(failed)?).map_err(|error| failed(error.into()))
 }
 
-fn sync_directory(path: &Path) -> Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| Error::io("sync layers", error))

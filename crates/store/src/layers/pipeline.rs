@@ -15,7 +15,7 @@ use std::thread;
 use oci::Digest;
 use sha2::{Digest as _, Sha256};
 
-use super::extract::extract;
+use super::extract::{Notation, extract};
 use crate::compression::{Compression, read_start};
 use archive::Limits;
 
@@ -39,6 +39,7 @@ pub(crate) fn unpack(
     source: &mut dyn Read,
     layer: &Path,
     limits: Limits,
+    notation: Notation,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Unpacked> {
     let first = read_chunk(source)?;
@@ -47,7 +48,8 @@ pub(crate) fn unpack(
         let (to_hash, hash_input) = sync_channel::<Chunk>(QUEUE);
         let (to_unpack, unpack_input) = sync_channel::<Chunk>(QUEUE);
         let hasher = scope.spawn(move || hash(&hash_input));
-        let unpacker = scope.spawn(move || extract(Chunks::new(unpack_input), layer, limits));
+        let unpacker =
+            scope.spawn(move || extract(Chunks::new(unpack_input), layer, limits, notation));
         let outputs = Outputs { to_hash, to_unpack, limits, sent: 0 };
         let fed = match compression {
             Compression::None => feed(source, first, Plain(outputs), progress),

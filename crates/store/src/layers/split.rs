@@ -77,6 +77,16 @@ impl Sink for Recorder {
     }
 }
 
+/// Removes what is kept for [`assemble`] of an archive that nobody will ask for again.
+pub(crate) fn forget(layer: &Path) -> io::Result<()> {
+    std::fs::remove_file(layer.join(STREAM))?;
+    if layer.join(DISPLACED).exists() {
+        std::fs::remove_file(layer.join(DISPLACED))?;
+        sys::remove::tree(&layer.join(KEPT))?;
+    }
+    Ok(())
+}
+
 /// Writes the exact tar that the layer was unpacked from.
 pub(crate) fn assemble(layer: &Path, out: &mut dyn Write) -> io::Result<()> {
     let displaced: Vec<Displaced> = match std::fs::read(layer.join(DISPLACED)) {

@@ -12,7 +12,7 @@ pub(crate) mod inspect;
 pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod ls;
-mod options;
+pub(in crate::commands) mod options;
 pub(crate) mod pause;
 pub(crate) mod port;
 pub(crate) mod prune;

@@ -54,7 +54,7 @@ async fn input(path: &str) -> Result<Upload> {
 }
 
 /// A file to send, with an error that names it.
-pub(super) async fn open(path: &str) -> Result<Upload> {
+pub(in crate::commands) async fn open(path: &str) -> Result<Upload> {
     let file = tokio::fs::File::open(path).await.map_err(|error| {
         let reason = error.to_string().to_lowercase();
         let reason = reason.split(" (os error").next().unwrap_or_default();

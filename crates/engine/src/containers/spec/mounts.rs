@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use oci::runtime::Mount;
+use runtime::SUBPATH;
 
 use crate::containers::mounts::{Kind, MountPoint};
 
@@ -109,6 +110,10 @@ fn user_mount(point: &MountPoint) -> Mount {
             }
             if !point.propagation.is_empty() {
                 options.push(&point.propagation);
+            }
+            let subpath = format!("{SUBPATH}{}", point.subpath);
+            if !point.subpath.is_empty() {
+                options.push(&subpath);
             }
             bind(Path::new(&point.source), &point.destination, &options)
         }

@@ -12,7 +12,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     }
 }
 
-pub(super) fn check_label(text: &str) -> Result<(), String> {
+pub(in crate::commands) fn check_label(text: &str) -> Result<(), String> {
     match text.split('=').next() {
         Some("") | None => Err(format!("invalid label '{text}': empty name")),
         _ => Ok(()),
@@ -42,7 +42,7 @@ fn inherited(text: &str) -> Option<String> {
     Some(format!("{text}={}", std::env::var(text).ok()?))
 }
 
-pub(super) fn labels(
+pub(in crate::commands) fn labels(
     files: &[String],
     flags: &[String],
 ) -> Result<BTreeMap<String, String>, String> {

@@ -12,7 +12,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
 fn request(text: &str) -> Result<DeviceRequest, String> {
     let mut seen = Vec::new();
     let mut request = DeviceRequest::default();
-    for field in mounts::fields(text) {
+    for field in mounts::fields(text)? {
         let (key, value) = match field.split_once('=') {
             Some((key, value)) => (key.to_owned(), Some(value)),
             None => (field.clone(), None),
@@ -34,7 +34,7 @@ fn request(text: &str) -> Result<DeviceRequest, String> {
                 request.capabilities = Some(vec![[&words(names)[..], &gpu].concat()]);
             }
             ("options", Some(options)) => {
-                request.options = Some(pairs(&mounts::fields(options)));
+                request.options = Some(pairs(&mounts::fields(options)?));
             }
             _ => return Err(format!("unexpected key '{key}' in '{field}'")),
         }

@@ -17,8 +17,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("net-alias", "network aliases", LATER),
     ("network-alias", "network aliases", LATER),
     ("use-api-socket", "the engine's socket in a container", LATER),
-    ("volume-driver", "volumes", LATER),
-    ("volumes-from", "volumes", LATER),
     ("cpu-count", "limits of Windows containers", WINDOWS),
     ("cpu-percent", "limits of Windows containers", WINDOWS),
     ("io-maxbandwidth", "limits of Windows containers", WINDOWS),

@@ -139,7 +139,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::string("user", "User, and group (\"<name|uid>[:<group|gid>]\")").short('u'),
     Flag::string("userns", "User namespace to use"),
     Flag::string("uts", "UTS namespace to use"),
-    Flag::list("volume", "Mount a directory of the host").short('v'),
+    Flag::list("volume", "Mount a volume or a directory of the host").short('v'),
     Flag::string("volume-driver", "Driver of volumes"),
     Flag::list("volumes-from", "Mount the volumes of other containers"),
     Flag::string("workdir", "Working directory inside the container").short('w'),
@@ -223,7 +223,13 @@ fn config(parsed: &Parsed) -> Result<Config, String> {
         cmd: Some(parsed.args[1..].to_vec()).filter(|words| !words.is_empty()).map(Into::into),
         healthcheck: health::check(parsed)?,
         image: parsed.arg(0).to_owned(),
-        volumes: Some(BTreeMap::new()),
+        volumes: Some(
+            mounts::volumes(&parsed.list("volume"))?
+                .anonymous
+                .into_iter()
+                .map(|target| (target, api::Empty {}))
+                .collect(),
+        ),
         working_dir: parsed.string("workdir"),
         // An empty entrypoint given is one taken away.
         entrypoint: parsed.is_set("entrypoint").then(|| vec![parsed.string("entrypoint")].into()),
@@ -236,8 +242,8 @@ fn config(parsed: &Parsed) -> Result<Config, String> {
 
 fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
     let security = security::options(&parsed.list("security-opt"))?;
-    let (binds, tmpfs) =
-        (mounts::binds(&parsed.list("volume"))?, mounts::tmpfs(&parsed.list("tmpfs")));
+    let binds = mounts::volumes(&parsed.list("volume"))?.binds;
+    let tmpfs = mounts::tmpfs(&parsed.list("tmpfs"));
     let dns_options = [parsed.list("dns-opt"), parsed.list("dns-option")].concat();
     Ok(HostConfig {
         binds: Some(binds).filter(|binds| !binds.is_empty()),
@@ -272,6 +278,8 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
         shm_size: limits::size(parsed, "shm-size")?,
         sysctls: Some(pairs(&parsed.list("sysctl"))),
         runtime: parsed.string("runtime"),
+        volume_driver: parsed.string("volume-driver"),
+        volumes_from: non_empty(parsed.list("volumes-from")),
         isolation: parsed.string("isolation"),
         health_on_failure: parsed.string("health-on-failure"),
         resources: limits::resources(parsed)?,

@@ -2,33 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use api::containers::{BindOptions, Mount, TmpfsOptions};
+use api::containers::{BindOptions, Mount, TmpfsOptions, VolumeDriver, VolumeOptions};
 
 use crate::flags;
-
-const VOLUMES: &str = "volumes come in a later version; give the path of a directory";
 
 pub(super) fn check(text: &str) -> Result<(), String> {
     mount(text).map(drop)
 }
 
-/// `source:target[:mode]` with a path of the host as source.
-pub(super) fn binds(words: &[String]) -> Result<Vec<String>, String> {
-    words.iter().map(|word| bind(word)).collect()
+/// What `-v` asks for: binds and named volumes as they are sent, and where anonymous volumes go.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Volumes {
+    pub(super) binds: Vec<String>,
+    pub(super) anonymous: Vec<String>,
 }
 
-fn bind(text: &str) -> Result<String, String> {
-    let Some((source, rest)) = text.split_once(':') else {
-        return Err(format!("--volume {text}: anonymous {VOLUMES}"));
-    };
-    if source.is_empty() || text.split(':').count() > 3 {
-        return Err(format!("invalid volume specification: '{text}'"));
+/// `[source:]target[:mode]`, a relative path as source made absolute.
+pub(super) fn volumes(words: &[String]) -> Result<Volumes, String> {
+    let mut volumes = Volumes::default();
+    for text in words {
+        let parts: Vec<&str> = text.split(':').collect();
+        let invalid = |why: &str| Err(format!("invalid spec: {text}: {why}"));
+        match parts.as_slice() {
+            [""] => return Err("invalid empty volume spec".to_owned()),
+            [target] => volumes.anonymous.push((*target).to_owned()),
+            parts if parts.iter().take(3).any(|part| part.is_empty()) => {
+                return invalid("empty section between colons");
+            }
+            [_, _, _, _, ..] => return invalid("too many colons"),
+            [source, rest @ ..] if source.starts_with('.') => {
+                volumes.binds.push(format!("{}:{}", absolute(source)?, rest.join(":")));
+            }
+            _ => volumes.binds.push(text.clone()),
+        }
     }
-    match source.chars().next() {
-        Some('/') => Ok(text.to_owned()),
-        Some('.') => Ok(format!("{}:{rest}", absolute(source)?)),
-        _ => Err(format!("--volume {text}: named {VOLUMES}")),
-    }
+    Ok(volumes)
 }
 
 fn absolute(path: &str) -> Result<String, String> {
@@ -64,14 +72,14 @@ pub(super) fn mounts(words: &[String]) -> Result<Vec<Mount>, String> {
 fn mount(text: &str) -> Result<Mount, String> {
     let mut mount = Mount { kind: "volume".to_owned(), ..Mount::default() };
     let mut bind = BindOptions::default();
+    let mut volume: Option<VolumeOptions> = None;
     let mut tmpfs = TmpfsOptions::default();
-    for field in fields(text) {
+    for field in fields(text)? {
         let (key, value) = match field.split_once('=') {
             Some((key, value)) => (key.to_lowercase(), value),
             None => (field.to_lowercase(), "true"),
         };
-        if !field.contains('=') && !matches!(key.as_str(), "readonly" | "ro" | "bind-nonrecursive")
-        {
+        if !field.contains('=') && !FLAGS.contains(&key.as_str()) {
             return Err(format!("invalid field '{field}' must be a key=value pair"));
         }
         let flag = || boolean(&key, value);
@@ -98,13 +106,44 @@ fn mount(text: &str) -> Result<Mount, String> {
                 tmpfs.mode = u32::from_str_radix(value, 8)
                     .map_err(|_| format!("invalid value for {key}: {value}"))?;
             }
-            volume if volume.starts_with("volume-") => {
-                return Err(format!("{key}: named volumes come in a later version"));
-            }
+            "volume-nocopy" => options(&mut volume).no_copy = flag()?,
+            "volume-subpath" => value.clone_into(&mut options(&mut volume).subpath),
+            "volume-driver" => value.clone_into(&mut driver(&mut volume).name),
+            "volume-label" => add(&mut options(&mut volume).labels, value),
+            "volume-opt" => add(&mut driver(&mut volume).options, value),
             _ => return Err(format!("unexpected key '{key}' in '{field}'")),
         }
     }
+    mount.volume_options = volume;
     finish(mount, bind, tmpfs)
+}
+
+/// Keys that need no value.
+const FLAGS: [&str; 6] = [
+    "readonly",
+    "ro",
+    "volume-nocopy",
+    "bind-nonrecursive",
+    "bind-create-mountpoint",
+    "bind-create-src",
+];
+
+/// Docker's client sends the driver's part with the first of a volume's options.
+fn options(volume: &mut Option<VolumeOptions>) -> &mut VolumeOptions {
+    volume.get_or_insert_with(|| VolumeOptions {
+        driver_config: Some(VolumeDriver::default()),
+        ..VolumeOptions::default()
+    })
+}
+
+fn driver(volume: &mut Option<VolumeOptions>) -> &mut VolumeDriver {
+    options(volume).driver_config.get_or_insert_default()
+}
+
+/// `key=value`, or a key alone.
+fn add(map: &mut Option<BTreeMap<String, String>>, text: &str) {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    map.get_or_insert_default().insert(key.to_owned(), value.to_owned());
 }
 
 fn recursive(bind: &mut BindOptions, value: &str) -> Result<(), String> {
@@ -129,11 +168,11 @@ fn finish(mut mount: Mount, bind: BindOptions, tmpfs: TmpfsOptions) -> Result<Mo
     if mount.target.is_empty() {
         return Err("target is required".to_owned());
     }
-    if mount.kind == "volume" {
-        return Err("named volumes come in a later version; use type=bind or type=tmpfs".to_owned());
-    }
     let has_bind = bind != BindOptions::default();
     let has_tmpfs = tmpfs != TmpfsOptions::default();
+    if mount.volume_options.is_some() && mount.kind != "volume" {
+        return Err(format!("cannot mix 'volume-*' options with mount type '{}'", mount.kind));
+    }
     if has_bind && mount.kind != "bind" {
         return Err(format!("cannot mix 'bind-*' options with mount type '{}'", mount.kind));
     }
@@ -159,37 +198,114 @@ fn finish(mut mount: Mount, bind: BindOptions, tmpfs: TmpfsOptions) -> Result<Mo
 
 fn boolean(key: &str, value: &str) -> Result<bool, String> {
     match value {
-        "1" | "true" => Ok(true),
-        "0" | "false" => Ok(false),
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => Err(format!("invalid value for {key}: {value}")),
     }
 }
 
-/// Fields of a line of CSV: a quoted one may hold commas.
-pub(super) fn fields(text: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for c in text.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            c => fields.last_mut().expect("there is always one").push(c),
+/// Fields of a line of CSV, where a quoted one may hold commas; in the words of Go's reader where it is none.
+pub(super) fn fields(text: &str) -> Result<Vec<String>, String> {
+    if text.is_empty() {
+        return Err("EOF".to_owned());
+    }
+    let wrong =
+        |at: usize, what: &str| Err(format!("parse error on line 1, column {}: {what}", at + 1));
+    let mut fields = Vec::new();
+    let mut at = 0;
+    loop {
+        let rest = &text[at..];
+        let (field, end) = match rest.strip_prefix('"') {
+            Some(quoted) => match unquoted(quoted) {
+                Some((field, length)) => (field, at + 1 + length),
+                None => return wrong(text.len(), "extraneous or missing \" in quoted-field"),
+            },
+            None => {
+                let length = rest.find(',').unwrap_or(rest.len());
+                if let Some(quote) = rest[..length].find('"') {
+                    return wrong(at + quote, "bare \" in non-quoted-field");
+                }
+                (rest[..length].to_owned(), at + length)
+            }
+        };
+        fields.push(field);
+        match text[end..].chars().next() {
+            None => return Ok(fields),
+            Some(',') => at = end + 1,
+            Some(_) => return wrong(end - 1, "extraneous or missing \" in quoted-field"),
         }
     }
-    fields
+}
+
+/// What stands before the closing quote, two quotes being one, and how long it is with that.
+fn unquoted(text: &str) -> Option<(String, usize)> {
+    let mut field = String::new();
+    let mut at = 0;
+    loop {
+        let quote = at + text[at..].find('"')?;
+        field.push_str(&text[at..quote]);
+        if !text[quote + 1..].starts_with('"') {
+            return Some((field, quote + 1));
+        }
+        field.push('"');
+        at = quote + 2;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parsed(text: &str) -> Result<Volumes, String> {
+        volumes(&[text.to_owned()])
+    }
+
     #[test]
-    fn binds_need_a_path_of_the_host() {
-        assert_eq!(bind("/a:/b:ro"), Ok("/a:/b:ro".to_owned()));
-        assert!(bind("./x:/b").unwrap().starts_with('/'));
-        assert!(bind("name:/b").unwrap_err().contains("named volumes"));
-        assert!(bind("/b").unwrap_err().contains("anonymous volumes"));
-        assert!(bind("a:b:c:d").is_err() && bind(":/x").is_err());
+    fn binds_and_named_volumes_are_told_from_anonymous_ones() {
+        let binds = |text: &str| parsed(text).unwrap().binds;
+        assert_eq!(binds("/a:/b:ro"), ["/a:/b:ro"]);
+        assert_eq!(binds("name:/b"), ["name:/b"]);
+        assert!(binds("./x:/b")[0].starts_with('/') && binds("./x:/b")[0].ends_with("/x:/b"));
+        assert_eq!(parsed("/b").unwrap().anonymous, ["/b"]);
+    }
+
+    #[test]
+    fn malformed_volumes_are_refused_in_dockers_words() {
+        for (text, message) in [
+            ("", "invalid empty volume spec"),
+            ("a:b:c:d", "invalid spec: a:b:c:d: too many colons"),
+            (":/x", "invalid spec: :/x: empty section between colons"),
+            ("data:", "invalid spec: data:: empty section between colons"),
+            ("a::ro", "invalid spec: a::ro: empty section between colons"),
+        ] {
+            assert_eq!(parsed(text), Err(message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_csv_is_refused_in_gos_words() {
+        assert_eq!(mount("").unwrap_err(), "EOF");
+        assert_eq!(
+            mount("type=bind,\"src=/tmp").unwrap_err(),
+            "parse error on line 1, column 20: extraneous or missing \" in quoted-field"
+        );
+        assert_eq!(
+            mount("type=b\"ind").unwrap_err(),
+            "parse error on line 1, column 7: bare \" in non-quoted-field"
+        );
+        assert_eq!(fields("a,\"b,\"\"c\"\"\",d").unwrap(), ["a", "b,\"c\"", "d"]);
+    }
+
+    #[test]
+    fn a_volumes_options_are_sent_as_dockers_client_sends_them() {
+        let text =
+            "src=data,dst=/x,volume-nocopy,volume-label=a=b,volume-opt=type=tmpfs,volume-subpath=s";
+        let mount = mount(text).unwrap();
+        assert_eq!((mount.kind.as_str(), mount.source.as_str()), ("volume", "data"));
+        assert_eq!(
+            serde_json::to_string(&mount.volume_options).unwrap(),
+            r#"{"NoCopy":true,"Labels":{"a":"b"},"Subpath":"s","DriverConfig":{"Options":{"type":"tmpfs"}}}"#
+        );
     }
 
     #[test]

@@ -1,0 +1,24 @@
+//! `gantry volume inspect`.
+
+use crate::command::{Args, Command, Done, run};
+use crate::commands::inspect::{self, Kind};
+use crate::context::Context;
+use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
+
+const FLAGS: &[Flag] = &[Flag::string("format", INSPECT_FORMAT_HELP).short('f')];
+
+pub(crate) const COMMAND: Command = Command {
+    name: "inspect",
+    aliases: &[],
+    paths: &["volume inspect"],
+    usage: "[OPTIONS] VOLUME [VOLUME...]",
+    about: "Display everything about volumes",
+    flags: &[FLAGS],
+    args: Args::AtLeast(1),
+    trailing: false,
+    run: run!(run),
+};
+
+async fn run(context: &Context, parsed: &Parsed) -> Done {
+    inspect::objects(context, parsed, Some(Kind::Volume)).await
+}

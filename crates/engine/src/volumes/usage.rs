@@ -1,0 +1,123 @@
+//! What containers do with volumes: begin to use them, fill them, let go of them.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use store::volumes::{Volume, copy};
+
+use super::options::Mount;
+use super::{Volumes, mounting};
+use crate::error::{Error, Result};
+
+impl Volumes {
+    /// A container that was there before this engine.
+    pub fn adopt(&self, name: &str, container: &str, runs: bool) {
+        self.0.uses.claim(name, container);
+        if runs {
+            self.0.uses.begin(name, container);
+        }
+    }
+
+    /// After all were adopted: nothing stays mounted for containers that ended while no engine ran.
+    pub fn settle(&self) -> Result<()> {
+        for volume in self.records().all()? {
+            if Mount::of(&volume).is_some() {
+                let _hold = self.0.uses.hold(&volume.name);
+                self.unmount_unless_running(&volume.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// A new volume's first content: a copy of `source`, if it is empty.
+    pub fn fill(&self, name: &str, source: BorrowedFd<'_>) -> Result<()> {
+        let _hold = self.0.uses.hold(name);
+        let volume = self.find(name)?;
+        let data = self.ready(&volume)?;
+        let filled = self.fill_directory(name, source, &data);
+        self.unmount_unless_running(name);
+        filled
+    }
+
+    fn fill_directory(&self, name: &str, source: BorrowedFd<'_>, data: &Path) -> Result<()> {
+        let failed = |cause: std::io::Error| {
+            Error::system(format!("failed to copy the image's content to volume {name}"))
+                .because(cause)
+        };
+        let target = File::open(data).map_err(failed)?;
+        if !copy::is_empty(target.as_fd()).map_err(failed)? {
+            return Ok(());
+        }
+        let at_once = copy::is_empty(source).map_err(failed)?;
+        if at_once || self.0.uses.is_running(name) || mounting::is_mounted(data).map_err(failed)? {
+            return copy::tree(source, target.as_fd()).map_err(failed);
+        }
+        // Under another name first: a crash leaves no volume half filled.
+        let staged = self.records().stage()?;
+        let directory = File::open(staged.data()).map_err(failed)?;
+        copy::tree(source, directory.as_fd()).map_err(failed)?;
+        Ok(self.records().fill(name, staged)?)
+    }
+
+    /// Before each start: its directory, with what its options ask for mounted there.
+    pub fn begin(&self, name: &str, container: &str) -> Result<PathBuf> {
+        let _hold = self.0.uses.hold(name);
+        let volume = self.find(name)?;
+        let data = self.ready(&volume)?;
+        self.0.uses.begin(name, container);
+        Ok(data)
+    }
+
+    pub fn tell_mount(&self, name: &str, container: &str, destination: &str, read_only: bool) {
+        let more = [
+            ("container", container.to_owned()),
+            ("destination", destination.to_owned()),
+            ("propagation", String::new()),
+            ("read/write", (!read_only).to_string()),
+        ];
+        self.tell("mount", name, more);
+    }
+
+    /// After each end. Harmless for a container that did not run with it.
+    pub fn end(&self, name: &str, container: &str) {
+        let _hold = self.0.uses.hold(name);
+        if self.0.uses.end(name, container) {
+            self.tell("unmount", name, [("container", container.to_owned())]);
+            self.unmount_unless_running(name);
+        }
+    }
+
+    /// As `end`, for somebody who is no container and of whom nobody is told.
+    pub fn give_back(&self, name: &str, user: &str) {
+        let _hold = self.0.uses.hold(name);
+        if self.0.uses.end(name, user) {
+            self.unmount_unless_running(name);
+        }
+    }
+
+    /// The container is gone.
+    pub fn release(&self, names: &BTreeSet<&str>, container: &str) {
+        for name in names {
+            self.0.uses.release(name, container);
+        }
+    }
+
+    fn ready(&self, volume: &Volume) -> Result<PathBuf> {
+        let data = self.records().ensure(&volume.name)?;
+        if let Some(wanted) = Mount::of(volume) {
+            mounting::mount(&wanted, &data)?;
+        }
+        Ok(data)
+    }
+
+    fn unmount_unless_running(&self, name: &str) {
+        if self.0.uses.is_running(name) {
+            return;
+        }
+        if let Err(error) = mounting::unmount(&self.records().data(name)) {
+            tracing::warn!(volume = name, "something is left mounted: {error}");
+        }
+    }
+}
