@@ -53,7 +53,7 @@ docker create --name volumes-c -v '' busybox
 docker create --name volumes-c -v :/x busybox
 docker create --name volumes-c -v a/b:/x busybox
 docker create --name volumes-c -v volumes-n:/x -v volumes-m:/x busybox
-docker create --name volumes-c --mount type=volume,src=volumes-n,dst=/x,volume-nocopy,volume-label=a=b busybox; docker inspect -f '{{json .Mounts}} {{json .HostConfig.Mounts}}' volumes-c; docker volume inspect -f '{{json .Labels}}' volumes-n; docker rm volumes-c
+docker create --name volumes-c --mount type=volume,src=volumes-w,dst=/x,volume-nocopy,volume-label=a=b busybox; docker inspect -f '{{json .Mounts}} {{json .HostConfig.Mounts}}' volumes-c; docker volume inspect -f '{{json .Labels}}' volumes-w; docker rm volumes-c
 docker create --name volumes-c --mount type=volume,src=volumes-n,dst=/x,volume-subpath=../sub busybox
 docker create --name volumes-c --mount type=volume,src=volumes-n,dst=/x,volume-opt=foo busybox; docker rm -f volumes-c
 docker create --name volumes-c --mount type=volume,src=volumes-n,dst=/x,bind-propagation=rslave busybox

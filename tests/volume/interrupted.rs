@@ -18,14 +18,16 @@ fn does(host: &str, args: &[&str]) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("gantry is built").success()
 }
 
+/// The words of a command, and what its success makes of names: there or not.
+type Step<'s> = (Vec<&'s str>, &'s [(&'s str, bool)]);
+
 /// One volume after the other is cloned, renamed, snapshotted and removed until the engine is gone; by name, whether
 /// it may or must be there.
 fn lives(host: &str, round: u64) -> BTreeMap<String, BTreeSet<bool>> {
     let mut expected = BTreeMap::new();
     for n in 0.. {
         let [clone, renamed, kept] = ["c", "r", "s"].map(|kind| format!("{kind}{round}-{n}"));
-        // The words, and what is there with their success: made and gone.
-        let steps: [(Vec<&str>, &[(&str, bool)]); 4] = [
+        let steps: [Step<'_>; 4] = [
             (vec!["volume", "clone", "seed", &clone], &[(&clone, true)]),
             (vec!["volume", "rename", &clone, &renamed], &[(&clone, false), (&renamed, true)]),
             (vec!["volume", "snapshot", &renamed, &kept], &[(&kept, true)]),
