@@ -1,4 +1,4 @@
-//! bollard: every container, exec and image call that it has, but for those that build or need a registry.
+//! bollard: every container, exec, image and volume call that it has, but for those that build or need a registry.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,18 @@ use bollard::Docker;
 use bollard::container::{CreateCheckpointOptions, LogOutput};
 use bollard::errors::Error;
 use bollard::exec::{StartExecOptions, StartExecResults};
-use bollard::models::{ContainerConfig, ContainerCreateBody, ContainerUpdateBody, ExecConfig};
+use bollard::models::{
+    ContainerConfig, ContainerCreateBody, ContainerUpdateBody, ExecConfig, HostConfig,
+    VolumeCreateRequest,
+};
 use bollard::query_parameters::{
     AttachContainerOptions, CommitContainerOptions, ContainerArchiveInfoOptions,
     CreateContainerOptions, CreateImageOptions, DownloadFromContainerOptions, ImportImageOptions,
-    KillContainerOptions, ListContainersOptions, ListImagesOptions, LogsOptions,
-    PruneImagesOptions, RemoveContainerOptions, RemoveImageOptions, RenameContainerOptions,
-    ResizeContainerTTYOptions, ResizeExecOptions, StatsOptions, TagImageOptions, TopOptions,
-    UploadToContainerOptions, WaitContainerOptions,
+    KillContainerOptions, ListContainersOptions, ListImagesOptions, ListVolumesOptions,
+    LogsOptions, PruneImagesOptions, PruneVolumesOptions, RemoveContainerOptions,
+    RemoveImageOptions, RemoveVolumeOptions, RenameContainerOptions, ResizeContainerTTYOptions,
+    ResizeExecOptions, StatsOptions, TagImageOptions, TopOptions, UploadToContainerOptions,
+    WaitContainerOptions,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -420,5 +424,46 @@ fn images_are_made_named_listed_moved_and_removed() {
             docker.prune_images(Some(PruneImagesOptions { filters: Some(all) })).await.unwrap();
         assert!(pruned.images_deleted.unwrap().len() >= 3);
         assert!(docker.list_images(None::<ListImagesOptions>).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn volumes_are_made_listed_used_pruned_and_removed() {
+    let engine = Engine::with_busybox();
+    block_on(async {
+        let docker = connect(&engine).await;
+        for name in ["one", "two"] {
+            let labels = HashMap::from([("a".to_owned(), "b".to_owned())]);
+            let request = VolumeCreateRequest {
+                name: Some(name.into()),
+                labels: Some(labels),
+                ..Default::default()
+            };
+            assert_eq!(docker.create_volume(request).await.unwrap().name, name);
+        }
+        let body = ContainerCreateBody {
+            host_config: Some(HostConfig {
+                binds: Some(words(&["one:/data"])),
+                ..Default::default()
+            }),
+            ..running("echo kept >/data/file")
+        };
+        create(&docker, "user", body).await;
+        docker.start_container("user", None).await.unwrap();
+        let _: Vec<_> = docker.wait_container("user", None::<WaitContainerOptions>).collect().await;
+        assert_eq!(docker.inspect_volume("one").await.unwrap().labels["a"], "b");
+        let listed = docker.list_volumes(None::<ListVolumesOptions>).await.unwrap();
+        assert_eq!(listed.volumes.unwrap().len(), 2);
+        let (code, _) =
+            status(docker.remove_volume("one", None::<RemoveVolumeOptions>).await.unwrap_err());
+        assert_eq!(code, 409);
+        let all = HashMap::from([("all".to_owned(), words(&["true"]))]);
+        let pruned =
+            docker.prune_volumes(Some(PruneVolumesOptions { filters: Some(all) })).await.unwrap();
+        assert_eq!(pruned.volumes_deleted.unwrap(), ["two"]);
+        remove(&docker, "user").await;
+        docker.remove_volume("one", Some(RemoveVolumeOptions { force: true })).await.unwrap();
+        let listed = docker.list_volumes(None::<ListVolumesOptions>).await.unwrap();
+        assert!(listed.volumes.unwrap_or_default().is_empty());
     });
 }

@@ -192,7 +192,7 @@ fn datagrams_of_gelf_and_syslog() {
     ];
     let syslog =
         ["--log-driver=syslog".into(), format!("--log-opt=syslog-address=udp://127.0.0.1:{port}")];
-    let mut receive = |options: &[String]| {
+    let receive = |options: &[String]| {
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         engine
             .gantry(&[&["run", "--rm"][..], &options, &["busybox", "echo", "hello"]].concat())

@@ -13,10 +13,12 @@ use testkit::engine::{Engine, Output, binary, finish, image_archive};
 
 use super::interrupted::nothing_is_left_over;
 use super::random::Random;
+use crate::consistency::assert_consistent;
 
 const CLIENTS: usize = 16;
 const CONTAINERS_OF_EACH: usize = 3;
 const IMAGES_OF_EACH: usize = 2;
+const VOLUMES_OF_EACH: usize = 2;
 const SHARED: usize = 4;
 const SHORT: Duration = Duration::from_secs(15);
 const NUMBERS: &str = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done";
@@ -68,6 +70,7 @@ struct Client {
     random: Random,
     containers: Vec<Belief>,
     images: Vec<Belief>,
+    volumes: Vec<Belief>,
 }
 
 impl Client {
@@ -79,16 +82,18 @@ impl Client {
             run,
             random: Random::seeded(seed),
             containers: vec![absent.clone(); CONTAINERS_OF_EACH],
-            images: vec![absent; IMAGES_OF_EACH],
+            images: vec![absent.clone(); IMAGES_OF_EACH],
+            volumes: vec![absent; VOLUMES_OF_EACH],
         }
     }
 
     fn work(mut self) -> Self {
         while self.run.is_over.load(Ordering::Relaxed) == 0 {
-            match self.random.below(10) {
+            match self.random.below(12) {
                 0..=5 => self.container_step(),
                 6 | 7 => self.image_step(),
-                8 => self.shared_step(),
+                8 | 9 => self.volume_step(),
+                10 => self.shared_step(),
                 _ => self.look(),
             }
         }
@@ -117,7 +122,11 @@ impl Client {
             Answer::Done(_) => Belief::known(to),
             Answer::Lost => Belief([from, to].into()),
             // A `run --rm` of it whose answer was lost may have left its container.
-            Answer::Refused(output) if output.stderr.contains("is using its referenced image") => {
+            Answer::Refused(output)
+                if ["is using its referenced image", "volume is in use"]
+                    .iter()
+                    .any(|part| output.stderr.contains(part)) =>
+            {
                 Belief::known(from)
             }
             Answer::Refused(output) => {
@@ -257,6 +266,36 @@ impl Client {
         self.images[slot] = belief;
     }
 
+    fn volume(&self, slot: usize) -> String {
+        format!("v{}-{slot}", self.number)
+    }
+
+    /// What is written to one names it, and stays.
+    fn volume_step(&mut self) {
+        let slot = self.random.below(VOLUMES_OF_EACH);
+        let name = self.volume(slot);
+        let place = format!("{name}:/place");
+        let Some(state) = self.volumes[slot].certain() else {
+            let words = ["volume", "ls", "-q", "--filter", &format!("name={name}")];
+            let Answer::Done(output) = self.asks(&words) else { return };
+            let seen = if output.stdout.is_empty() { ABSENT } else { "there" };
+            self.volumes[slot] = self.settled(&name, &self.volumes[slot], seen);
+            return;
+        };
+        self.volumes[slot] = match (state, self.random.below(3)) {
+            (ABSENT, _) => self.changes(&["volume", "create", &name], state, "there"),
+            (_, 0) => self.changes(&["volume", "rm", &name], state, ABSENT),
+            _ => {
+                let script = format!("echo {name} >/place/$RANDOM; cat /place/*");
+                let run = ["run", "--rm", "--network", "none", "-v", &place, "busybox"];
+                let words = [&run[..], &["sh", "-c", &script]].concat();
+                return self.must_print(&words, 0, |printed| {
+                    !printed.is_empty() && printed.lines().all(|line| line == name)
+                });
+            }
+        };
+    }
+
     /// Objects of everybody: any sensible answer will do.
     fn shared_step(&mut self) {
         let name = format!("shared{}", self.random.below(SHARED));
@@ -306,6 +345,15 @@ impl Client {
                 Some(ABSENT | "created") => {}
                 Some(_) => self.must_print(&["logs", &self.container(slot)], 0, are_numbers),
             }
+        }
+        for (slot, belief) in self.volumes.iter().enumerate() {
+            let name = self.volume(slot);
+            let words = ["volume", "ls", "-q", "--filter", &format!("name={name}")];
+            let Answer::Done(output) = self.asks(&words) else {
+                self.run.says(format!("{name} could not be looked up"));
+                continue;
+            };
+            self.settled(&name, belief, if output.stdout.is_empty() { ABSENT } else { "there" });
         }
         for (slot, belief) in self.images.iter().enumerate() {
             let name = self.image(slot);
@@ -362,4 +410,6 @@ fn sixteen_clients_do_everything_while_engines_die() {
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
     assert!(acknowledged > 0 && kills > 0);
     nothing_is_left_over(&mut engine);
+    engine.stop();
+    assert_consistent(&engine);
 }

@@ -93,9 +93,11 @@ fn df_equals_du_after_500_steps_of_any_kind_and_pruning_gives_everything_back() 
     for step in 0..500 {
         let (box_, image) =
             (format!("box-{}", random.below(8)), format!("image-{}", random.below(5)));
+        let volume = format!("volume-{}", random.below(4));
+        let mount = format!("{volume}:/tmp");
         let size = 200_000 + random.below(1_500_000);
         // What cannot be done just now (a name that is taken or free) is a step, too.
-        match random.below(12) {
+        match random.below(15) {
             0..3 => drop(engine.gantry(&["create", "--name", &box_, "busybox", "true"])),
             3 => drop(engine.gantry(&["create", "--name", &box_, &image, "true"])),
             4..8 => {
@@ -105,6 +107,14 @@ fn df_equals_du_after_500_steps_of_any_kind_and_pruning_gives_everything_back() 
             8 => drop(engine.gantry(&["commit", &box_, &image])),
             9 => drop(engine.gantry(&["rm", &box_])),
             10 => drop(engine.gantry(&["rmi", "-f", &image])),
+            11 => {
+                drop(engine.gantry(&["create", "--name", &box_, "-v", &mount, "busybox", "true"]))
+            }
+            12 => {
+                drop(engine.gantry(&["create", "--name", &box_, "-v", "/tmp", "busybox", "true"]))
+            }
+            13 => drop(engine.gantry(&["volume", "rm", &volume])),
+            _ if random.below(9) == 0 => drop(engine.gantry(&["volume", "prune", "-f"])),
             _ if random.below(4) == 0 => drop(engine.gantry(&["container", "prune", "-f"])),
             _ => drop(engine.gantry(&["image", "prune", "-f"])),
         }
@@ -123,7 +133,9 @@ fn df_equals_du_after_500_steps_of_any_kind_and_pruning_gives_everything_back() 
     engine.stop();
     assert_consistent(&engine);
     engine.launch();
-    engine.gantry(&["system", "prune", "-a", "-f"]).ok();
+    engine.gantry(&["system", "prune", "-a", "--volumes", "-f"]).ok();
+    // Named volumes are not pruned with the rest.
+    engine.gantry(&["volume", "prune", "-a", "-f"]).ok();
     engine.wait_until("everything is given back", |engine| {
         du(&engine.data_root()).total() < empty + (1 << 20)
     });
