@@ -50,9 +50,9 @@ docker tag imagelists-one:1 imagelists-two:2; docker images --filter label=kind=
 docker save imagelists-one:1 imagelists-two:3 | tar -xO manifest.json | sed 's/[0-9a-f]\{64\}/X/g' | tr ',' '\n' | grep -c X
 docker save imagelists-one | tar -xO repositories | sed 's/[0-9a-f]\{64\}/X/g'
 docker save $(docker images -q imagelists-one:1) | tar -xO manifest.json | grep -o 'RepoTags":[a-z]*'
-docker save -o img.tar imagelists-one:1 imagelists-two:3 && docker rmi imagelists-two:3 imagelists-four | wc -l; docker load -i img.tar
-docker load -q -i img.tar
-docker load < img.tar
+docker save -o img.tar imagelists-one:1 imagelists-two:3 && docker rmi imagelists-two:3 imagelists-four | wc -l; docker load -i img.tar | sort
+docker load -q -i img.tar | sort
+docker load < img.tar | sort
 docker save -o /nosuch/dir/x busybox
 docker save
 docker save imagelists-one:nosuch

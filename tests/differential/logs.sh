@@ -3,7 +3,7 @@ docker logs logs-l
 docker logs --tail 1 logs-l
 docker logs --tail 0 logs-l
 docker logs --tail x logs-l
-docker logs -n 2 logs-l 2>/dev/null
+docker logs -n 10 logs-l 2>/dev/null
 docker logs -t --tail 1 logs-l
 docker logs --since 1h logs-l 2>/dev/null
 docker logs --until 1h logs-l

@@ -51,7 +51,7 @@ docker info extra
 # Every flag that is offered here is one of Docker's: those of later issues are missing here.
 docker run --help | grep -o -E -- '--(add-host|attach|cap-add|cap-drop|cidfile|cpus|detach|detach-keys|device|entrypoint|env|env-file|hostname|init|interactive|ipc|label|log-driver|log-opt|memory|mount|name|network|pid|privileged|read-only|restart|rm|runtime|security-opt|shm-size|sig-proxy|stop-signal|stop-timeout|sysctl|tmpfs|tty|ulimit|user|userns|uts|volume|volumes-from|workdir)  ' | sort -u
 docker ps --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
-docker logs --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
+docker logs --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | grep -v -e --grep | tr -s ' '
 docker exec --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker stop --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker rm --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '

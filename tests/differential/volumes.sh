@@ -20,7 +20,7 @@ docker inspect --type volume nosuch-volume
 docker inspect -f '{{.Name}}' volumes-a
 docker volume ls --filter name=volumes-
 docker volume ls -q --filter name=volumes-
-docker volume ls --filter name=volumes- --format '{{json .}}'
+docker volume ls --filter name=volumes- --format '{{json .}}' | sed s/y=,x=1/x=1,y=/
 docker volume ls --filter name=volumes- --format '{{.Name}}|{{.Driver}}|{{.Scope}}|{{.Labels}}|{{.Label "x"}}|{{.Links}}|{{.Size}}'
 docker volume ls --filter name=volumes- --format 'table {{.Name}}\t{{.Links}}\t{{.Size}}\t{{.Availability}}\t{{.Status}}\t{{.Group}}'
 docker volume ls --filter name=volumes- --filter label=x
@@ -55,7 +55,7 @@ docker create --name volumes-c -v a/b:/x busybox
 docker create --name volumes-c -v volumes-n:/x -v volumes-m:/x busybox
 docker create --name volumes-c --mount type=volume,src=volumes-w,dst=/x,volume-nocopy,volume-label=a=b busybox; docker inspect -f '{{json .Mounts}} {{json .HostConfig.Mounts}}' volumes-c; docker volume inspect -f '{{json .Labels}}' volumes-w; docker rm volumes-c
 docker create --name volumes-c --mount type=volume,src=volumes-n,dst=/x,volume-subpath=../sub busybox
-docker create --name volumes-c --mount type=volume,src=volumes-n,dst=/x,volume-opt=foo busybox; docker rm -f volumes-c
+docker create --name volumes-c --mount type=volume,src=volumes-p,dst=/x,volume-opt=foo busybox; docker rm -f volumes-c
 docker create --name volumes-c --mount type=volume,src=volumes-n,dst=/x,bind-propagation=rslave busybox
 docker create --name volumes-c --mount type=bind,src=/tmp,dst=/x,volume-nocopy busybox
 docker create --name volumes-c --mount type=tmpfs,src=/a,dst=/x busybox

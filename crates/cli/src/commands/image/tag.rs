@@ -20,12 +20,12 @@ pub(crate) const COMMAND: Command = Command {
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let target = parsed.arg(1);
-    let (repo, tag) =
-        reference::check(target).and_then(|()| reference::split(target)).map_err(|why| {
-            Failure::new(format!(
-                "Error parsing reference: {target:?} is not a valid repository/tag: {why}"
-            ))
-        })?;
+    reference::check(target).map_err(|why| {
+        Failure::new(format!(
+            "Error parsing reference: {target:?} is not a valid repository/tag: {why}"
+        ))
+    })?;
+    let (repo, tag) = reference::split(target)?;
     let client = context.connect().await?;
     client.image_tag(parsed.arg(0), &repo, &tag).await?;
     Ok(0)
