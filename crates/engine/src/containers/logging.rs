@@ -155,9 +155,6 @@ impl Limits {
                 ))
             })?,
         };
-        if max_file > 1 && max_size.is_none() {
-            return Err(Error::invalid("max-file cannot be used without max-size"));
-        }
         Ok(Self { max_size, max_file })
     }
 }
@@ -258,6 +255,8 @@ mod tests {
     fn logs_are_bounded_unless_told_otherwise() {
         assert_eq!(said("", &[]), r#"{"max-file": "5", "max-size": "100m"}"#);
         assert_eq!(said("json-file", &[("max-size", "-1")]), r#"{"max-size": "-1"}"#);
+        // Files that are never full, as in Docker.
+        assert_eq!(said("json-file", &[("max-file", "3")]), r#"{"max-file": "3"}"#);
         assert_eq!(said("none", &[]), "{}");
     }
 
