@@ -34,7 +34,7 @@ pub use network::Network;
 pub use options::{AddressPool, BridgeAddress, InvalidPool, Options};
 pub use subnet::{InvalidSubnet, Subnet};
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
@@ -62,19 +62,37 @@ pub struct Joined {
     pub interface: Option<Interface>,
 }
 
-/// The interface a container has. The engine keeps it in the container's record for `inspect` and for
-/// [`Network::recover`].
+/// The interface a container has on one network. The engine keeps it in the container's record, for `inspect`, for
+/// [`Network::recover`], and for whoever publishes ports or answers names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// 64 hex digits, the same for every container of the network.
     pub network_id: String,
+    /// The network's name; it never changes.
+    pub network: String,
     /// 64 hex digits, new with each join.
     pub endpoint_id: String,
-    /// The host's end of the veth pair.
+    /// Its name in the container: `eth0`.
+    pub name: String,
+    /// The host's end of the veth pair; empty where there is none (macvlan, ipvlan).
     pub host_link: String,
-    pub ip: Ipv4Addr,
-    pub prefix_len: u8,
-    pub gateway: Ipv4Addr,
+    pub ipv4: Option<Address<Ipv4Addr>>,
+    pub ipv6: Option<Address<Ipv6Addr>>,
     pub mac: MacAddress,
     pub mtu: u32,
+}
+
+/// An address with its network's prefix, and the gateway that the network offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address<A> {
+    pub ip: A,
+    pub prefix_len: u8,
+    pub gateway: Option<A>,
+}
+
+impl<A: std::fmt::Display> Address<A> {
+    /// `172.17.0.2/24`
+    pub fn cidr(&self) -> String {
+        format!("{}/{}", self.ip, self.prefix_len)
+    }
 }

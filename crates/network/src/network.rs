@@ -17,9 +17,9 @@ use crate::ipam::{Addresses, Refused};
 use crate::mac::MacAddress;
 use crate::options::Options;
 use crate::route::{self, VethPair};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{self, Sandbox};
 use crate::worker::{Doomed, Shared, Worker};
-use crate::{Attachment, Endpoint, Interface, Joined, forwarding};
+use crate::{Address, Attachment, Endpoint, Interface, Joined, forwarding};
 
 /// The networks of one engine. Dropping it leaves everything in place for the engine that comes next.
 pub struct Network {
@@ -72,8 +72,9 @@ impl Network {
     /// Forgets the container. Its link goes, and its address is free again, after this has returned.
     pub fn leave(&self, container: &str) {
         let Some(interface) = lock(&self.endpoints).remove(container) else { return };
-        lock(&self.shared.addresses).leave(interface.ip);
-        self.worker.delete(vec![Doomed { link: interface.host_link, ip: interface.ip }]);
+        let ip = interface.ipv4.map_or(Ipv4Addr::UNSPECIFIED, |address| address.ip);
+        lock(&self.shared.addresses).leave(ip);
+        self.worker.delete(vec![Doomed { link: interface.host_link, ip }]);
     }
 
     /// After a restart of the engine: the containers that are alive keep what they have, and links that nobody has
@@ -86,9 +87,10 @@ impl Network {
         let mut failures = Vec::new();
         let mut endpoints = lock(&self.endpoints);
         for (container, interface) in alive {
-            if let Err(refused) = lock(&self.shared.addresses).take(interface.ip) {
-                failures.push(self.refusal(refused, Some(interface.ip)));
-            }
+            let address = interface.ipv4.map(|address| address.ip);
+            let taken =
+                address.map_or(Ok(()), |ip| lock(&self.shared.addresses).take(ip).map(drop));
+            failures.extend(taken.err().map(|refused| self.refusal(refused, address)));
             endpoints.insert(container, interface);
         }
         let known: HashSet<_> =
@@ -136,15 +138,15 @@ impl Network {
         ip: Option<Ipv4Addr>,
         mac: Option<MacAddress>,
     ) -> Result<Interface> {
-        let interface = self.reserve(container, ip, mac)?;
-        self.connect(&interface, sandbox).inspect_err(|_| self.leave(container))?;
+        let (interface, ip) = self.reserve(container, ip, mac)?;
+        self.connect(&interface, ip, sandbox).inspect_err(|_| self.leave(container))?;
         Ok(interface)
     }
 
-    fn connect(&self, interface: &Interface, sandbox: &mut Sandbox) -> Result<()> {
+    fn connect(&self, interface: &Interface, ip: Ipv4Addr, sandbox: &mut Sandbox) -> Result<()> {
         let Bridge { subnet, gateway, .. } = self.bridge;
         self.link(interface, sandbox)?;
-        sandbox.configure(interface.ip, subnet, gateway)?;
+        sandbox.configure(ip, subnet, gateway)?;
         let action = || format!("wait for the carrier of {}", interface.host_link);
         route::settle_carrier(&mut lock(&self.host), &interface.host_link).context(action)
     }
@@ -155,7 +157,7 @@ impl Network {
         container: &str,
         ip: Option<Ipv4Addr>,
         mac: Option<MacAddress>,
-    ) -> Result<Interface> {
+    ) -> Result<(Interface, Ipv4Addr)> {
         let endpoint_id = random_id()?;
         let mut endpoints = lock(&self.endpoints);
         if endpoints.contains_key(container) {
@@ -169,16 +171,21 @@ impl Network {
         let ip = taken.map_err(|refused| self.refusal(refused, ip))?;
         let interface = Interface {
             network_id: self.bridge.network_id.clone(),
+            network: "bridge".into(),
+            name: sandbox::CONTAINER_LINK.into(),
             host_link: format!("veth{}", &endpoint_id[..11]),
             endpoint_id,
-            ip,
-            prefix_len: self.bridge.subnet.prefix_len(),
-            gateway: self.bridge.gateway,
+            ipv4: Some(Address {
+                ip,
+                prefix_len: self.bridge.subnet.prefix_len(),
+                gateway: Some(self.bridge.gateway),
+            }),
+            ipv6: None,
             mac: mac.unwrap_or_else(|| MacAddress::from_ip(ip)),
             mtu: self.bridge.mtu,
         };
         endpoints.insert(container.to_owned(), interface.clone());
-        Ok(interface)
+        Ok((interface, ip))
     }
 
     /// Makes the pair of links between the bridge and the namespace.

@@ -13,7 +13,7 @@ use crate::route;
 use crate::subnet::Subnet;
 
 /// The name of a container's first interface.
-const CONTAINER_LINK: &str = "eth0";
+pub(crate) const CONTAINER_LINK: &str = "eth0";
 
 /// A namespace with loopback up, and the means to configure it from outside: a socket and an open file belong to
 /// the namespace they were opened in.

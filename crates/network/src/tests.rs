@@ -46,7 +46,11 @@ impl Container {
     }
 
     fn ip(&self) -> Ipv4Addr {
-        self.interface.ip
+        self.address().ip
+    }
+
+    fn address(&self) -> crate::Address<Ipv4Addr> {
+        self.interface.ipv4.expect("an IPv4 address")
     }
 
     fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {

@@ -71,8 +71,9 @@ impl Containers {
     /// Those who live keep their addresses, before anybody joins.
     fn recover_network(&self, found: &[(Record, Option<Found>)]) -> Result<()> {
         let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
-        let interfaces = alive
-            .filter_map(|(record, _)| Some((record.id.clone(), record.state.interface.clone()?)));
+        let interfaces = alive.flat_map(|(record, _)| {
+            record.state.interfaces.iter().map(|interface| (record.id.clone(), interface.clone()))
+        });
         let failures = self.0.network.recover(interfaces.collect::<Vec<_>>()).map_err(|cause| {
             Error::system("cannot take over the containers' networks").because(cause)
         })?;

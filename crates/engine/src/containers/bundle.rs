@@ -331,7 +331,8 @@ fn hosts(shared: &Shared, record: &Record) -> Result<String> {
     if record.host_config.network_mode == "host" {
         return Ok(fs::read_to_string("/etc/hosts").unwrap_or_default());
     }
-    let gateway = record.state.interface.as_ref().map_or(Ipv4Addr::LOCALHOST, |i| i.gateway);
+    let addresses = || record.state.interfaces.iter().filter_map(|interface| interface.ipv4);
+    let gateway = addresses().find_map(|address| address.gateway).unwrap_or(Ipv4Addr::LOCALHOST);
     let gateway = shared.config.host_gateway_ip.unwrap_or(IpAddr::V4(gateway));
     let mut extra = Vec::new();
     for entry in record.host_config.extra_hosts.iter().flatten() {
@@ -340,10 +341,10 @@ fn hosts(shared: &Shared, record: &Record) -> Result<String> {
         extra.push(HostEntry { ip, names: name.to_owned() });
     }
     let config = &record.config;
-    let own = record.state.interface.as_ref().map(|interface| {
-        HostEntry::of_container(interface.ip.into(), &config.hostname, &config.domainname)
+    let own = addresses().map(|address| {
+        HostEntry::of_container(address.ip.into(), &config.hostname, &config.domainname)
     });
-    Ok(network::files::hosts(&extra, own.as_ref()))
+    Ok(network::files::hosts(&extra, &own.collect::<Vec<_>>()))
 }
 
 /// The other container writes to it as it likes.

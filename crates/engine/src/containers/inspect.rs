@@ -175,12 +175,19 @@ pub fn networks(record: &Record, shared: &Shared) -> Endpoints {
     if record.state.pid > 0 {
         endpoint.endpoint_id = shared.identity.network_id(&record.state.sandbox);
     }
-    if let Some(interface) = &record.state.interface {
+    if let Some(interface) = record.state.interface_on(&name) {
         endpoint.network_id.clone_from(&interface.network_id);
         endpoint.endpoint_id.clone_from(&interface.endpoint_id);
-        endpoint.gateway = interface.gateway.to_string();
-        endpoint.ip_address = interface.ip.to_string();
-        endpoint.ip_prefix_len = interface.prefix_len.into();
+        if let Some(address) = &interface.ipv4 {
+            endpoint.gateway = address.gateway.map(|ip| ip.to_string()).unwrap_or_default();
+            endpoint.ip_address = address.ip.to_string();
+            endpoint.ip_prefix_len = address.prefix_len.into();
+        }
+        if let Some(address) = &interface.ipv6 {
+            endpoint.ipv6_gateway = address.gateway.map(|ip| ip.to_string()).unwrap_or_default();
+            endpoint.global_ipv6_address = address.ip.to_string();
+            endpoint.global_ipv6_prefix_len = address.prefix_len.into();
+        }
         endpoint.mac_address = interface.mac.to_string();
     }
     [(name, endpoint)].into()

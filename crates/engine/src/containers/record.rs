@@ -51,8 +51,9 @@ pub struct State {
     pub error: String,
     pub started_at: String,
     pub finished_at: String,
-    /// The interface it has while it runs on a bridge.
-    pub interface: Option<Interface>,
+    /// What it has while it runs, in the order of the names in it: `eth0`, `eth1`.
+    #[serde(default)]
+    pub interfaces: Vec<Interface>,
     /// 64 hexadecimal digits, new with each start.
     pub sandbox: String,
     /// The cgroup that its processes are in.
@@ -72,11 +73,17 @@ impl Default for State {
             error: String::new(),
             started_at: timestamp::NEVER.into(),
             finished_at: timestamp::NEVER.into(),
-            interface: None,
+            interfaces: Vec::new(),
             sandbox: String::new(),
             cgroup: String::new(),
             health: None,
         }
+    }
+}
+
+impl State {
+    pub fn interface_on(&self, network: &str) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| interface.network == network)
     }
 }
 

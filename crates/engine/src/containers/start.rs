@@ -56,7 +56,7 @@ impl From<Error> for NotStarted {
 struct Place {
     /// None for the host's.
     netns: Option<OwnedFd>,
-    interface: Option<Interface>,
+    interfaces: Vec<Interface>,
 }
 
 impl Actor {
@@ -126,7 +126,7 @@ impl Actor {
             }
             (Err(error), _) => return Err(error.into()),
         };
-        self.record.state.interface.clone_from(&place.interface);
+        self.record.state.interfaces.clone_from(&place.interfaces);
         match self.go(&mut monitor, place).await {
             Ok(()) => {
                 monitor.leave_running();
@@ -173,25 +173,24 @@ impl Actor {
 
     /// Gives the network's place back; harmless without one.
     pub fn leave_network(&mut self) {
-        if self.record.state.interface.is_some() {
+        if !self.record.state.interfaces.is_empty() {
             self.shared.network.leave(&self.record.id);
             self.tell_network("disconnect");
-            self.record.state.interface = None;
+            self.record.state.interfaces.clear();
         }
     }
 
     fn tell_network(&self, action: &str) {
-        let Some(interface) = &self.record.state.interface else { return };
-        let attributes =
-            [("container", self.record.id.as_str()), ("name", "bridge"), ("type", "bridge")];
-        let attributes =
-            attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect();
-        self.shared.events.publish(
-            crate::events::Kind::Network,
-            action,
-            &interface.network_id,
-            attributes,
-        );
+        for interface in &self.record.state.interfaces {
+            let attributes = [
+                ("container", self.record.id.as_str()),
+                ("name", &interface.network),
+                ("type", "bridge"),
+            ];
+            let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let (kind, id) = (crate::events::Kind::Network, &interface.network_id);
+            self.shared.events.publish(kind, action, id, attributes.into_iter().collect());
+        }
     }
 }
 
@@ -200,7 +199,7 @@ async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place>
     let network = actor.shared.network.clone();
     let id = actor.record.id.clone();
     let attachment = match wish {
-        bundle::NetworkWish::Host => return Ok(Place { netns: None, interface: None }),
+        bundle::NetworkWish::Host => return Ok(Place { netns: None, interfaces: Vec::new() }),
         bundle::NetworkWish::Of(pid) => return other_containers_network(pid),
         bundle::NetworkWish::Join(attachment) => attachment,
     };
@@ -209,7 +208,7 @@ async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place>
         let joined = network.join(&endpoint).map_err(|cause| {
             Error::system("failed to set up container networking").because(cause)
         })?;
-        Ok(Place { netns: Some(joined.netns), interface: joined.interface })
+        Ok(Place { netns: Some(joined.netns), interfaces: Vec::from_iter(joined.interface) })
     })
     .await
 }
@@ -218,7 +217,7 @@ fn other_containers_network(pid: i32) -> Result<Place> {
     let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net")).map_err(|cause| {
         Error::conflict("cannot join the network of the other container").because(cause)
     })?;
-    Ok(Place { netns: Some(namespace.into()), interface: None })
+    Ok(Place { netns: Some(namespace.into()), interfaces: Vec::new() })
 }
 
 /// Docker's long chain, which clients search for their words.

@@ -56,7 +56,7 @@ fn sample(record: &Record, driver: cgroup::Driver, cpus: u32) -> Option<Stats> {
     stats.cpu_stats = processors(&used.cpu, cpus);
     stats.memory_stats = memory(&used.memory);
     stats.blkio_stats = block_io(&used.blkio);
-    if record.state.interface.is_some() {
+    if !record.state.interfaces.is_empty() {
         stats.networks = networks(record.state.pid);
     }
     Some(stats)

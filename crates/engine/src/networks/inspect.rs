@@ -17,10 +17,13 @@ impl Networks {
             .map(|record| {
                 let mut endpoint =
                     EndpointResource { name: record.name.clone(), ..EndpointResource::default() };
-                if let Some(interface) = &record.state.interface {
+                if let Some(interface) = record.state.interface_on(&network.name) {
                     endpoint.endpoint_id.clone_from(&interface.endpoint_id);
                     endpoint.mac_address = interface.mac.to_string();
-                    endpoint.ipv4_address = format!("{}/{}", interface.ip, interface.prefix_len);
+                    endpoint.ipv4_address =
+                        interface.ipv4.map(|address| address.cidr()).unwrap_or_default();
+                    endpoint.ipv6_address =
+                        interface.ipv6.map(|address| address.cidr()).unwrap_or_default();
                 }
                 (record.id.clone(), endpoint)
             })

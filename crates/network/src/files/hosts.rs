@@ -32,8 +32,8 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 ";
 
-/// Docker's file: loopback, then `--add-host` in the order given, then the container itself where it has an address.
-pub fn hosts(extra: &[HostEntry], own: Option<&HostEntry>) -> String {
+/// Docker's file: loopback, then `--add-host` in the order given, then the container itself with each of its addresses.
+pub fn hosts(extra: &[HostEntry], own: &[HostEntry]) -> String {
     let mut text = LOOPBACK.to_owned();
     for entry in extra.iter().chain(own) {
         // Writing to a String cannot fail.
@@ -54,7 +54,7 @@ mod tests {
     fn own_address_comes_last() {
         let extra = [HostEntry { ip: ip("1.2.3.4"), names: "a".into() }];
         let own = HostEntry::of_container(ip("172.17.0.3"), "61bd9ad16982", "");
-        let text = hosts(&extra, Some(&own));
+        let text = hosts(&extra, &[own]);
         assert!(
             text.starts_with("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
         );
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn without_a_network_there_is_only_loopback() {
-        assert_eq!(hosts(&[], None), LOOPBACK);
+        assert_eq!(hosts(&[], &[]), LOOPBACK);
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn a_container_on_the_bridge_has_an_address_and_a_way_out() {
         let bridge = network.bridge();
         assert_eq!(bridge.name, "gantry0");
         assert_eq!(container.ip(), Ipv4Addr::new(172, 17, 0, 2));
-        assert_eq!(container.interface.gateway, Ipv4Addr::new(172, 17, 0, 1));
+        assert_eq!(container.address().gateway, Some(Ipv4Addr::new(172, 17, 0, 1)));
         assert_eq!(container.interface.mac.to_string(), "02:42:ac:11:00:02");
         assert_eq!(container.interface.network_id, bridge.network_id);
         container.run(|| {
@@ -67,7 +67,7 @@ fn wishes_for_addresses_are_granted_or_refused_with_a_reason() {
             join("c1", [172, 17, 0, 9], Some("02:00:00:00:00:07")).expect("join").interface;
         let interface = interface.expect("an interface");
         assert_eq!(
-            (interface.ip, interface.mac.to_string()),
+            (interface.ipv4.expect("an address").ip, interface.mac.to_string()),
             ([172, 17, 0, 9].into(), "02:00:00:00:00:07".into())
         );
         assert!(matches!(join("c2", [172, 17, 0, 9], None), Err(Error::AddressInUse(_))));
