@@ -1,5 +1,5 @@
 //! Flags with values that mean nothing: Docker's message and exit code, and nothing is created. The table is Docker's own
-//! answers; `cargo nextest run -p e2e bad_values --run-ignored only` asks a real one again.
+//! answers; where a real one is at hand it is asked again.
 
 use std::process::{Command, Stdio};
 
@@ -61,7 +61,6 @@ fn every_bad_value_is_refused_in_dockers_words_and_nothing_is_created() {
 }
 
 #[test]
-#[ignore = "checks the table, not the engine"]
 fn the_table_is_what_docker_says() {
     let Some(peers) = Peers::at_hand("the table of bad values") else { return };
     peers.load_all(&["busybox"]);

@@ -6,7 +6,7 @@ docker exec exec-x no-such-program
 docker exec exec-x /etc/passwd
 docker exec -w /no/such/dir exec-x pwd
 docker exec -u no-such-user exec-x true
-docker exec -d exec-x sleep 1
+docker exec -d exec-x sleep 300
 docker exec exec-x sh -c 'grep -E "Cap|NoNewPrivs|Seccomp:" /proc/self/status'
 docker exec --privileged exec-x grep CapBnd /proc/self/status | wc -l
 docker exec exec-x cat /proc/1/comm

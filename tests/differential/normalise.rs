@@ -18,8 +18,7 @@ const PATTERNS: &[(&str, &str)] = &[
     (r"execDuration=\d+", "execDuration=<n>"),
     (r"\bgantry:? ", "docker "),
     (r"\bdocker: ", "docker "),
-    // A command is described in our own words.
-    (r"(! Usage:  [^\n]*\n)(?:![^\n]*\n)*", "$1"),
+    (r"\bGantry\b", "Docker"),
     (r"Maximum supported API version is [\d.]+", "Maximum supported API version is <version>"),
     (r"Api-Version: [\d.]+", "Api-Version: <version>"),
     (r"Builder-Version: \d", "Builder-Version: <n>"),

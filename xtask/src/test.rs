@@ -56,7 +56,7 @@ pub(crate) fn e2e(args: &[String]) -> Result {
             );
             return Ok(());
         }
-        Some(Some(_)) => words.extend(["differential", "podman", "containerd"]),
+        Some(Some(_)) => words.extend(["differential", "bad_values", "podman", "containerd"]),
     }
     prepare()?;
     let mut tests = tests(&words)?;

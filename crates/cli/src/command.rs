@@ -30,9 +30,10 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// What it does, in a line.
+    /// What it does: the first sentence of what it says about itself.
     pub(crate) fn summary(&self) -> &'static str {
-        self.about.lines().next().unwrap_or_default()
+        let line = self.about.lines().next().unwrap_or_default();
+        line.split_once(". ").map_or(line, |(sentence, _)| sentence)
     }
 }
 

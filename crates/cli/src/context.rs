@@ -18,26 +18,29 @@ pub(crate) const DEFAULT_SOCKET: &str = "/run/gantry/gantry.sock";
 
 /// The flags before the command.
 pub(crate) const GLOBAL_FLAGS: &[Flag] = &[
-    Flag::string("config", "Directory of the client's config files (default \"~/.docker\")"),
-    Flag::string("context", "Context to connect with, in place of DOCKER_HOST and the current one")
-        .short('c'),
+    Flag::string("config", "Location of client config files").default("~/.docker"),
+    Flag::string(
+        "context",
+        "Name of the context to use to connect to the daemon (overrides \
+        DOCKER_HOST env var and default context set with \"docker context \
+        use\")",
+    )
+    .short('c'),
     Flag::bool("debug", "Enable debug mode").short('D'),
-    Flag::list("host", "Engine socket to connect to").short('H'),
+    Flag::list("host", "Daemon socket to connect to").short('H'),
     Flag::string(
         "log-level",
-        "Level of messages (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")",
+        "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \
+        \"fatal\")",
     )
     .short('l')
     .default("info")
     .check(log_level),
     Flag::bool("tls", "Use TLS; implied by --tlsverify"),
-    Flag::string(
-        "tlscacert",
-        "Trust certificates signed by this CA only (default \"~/.docker/ca.pem\")",
-    ),
-    Flag::string("tlscert", "TLS certificate file (default \"~/.docker/cert.pem\")"),
-    Flag::string("tlskey", "TLS key file (default \"~/.docker/key.pem\")"),
-    Flag::bool("tlsverify", "Use TLS and verify the engine"),
+    Flag::string("tlscacert", "Trust certs signed only by this CA").default("~/.docker/ca.pem"),
+    Flag::string("tlscert", "Path to TLS certificate file").default("~/.docker/cert.pem"),
+    Flag::string("tlskey", "Path to TLS key file").default("~/.docker/key.pem"),
+    Flag::bool("tlsverify", "Use TLS and verify the remote"),
     Flag::bool("version", "Print version information and quit").short('v'),
 ];
 
@@ -65,9 +68,8 @@ impl Context {
     }
 
     pub(crate) fn config_directory(&self) -> PathBuf {
-        let given = self.globals.str("config");
-        if !given.is_empty() {
-            return given.into();
+        if self.globals.is_set("config") {
+            return self.globals.str("config").into();
         }
         env::var_os("DOCKER_CONFIG").map_or_else(
             || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".docker"),

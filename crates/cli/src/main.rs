@@ -10,6 +10,7 @@ mod contexts;
 mod daemon;
 mod error;
 mod flags;
+mod help;
 mod output;
 mod prune;
 mod reference;

@@ -7,10 +7,12 @@ use crate::flags::Flag;
 use crate::output::units::human_size;
 use crate::output::{print, say};
 
-pub(crate) const FLAGS: &[Flag] = &[
-    Flag::list("filter", "Remove only what matches (\"until=<timestamp>\")").type_name("filter"),
-    Flag::bool("force", "Do not ask").short('f'),
-];
+pub(crate) const FORCE: Flag = Flag::bool("force", "Do not prompt for confirmation").short('f');
+
+/// Without the letter that `--filter` has elsewhere: `-f` is force.
+pub(crate) const fn filter(help: &'static str) -> Flag {
+    Flag::list("filter", help).type_name("filter")
+}
 
 /// Whether the person at the terminal agrees. No answer is a no.
 pub(crate) fn confirm(warning: &str) -> Result<bool> {

@@ -12,8 +12,8 @@ use crate::output::{say, warn};
 
 const FLAGS: &[Flag] = &[
     Flag::string("format", INSPECT_FORMAT_HELP).short('f'),
-    Flag::bool("size", "Show the file sizes of containers").short('s'),
-    Flag::string("type", "Only objects of this type"),
+    Flag::bool("size", "Display total file sizes if the type is container").short('s'),
+    Flag::string("type", "Return JSON for specified type"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -21,7 +21,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["inspect"],
     usage: "[OPTIONS] NAME|ID [NAME|ID...]",
-    about: "Display everything about objects",
+    about: "Return low-level information on Gantry objects",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

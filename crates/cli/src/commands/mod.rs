@@ -28,8 +28,8 @@ const GROUPS: &[&Group] = &[
     &volume::GROUP,
 ];
 
-/// Verbs that programs call and no list shows.
-const HIDDEN: &[(&str, &str)] = &[("system", "dial-stdio")];
+/// Verbs that no list shows: programs call the one, and the other is for cluster volumes.
+const HIDDEN: &[(&str, &str)] = &[("system", "dial-stdio"), ("volume", "update")];
 
 /// Commands without a noun before them, sorted.
 const TOP: &[(&str, &Command)] = &[
@@ -134,7 +134,7 @@ pub(crate) fn version_line() -> String {
 
 pub(crate) fn common() -> Vec<(&'static str, &'static str)> {
     let about = |name: &'static str| match find(name) {
-        Some(Entry::Command(command)) => (name, command.about),
+        Some(Entry::Command(command)) => (name, command.summary()),
         _ => (name, ""),
     };
     COMMON.into_iter().map(about).collect()
@@ -146,7 +146,7 @@ pub(crate) fn groups() -> Vec<(&'static str, &'static str)> {
 
 pub(crate) fn others() -> Vec<(&'static str, &'static str)> {
     let listed = TOP.iter().filter(|(name, _)| !COMMON.contains(name));
-    listed.map(|(name, command)| (*name, command.about)).collect()
+    listed.map(|(name, command)| (*name, command.summary())).collect()
 }
 
 #[cfg(test)]

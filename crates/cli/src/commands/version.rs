@@ -25,7 +25,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["version"],
     usage: "[OPTIONS]",
-    about: "Show the versions of client and engine",
+    about: "Show the Gantry version information",
     flags: &[FLAGS],
     args: Args::None,
     trailing: false,

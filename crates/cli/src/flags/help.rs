@@ -7,17 +7,33 @@ const SENSIBLE: usize = 24;
 /// A last word may stick out this far rather than stand alone on a line.
 const SLOP: usize = 5;
 
-/// One line (or more, wrapped to `width` columns) per flag, sorted by name.
-pub(crate) fn usages(tables: &[&[Flag]], width: usize) -> String {
+/// `--help` itself is listed where `-h` means something else.
+const HELP: Flag = Flag::bool("help", "Print usage");
+
+/// The flags that help lists, sorted by name.
+pub(crate) fn listed<'a>(tables: &[&'a [Flag]]) -> Vec<&'a Flag> {
     let mut shown: Vec<&Flag> =
         tables.iter().flat_map(|table| table.iter()).filter(|flag| !flag.hidden).collect();
+    if shown.iter().any(|flag| flag.short == Some('h')) {
+        shown.push(&HELP);
+    }
     shown.sort_by_key(|flag| flag.long);
+    shown
+}
+
+/// One line (or more, wrapped to `width` columns) per flag. `default` is what it says of a flag's default.
+pub(crate) fn usages(
+    tables: &[&[Flag]],
+    width: usize,
+    default: impl Fn(&Flag) -> String,
+) -> String {
+    let shown = listed(tables);
     let heads: Vec<String> = shown.iter().map(|flag| head(flag)).collect();
     let longest = heads.iter().map(String::len).max().unwrap_or_default();
     let indent = longest + 3;
     let mut out = String::new();
     for (flag, head) in shown.iter().zip(&heads) {
-        let text = wrap(&description(flag), indent, width);
+        let text = wrap(&description(flag, &default(flag)), indent, width);
         out.push_str(format!("{head:longest$}   {text}").trim_end());
         out.push('\n');
     }
@@ -32,8 +48,8 @@ fn head(flag: &Flag) -> String {
     if flag.type_name.is_empty() { name } else { format!("{name} {}", flag.type_name) }
 }
 
-fn description(flag: &Flag) -> String {
-    match (flag.default, flag.kind) {
+fn description(flag: &Flag, default: &str) -> String {
+    match (default, flag.kind) {
         ("" | "false", _) => flag.help.to_owned(),
         (default, Kind::One) if flag.type_name == "string" => {
             format!("{} (default {default:?})", flag.help)
@@ -103,6 +119,6 @@ mod tests {
                                      which need not exist before it
                                      is started
         "#]]
-        .assert_eq(&format!("Options:\n{}", usages(&[FLAGS], 63)));
+        .assert_eq(&format!("Options:\n{}", usages(&[FLAGS], 63, |flag| flag.default.to_owned())));
     }
 }

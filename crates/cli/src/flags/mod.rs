@@ -28,6 +28,7 @@ pub(crate) struct Flag {
     pub(crate) short: Option<char>,
     pub(crate) kind: Kind,
     pub(crate) type_name: &'static str,
+    /// Of a flag that counts every value: for help alone.
     pub(crate) default: &'static str,
     pub(crate) help: &'static str,
     pub(crate) check: fn(&str) -> Result<(), String>,
@@ -59,6 +60,11 @@ impl Flag {
 
     pub(crate) const fn list(long: &'static str, help: &'static str) -> Self {
         Self::base(long, Kind::Many, "list", help)
+    }
+
+    /// `key=value`, as often as wanted.
+    pub(crate) const fn map(long: &'static str, help: &'static str) -> Self {
+        Self { default: "map[]", ..Self::base(long, Kind::Many, "map", help) }
     }
 
     pub(crate) const fn int(long: &'static str, help: &'static str) -> Self {
@@ -119,12 +125,14 @@ impl Flag {
     }
 }
 
-const FORMAT_HELP: &str = "How to print each object:
-'table':            as a table with column headers (default)
-'table TEMPLATE':   as a table with the columns of a Go template
-'json':             as JSON
-'TEMPLATE':         by a Go template";
+const FORMAT_HELP: &str = "Format output using a custom template:
+'table':            Print output in table format with column headers (default)
+'table TEMPLATE':   Print output in table format using the given Go template
+'json':             Print in JSON format
+'TEMPLATE':         Print output using the given Go template.
+Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
 
-pub(crate) const INSPECT_FORMAT_HELP: &str = "How to print each object:
-'json':             as JSON
-'TEMPLATE':         by a Go template";
+pub(crate) const INSPECT_FORMAT_HELP: &str = "Format output using a custom template:
+'json':             Print in JSON format
+'TEMPLATE':         Print output using the given Go template.
+Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";

@@ -13,8 +13,8 @@ use crate::session::{Ended, Session, check_tty};
 
 const FLAGS: &[Flag] = &[
     DETACH_KEYS,
-    Flag::bool("no-stdin", "Do not attach stdin"),
-    Flag::bool("sig-proxy", "Pass signals on to the process").default("true"),
+    Flag::bool("no-stdin", "Do not attach STDIN"),
+    Flag::bool("sig-proxy", "Proxy all received signals to the process").default("true"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -22,7 +22,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container attach", "attach"],
     usage: "[OPTIONS] CONTAINER",
-    about: "Attach this terminal to a running container",
+    about: "Attach local standard input, output, and error streams to a \
+        running container",
     flags: &[FLAGS],
     args: Args::Exactly(1),
     trailing: false,

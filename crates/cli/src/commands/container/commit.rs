@@ -9,10 +9,11 @@ use crate::output::say;
 use crate::reference;
 
 const FLAGS: &[Flag] = &[
-    Flag::string("author", "Author of the image (\"Jane Doe <jane@example.com>\")").short('a'),
-    Flag::list("change", "Dockerfile instruction to apply to the image").short('c'),
-    Flag::string("message", "What was changed").short('m'),
-    Flag::bool("pause", "Pause the container meanwhile").short('p').default("true"),
+    Flag::string("author", "Author (e.g., \"John Hannibal Smith <hannibal@a-team.com>\")")
+        .short('a'),
+    Flag::list("change", "Apply Dockerfile instruction to the created image").short('c'),
+    Flag::string("message", "Commit message").short('m'),
+    Flag::bool("pause", "Pause container during commit").short('p').default("true"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -20,7 +21,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container commit", "commit"],
     usage: "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
-    about: "Create an image from the changes of a container",
+    about: "Create a new image from a container's changes",
     flags: &[FLAGS],
     args: Args::Between(1, 2),
     trailing: false,

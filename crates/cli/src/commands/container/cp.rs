@@ -19,10 +19,14 @@ use crate::flags::{Flag, Parsed};
 use crate::output::print;
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("archive", "Give what is copied to the container's user").short('a'),
-    Flag::bool("follow-link", "Copy what a link in SRC_PATH leads to").short('L'),
-    Flag::bool("quiet", "Do not show progress; it is never shown where there is no terminal")
-        .short('q'),
+    Flag::bool("archive", "Archive mode (copy all uid/gid information)").short('a'),
+    Flag::bool("follow-link", "Always follow symbol link in SRC_PATH").short('L'),
+    Flag::bool(
+        "quiet",
+        "Suppress progress output during copy. Progress output is \
+        automatically suppressed if no terminal is attached",
+    )
+    .short('q'),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -30,7 +34,12 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container cp", "cp"],
     usage: "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tgantry cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
-    about: "Copy files and directories between a container and here",
+    about: "Copy files/folders between a container and the local filesystem
+
+Use '-' as the source to read a tar archive from stdin
+and extract it to a directory destination in a container.
+Use '-' as the destination to stream a tar archive of a
+container source to stdout.",
     flags: &[FLAGS],
     args: Args::Exactly(2),
     trailing: false,

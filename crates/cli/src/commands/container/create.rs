@@ -16,14 +16,18 @@ use crate::flags::{Flag, Parsed};
 use crate::output::{progress, say, warn};
 use crate::reference;
 
+const FLAGS: &[Flag] = &[pull("Pull image before creating (\"always\", \"missing\", \"never\")")];
+
+pub(super) const fn pull(help: &'static str) -> Flag {
+    Flag::string("pull", help).default("missing")
+}
+
 /// Flags that `create` and `run` have beside a container's own.
 pub(super) const CREATE_FLAGS: &[Flag] = &[
-    Flag::bool("disable-content-trust", "Skip verification of signatures").default("true"),
-    Flag::string("name", "Name of the container"),
-    Flag::string("platform", "Platform of the image, for images of several"),
-    Flag::string("pull", "When to pull the image: \"always\", \"missing\", \"never\"")
-        .default("missing"),
-    Flag::bool("quiet", "Do not show the progress of a pull").short('q'),
+    Flag::bool("disable-content-trust", "Skip image verification").default("true"),
+    Flag::string("name", "Assign a name to the container"),
+    Flag::string("platform", "Set platform if server is multi-platform capable"),
+    Flag::bool("quiet", "Suppress the pull output").short('q'),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -31,8 +35,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container create", "create"],
     usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-    about: "Create a container",
-    flags: &[options::FLAGS, CREATE_FLAGS],
+    about: "Create a new container",
+    flags: &[options::FLAGS, CREATE_FLAGS, FLAGS],
     args: Args::AtLeast(1),
     trailing: true,
     run: run!(run),

@@ -12,7 +12,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container diff", "diff"],
     usage: "CONTAINER",
-    about: "Inspect changes to files and directories of a container",
+    about: "Inspect changes to files or directories on a container's \
+        filesystem",
     flags: &[FLAGS],
     args: Args::Exactly(1),
     trailing: false,

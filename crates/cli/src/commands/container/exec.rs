@@ -12,15 +12,15 @@ use crate::flags::{Flag, Parsed};
 use crate::session::{Ended, Session, ask_next_engine, check_tty, window_changes, window_size};
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("detach", "Run it in the background").short('d'),
+    Flag::bool("detach", "Detached mode: run command in the background").short('d'),
     DETACH_KEYS,
     Flag::list("env", "Set environment variables").short('e'),
-    Flag::list("env-file", "Read environment variables from a file"),
-    Flag::bool("interactive", "Keep stdin open").short('i'),
-    Flag::bool("privileged", "Give it all privileges"),
-    Flag::bool("tty", "Give it a terminal").short('t'),
-    Flag::string("user", "User, and group (\"<name|uid>[:<group|gid>]\")").short('u'),
-    Flag::string("workdir", "Directory inside the container").short('w'),
+    Flag::list("env-file", "Read in a file of environment variables"),
+    Flag::bool("interactive", "Keep STDIN open even if not attached").short('i'),
+    Flag::bool("privileged", "Give extended privileges to the command"),
+    Flag::bool("tty", "Allocate a pseudo-TTY").short('t'),
+    Flag::string("user", "Username or UID (format: \"<name|uid>[:<group|gid>]\")").short('u'),
+    Flag::string("workdir", "Working directory inside the container").short('w'),
 ];
 
 pub(crate) const COMMAND: Command = Command {

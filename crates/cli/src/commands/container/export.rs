@@ -5,14 +5,14 @@ use crate::commands::image::save;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 
-const FLAGS: &[Flag] = &[Flag::string("output", "Write to a file instead of stdout").short('o')];
+const FLAGS: &[Flag] = &[Flag::string("output", "Write to a file, instead of STDOUT").short('o')];
 
 pub(crate) const COMMAND: Command = Command {
     name: "export",
     aliases: &[],
     paths: &["container export", "export"],
     usage: "[OPTIONS] CONTAINER",
-    about: "Export the file system of a container as a tar archive",
+    about: "Export a container's filesystem as a tar archive",
     flags: &[FLAGS],
     args: Args::Exactly(1),
     trailing: false,

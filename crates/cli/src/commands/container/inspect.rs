@@ -7,7 +7,7 @@ use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
 
 const FLAGS: &[Flag] = &[
     Flag::string("format", INSPECT_FORMAT_HELP).short('f'),
-    Flag::bool("size", "Show file sizes too").short('s'),
+    Flag::bool("size", "Display total file sizes").short('s'),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -15,7 +15,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container inspect"],
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-    about: "Display everything about containers",
+    about: "Display detailed information on one or more containers",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

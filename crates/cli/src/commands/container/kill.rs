@@ -5,14 +5,14 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 
-const FLAGS: &[Flag] = &[Flag::string("signal", "Signal to send (default KILL)").short('s')];
+const FLAGS: &[Flag] = &[Flag::string("signal", "Signal to send to the container").short('s')];
 
 pub(crate) const COMMAND: Command = Command {
     name: "kill",
     aliases: &[],
     paths: &["container kill", "kill"],
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-    about: "Kill running containers",
+    about: "Kill one or more running containers",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

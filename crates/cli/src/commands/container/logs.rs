@@ -11,18 +11,22 @@ use crate::session::{Demux, Grep, Resume, ask_next_engine};
 use crate::time;
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("details", "Show what the log driver was told to add"),
-    Flag::bool("follow", "Go on with what is written from now on").short('f'),
+    Flag::bool("details", "Show extra details provided to logs"),
+    Flag::bool("follow", "Follow log output").short('f'),
     Flag::string("grep", "Only lines that match this regular expression"),
     Flag::string(
         "since",
-        "Only from this time on (\"2013-01-02T13:23:37Z\") or this long ago (\"42m\")",
+        "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or \
+        relative (e.g. \"42m\" for 42 minutes)",
     ),
-    Flag::string("tail", "How many lines from the end").short('n').default("all"),
-    Flag::bool("timestamps", "Show when each line was written").short('t'),
+    Flag::string("tail", "Number of lines to show from the end of the logs")
+        .short('n')
+        .default("all"),
+    Flag::bool("timestamps", "Show timestamps").short('t'),
     Flag::string(
         "until",
-        "Only before this time (\"2013-01-02T13:23:37Z\") or this long ago (\"42m\")",
+        "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or \
+        relative (e.g. \"42m\" for 42 minutes)",
     ),
 ];
 

@@ -11,16 +11,16 @@ use crate::output::list::{Listing, Row, Style, print_list};
 use crate::output::units::{ago, ellipsis, go_time, human_size, short_id};
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("all", "Show stopped containers too").short('a'),
-    Flag::filter("Show only what matches (name=value)"),
+    Flag::bool("all", "Show all containers (default shows just running)").short('a'),
+    Flag::filter("Filter output based on conditions provided"),
     Flag::format(),
-    Flag::int("last", "Show the last so many created, whatever their state")
+    Flag::int("last", "Show n last created containers (includes all states)")
         .short('n')
         .default("-1"),
-    Flag::bool("latest", "Show the last one created, whatever its state").short('l'),
-    Flag::bool("no-trunc", "Show ids and commands in full"),
-    Flag::bool("quiet", "Show ids only").short('q'),
-    Flag::bool("size", "Show file sizes").short('s'),
+    Flag::bool("latest", "Show the latest created container (includes all states)").short('l'),
+    Flag::bool("no-trunc", "Don't truncate output"),
+    Flag::bool("quiet", "Only display container IDs").short('q'),
+    Flag::bool("size", "Display total file sizes").short('s'),
 ];
 
 pub(crate) const COMMAND: Command = Command {

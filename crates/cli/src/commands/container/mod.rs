@@ -69,7 +69,8 @@ pub(crate) const GROUP: Group = Group {
     ],
 };
 
-const DETACH_KEYS: Flag = Flag::string("detach-keys", "Keys that detach from the container");
+const DETACH_KEYS: Flag =
+    Flag::string("detach-keys", "Override the key sequence for detaching a container");
 
 /// The detach keys in force: the flag's, the config file's, or the usual ones.
 fn detach_keys(context: &Context, flag: &str) -> Result<(String, Keys)> {
@@ -81,8 +82,8 @@ fn detach_keys(context: &Context, flag: &str) -> Result<(String, Keys)> {
 
 /// What `stop` and `restart` take.
 const STOP: &[Flag] = &[
-    Flag::string("signal", "Signal to send first").short('s'),
-    Flag::int("time", "Seconds to wait before the container is killed").short('t'),
+    Flag::string("signal", "Signal to send to the container").short('s'),
+    Flag::int("time", "Seconds to wait before killing the container").short('t'),
 ];
 
 /// Does the same to each container named, and says its name once it is done.

@@ -10,7 +10,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container pause", "pause"],
     usage: "CONTAINER [CONTAINER...]",
-    about: "Pause all processes of containers",
+    about: "Pause all processes within one or more containers",
     flags: &[],
     args: Args::AtLeast(1),
     trailing: false,

@@ -13,7 +13,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container port", "port"],
     usage: "CONTAINER [PRIVATE_PORT[/PROTO]]",
-    about: "List the published ports of a container, or where one of them is",
+    about: "List port mappings or a specific mapping for the container",
     flags: &[],
     args: Args::Between(1, 2),
     trailing: false,

@@ -7,10 +7,13 @@ use super::ls;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::Result;
-use crate::flags::Parsed;
+use crate::flags::{Flag, Parsed};
 use crate::prune::{self, Pruned};
 
 const WARNING: &str = "WARNING! This will remove all stopped containers.";
+
+const FLAGS: &[Flag] =
+    &[prune::filter("Provide filter values (e.g. \"until=<timestamp>\")"), prune::FORCE];
 
 pub(crate) const COMMAND: Command = Command {
     name: "prune",
@@ -18,7 +21,7 @@ pub(crate) const COMMAND: Command = Command {
     paths: &["container prune"],
     usage: "[OPTIONS]",
     about: "Remove all stopped containers",
-    flags: &[prune::FLAGS],
+    flags: &[FLAGS],
     args: Args::None,
     trailing: false,
     run: run!(run),

@@ -12,7 +12,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container restart", "restart"],
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-    about: "Restart containers",
+    about: "Restart one or more containers",
     flags: &[super::STOP],
     args: Args::AtLeast(1),
     trailing: false,

@@ -9,9 +9,9 @@ use crate::flags::{Flag, Parsed};
 use crate::output::{say, warn};
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("force", "Kill a running container first").short('f'),
-    Flag::bool("link", "Remove the link, not the container").short('l'),
-    Flag::bool("volumes", "Remove its anonymous volumes too").short('v'),
+    Flag::bool("force", "Force the removal of a running container (uses SIGKILL)").short('f'),
+    Flag::bool("link", "Remove the specified link").short('l'),
+    Flag::bool("volumes", "Remove anonymous volumes associated with the container").short('v'),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -19,7 +19,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &["remove"],
     paths: &["container rm", "container remove", "rm"],
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-    about: "Remove containers",
+    about: "Remove one or more containers",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

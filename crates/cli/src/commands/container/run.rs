@@ -18,9 +18,10 @@ use crate::output::say;
 use crate::session::{Ended, Session, Signals, check_tty, window_changes, window_size};
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("detach", "Run in the background and print the id").short('d'),
+    Flag::bool("detach", "Run container in background and print container ID").short('d'),
     DETACH_KEYS,
-    Flag::bool("sig-proxy", "Pass signals on to the process").default("true"),
+    create::pull("Pull image before running (\"always\", \"missing\", \"never\")"),
+    Flag::bool("sig-proxy", "Proxy received signals to the process").default("true"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -28,7 +29,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container run", "run"],
     usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-    about: "Create and start a container",
+    about: "Create and run a new container from an image",
     flags: &[options::FLAGS, CREATE_FLAGS, FLAGS],
     args: Args::AtLeast(1),
     trailing: true,

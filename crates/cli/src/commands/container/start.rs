@@ -15,9 +15,9 @@ use crate::output::say;
 use crate::session::{Session, check_tty};
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("attach", "Attach stdout and stderr, and pass signals on").short('a'),
+    Flag::bool("attach", "Attach STDOUT/STDERR and forward signals").short('a'),
     DETACH_KEYS,
-    Flag::bool("interactive", "Attach stdin").short('i'),
+    Flag::bool("interactive", "Attach container's STDIN").short('i'),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -25,7 +25,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container start", "start"],
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-    about: "Start stopped containers",
+    about: "Start one or more stopped containers",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

@@ -13,10 +13,10 @@ use crate::output::print;
 use crate::output::units::{bytes_size, human_size, short_id};
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("all", "Show stopped containers too").short('a'),
+    Flag::bool("all", "Show all containers (default shows just running)").short('a'),
     Flag::format(),
-    Flag::bool("no-stream", "Show one sample and end"),
-    Flag::bool("no-trunc", "Show ids in full"),
+    Flag::bool("no-stream", "Disable streaming stats and only pull the first result"),
+    Flag::bool("no-trunc", "Do not truncate output"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -24,7 +24,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container stats", "stats"],
     usage: "[OPTIONS] [CONTAINER...]",
-    about: "Display what containers use, as it changes",
+    about: "Display a live stream of container(s) resource usage statistics",
     flags: &[FLAGS],
     args: Args::AtLeast(0),
     trailing: false,

@@ -12,7 +12,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container stop", "stop"],
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-    about: "Stop running containers",
+    about: "Stop one or more running containers",
     flags: &[super::STOP],
     args: Args::AtLeast(1),
     trailing: false,

@@ -10,7 +10,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container unpause", "unpause"],
     usage: "CONTAINER [CONTAINER...]",
-    about: "Unpause all processes of containers",
+    about: "Unpause all processes within one or more containers",
     flags: &[],
     args: Args::AtLeast(1),
     trailing: false,

@@ -10,25 +10,25 @@ use crate::flags::{self, Flag, Parsed};
 use crate::output::{say, warn};
 
 const FLAGS: &[Flag] = &[
-    Flag::int("blkio-weight", "Block IO weight, 10 to 1000, or 0 for none")
+    Flag::int("blkio-weight", "Block IO (relative weight), between 10 and 1000, or 0 to disable")
         .type_name("uint16")
         .default("0"),
-    Flag::int("cpu-period", "CPU period of the scheduler in microseconds"),
-    Flag::int("cpu-quota", "CPU time in each period in microseconds"),
-    Flag::int("cpu-rt-period", "Real-time CPU period in microseconds"),
-    Flag::int("cpu-rt-runtime", "Real-time CPU time in each period in microseconds"),
+    Flag::int("cpu-period", "Limit CPU CFS (Completely Fair Scheduler) period"),
+    Flag::int("cpu-quota", "Limit CPU CFS (Completely Fair Scheduler) quota"),
+    Flag::int("cpu-rt-period", "Limit the CPU real-time period in microseconds"),
+    Flag::int("cpu-rt-runtime", "Limit the CPU real-time runtime in microseconds"),
     Flag::int("cpu-shares", "CPU shares (relative weight)").short('c'),
     Flag::string("cpus", "Number of CPUs").type_name("decimal").check(check_cpus),
-    Flag::string("cpuset-cpus", "CPUs it may run on (0-3, 0,1)"),
-    Flag::string("cpuset-mems", "Memory nodes it may use (0-3, 0,1)"),
+    Flag::string("cpuset-cpus", "CPUs in which to allow execution (0-3, 0,1)"),
+    Flag::string("cpuset-mems", "MEMs in which to allow execution (0-3, 0,1)"),
     Flag::bytes("memory", "Memory limit").short('m'),
-    Flag::bytes("memory-reservation", "Memory it is left with when memory is short"),
+    Flag::bytes("memory-reservation", "Memory soft limit"),
     Flag::bytes_or_unlimited(
         "memory-swap",
-        "Limit of memory and swap together; -1 for unlimited swap",
+        "Swap limit equal to memory plus swap: -1 to enable unlimited swap",
     ),
-    Flag::int("pids-limit", "Limit of processes; -1 for unlimited"),
-    Flag::string("restart", "What to do when it exits"),
+    Flag::int("pids-limit", "Tune container pids limit (set -1 for unlimited)"),
+    Flag::string("restart", "Restart policy to apply when a container exits"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -36,7 +36,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container update", "update"],
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-    about: "Update the limits of containers",
+    about: "Update configuration of one or more containers",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

@@ -13,7 +13,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["container wait", "wait"],
     usage: "CONTAINER [CONTAINER...]",
-    about: "Wait until containers stop, and print their exit codes",
+    about: "Block until one or more containers stop, then print their exit \
+        codes",
     flags: &[],
     args: Args::AtLeast(1),
     trailing: false,

@@ -8,15 +8,18 @@ use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
 use crate::output::{say, warn};
 
-const FLAGS: &[Flag] =
-    &[options::DESCRIPTION, options::DOCKER, Flag::string("from", "Context to copy")];
+const FLAGS: &[Flag] = &[
+    options::DESCRIPTION,
+    options::DOCKER,
+    Flag::string("from", "create context from a named context"),
+];
 
 pub(crate) const COMMAND: Command = Command {
     name: "create",
     aliases: &[],
     paths: &["context create"],
     usage: "[OPTIONS] CONTEXT",
-    about: options::about!("Create a context"),
+    about: options::about!("create", "Create a context"),
     flags: &[FLAGS],
     args: Args::Exactly(1),
     trailing: false,

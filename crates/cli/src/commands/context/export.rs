@@ -16,7 +16,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["context export"],
     usage: "[OPTIONS] CONTEXT [FILE|-]",
-    about: "Export a context as a tar archive",
+    about: "Export a context to a tar archive FILE or a tar stream on STDOUT.",
     flags: &[],
     args: Args::Between(1, 2),
     trailing: false,

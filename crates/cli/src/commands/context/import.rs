@@ -14,7 +14,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["context import"],
     usage: "CONTEXT FILE|-",
-    about: "Import a context from a tar archive",
+    about: "Import a context from a tar file",
     flags: &[],
     args: Args::Exactly(2),
     trailing: false,

@@ -16,7 +16,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["context inspect"],
     usage: "[OPTIONS] [CONTEXT] [CONTEXT...]",
-    about: "Display everything about contexts",
+    about: "Display detailed information on one or more contexts",
     flags: &[FLAGS],
     args: Args::AtLeast(0),
     trailing: false,

@@ -9,7 +9,7 @@ use crate::output::list::{Listing, Row, Style, print_list};
 use crate::output::units::ellipsis;
 use crate::output::warn;
 
-const FLAGS: &[Flag] = &[Flag::format(), Flag::bool("quiet", "Show names only").short('q')];
+const FLAGS: &[Flag] = &[Flag::format(), Flag::bool("quiet", "Only show context names").short('q')];
 
 pub(crate) const COMMAND: Command = Command {
     name: "ls",

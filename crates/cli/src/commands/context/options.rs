@@ -8,14 +8,14 @@ use crate::error::Result;
 use crate::flags::{Flag, Parsed};
 
 pub(super) const DESCRIPTION: Flag = Flag::string("description", "Description of the context");
-pub(super) const DOCKER: Flag = Flag::list("docker", "Engine to connect to, as key=value,...")
+pub(super) const DOCKER: Flag = Flag::list("docker", "set the docker endpoint")
     .type_name("stringToString")
     .default("[]")
     .check(check);
 
 /// What a command does, and the keys of `--docker` for its help.
 macro_rules! about {
-    ($what:literal) => {
+    ($verb:literal, $what:literal) => {
         concat!(
             $what,
             "
@@ -23,12 +23,19 @@ macro_rules! about {
 Docker endpoint config:
 
 NAME                DESCRIPTION
-from                Context to copy the engine from
-host                Where the engine listens
-ca                  Trust certificates signed by this CA only
-cert                TLS certificate file
-key                 TLS key file
-skip-tls-verify     Do not verify the engine's certificate"
+from                Copy named context's Docker endpoint configuration
+host                Docker endpoint on which to connect
+ca                  Trust certs signed only by this CA
+cert                Path to TLS certificate file
+key                 Path to TLS key file
+skip-tls-verify     Skip TLS certificate validation
+
+Example:
+
+$ gantry context ",
+            $verb,
+            " my-context --description \"some description\" \
+            --docker \"host=tcp://myserver:2376,ca=~/ca-file,cert=~/cert-file,key=~/key-file\""
         )
     };
 }

@@ -8,14 +8,14 @@ use crate::error::{Failure, Result, for_each};
 use crate::flags::{Flag, Parsed};
 use crate::output::say;
 
-const FLAGS: &[Flag] = &[Flag::bool("force", "Remove it even if it is in use").short('f')];
+const FLAGS: &[Flag] = &[Flag::bool("force", "Force the removal of a context in use").short('f')];
 
 pub(crate) const COMMAND: Command = Command {
     name: "rm",
     aliases: &["remove"],
     paths: &["context rm", "context remove"],
     usage: "CONTEXT [CONTEXT...]",
-    about: "Remove contexts",
+    about: "Remove one or more contexts",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

@@ -14,7 +14,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["context update"],
     usage: "[OPTIONS] CONTEXT",
-    about: options::about!("Update a context"),
+    about: options::about!("update", "Update a context"),
     flags: &[FLAGS],
     args: Args::Exactly(1),
     trailing: false,

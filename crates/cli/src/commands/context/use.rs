@@ -12,7 +12,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["context use"],
     usage: "CONTEXT",
-    about: "Set the current context",
+    about: "Set the current gantry context",
     flags: &[],
     args: Args::Exactly(1),
     trailing: false,

@@ -8,10 +8,12 @@ use crate::output::units::{ago, ellipsis, human_size, rfc3339, short_id};
 
 const FLAGS: &[Flag] = &[
     Flag::format(),
-    Flag::bool("human", "Print sizes and dates for people").short('H').default("true"),
-    Flag::bool("no-trunc", "Show ids and commands in full"),
+    Flag::bool("human", "Print sizes and dates in human readable format")
+        .short('H')
+        .default("true"),
+    Flag::bool("no-trunc", "Don't truncate output"),
     Flag::string("platform", "Only this platform of an image that has several"),
-    Flag::bool("quiet", "Show ids only").short('q'),
+    Flag::bool("quiet", "Only show image IDs").short('q'),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -19,7 +21,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["image history", "history"],
     usage: "[OPTIONS] IMAGE",
-    about: "Show what the layers of an image came from",
+    about: "Show the history of an image",
     flags: &[FLAGS],
     args: Args::Exactly(1),
     trailing: false,

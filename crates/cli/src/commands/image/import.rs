@@ -11,9 +11,9 @@ use crate::output::progress;
 use crate::reference;
 
 const FLAGS: &[Flag] = &[
-    Flag::list("change", "Dockerfile instruction to apply to the image").short('c'),
-    Flag::string("message", "What the image is").short('m'),
-    Flag::string("platform", "Platform of the image"),
+    Flag::list("change", "Apply Dockerfile instruction to the created image").short('c'),
+    Flag::string("message", "Set commit message for imported image").short('m'),
+    Flag::string("platform", "Set platform if server is multi-platform capable"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -21,7 +21,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["image import", "import"],
     usage: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
-    about: "Import a file system tarball as an image",
+    about: "Import the contents from a tarball to create a filesystem image",
     flags: &[FLAGS],
     args: Args::Between(1, 2),
     trailing: false,

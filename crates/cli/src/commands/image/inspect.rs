@@ -15,7 +15,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["image inspect"],
     usage: "[OPTIONS] IMAGE [IMAGE...]",
-    about: "Display everything about images",
+    about: "Display detailed information on one or more images",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

@@ -11,9 +11,9 @@ use crate::flags::{Flag, Parsed};
 use crate::output::{print, progress};
 
 const FLAGS: &[Flag] = &[
-    Flag::string("input", "Read from a file instead of stdin").short('i'),
+    Flag::string("input", "Read from tar archive file, instead of STDIN").short('i'),
     Flag::string("platform", "Only this platform of an image that has several"),
-    Flag::bool("quiet", "Do not show progress").short('q'),
+    Flag::bool("quiet", "Suppress the load output").short('q'),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -21,7 +21,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["image load", "load"],
     usage: "[OPTIONS]",
-    about: "Load images from a tar archive or stdin",
+    about: "Load an image from a tar archive or STDIN",
     flags: &[FLAGS],
     args: Args::None,
     trailing: false,

@@ -12,12 +12,12 @@ use crate::output::list::{Listing, Row, Style, print_list};
 use crate::output::units::{ago, go_time, human_size, short_id};
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("all", "Show intermediate images too").short('a'),
+    Flag::bool("all", "Show all images (default hides intermediate images)").short('a'),
     Flag::bool("digests", "Show digests"),
-    Flag::filter("Show only what matches (name=value)"),
+    Flag::filter("Filter output based on conditions provided"),
     Flag::format(),
-    Flag::bool("no-trunc", "Show ids in full"),
-    Flag::bool("quiet", "Show ids only").short('q'),
+    Flag::bool("no-trunc", "Don't truncate output"),
+    Flag::bool("quiet", "Only show image IDs").short('q'),
 ];
 
 pub(crate) const COMMAND: Command = Command {

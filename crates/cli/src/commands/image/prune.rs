@@ -11,8 +11,11 @@ use crate::error::Result;
 use crate::flags::{Flag, Parsed};
 use crate::prune::{self, Pruned};
 
-const FLAGS: &[Flag] =
-    &[Flag::bool("all", "Remove named images that no container uses, too").short('a')];
+const FLAGS: &[Flag] = &[
+    Flag::bool("all", "Remove all unused images, not just dangling ones").short('a'),
+    prune::filter("Provide filter values (e.g. \"until=<timestamp>\")"),
+    prune::FORCE,
+];
 const DANGLING: &str = "WARNING! This will remove all dangling images.";
 const UNUSED: &str =
     "WARNING! This will remove all images without at least one container associated to them.";
@@ -23,7 +26,7 @@ pub(crate) const COMMAND: Command = Command {
     paths: &["image prune"],
     usage: "[OPTIONS]",
     about: "Remove unused images",
-    flags: &[FLAGS, prune::FLAGS],
+    flags: &[FLAGS],
     args: Args::None,
     trailing: false,
     run: run!(run),

@@ -9,8 +9,8 @@ use crate::flags::{Flag, Parsed};
 use crate::output::print;
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("force", "Remove it even if containers use it").short('f'),
-    Flag::bool("no-prune", "Keep parents that have no name"),
+    Flag::bool("force", "Force removal of the image").short('f'),
+    Flag::bool("no-prune", "Do not delete untagged parents"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -18,7 +18,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &["remove"],
     paths: &["image rm", "image remove", "rmi"],
     usage: "[OPTIONS] IMAGE [IMAGE...]",
-    about: "Remove images",
+    about: "Remove one or more images",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

@@ -13,7 +13,7 @@ use crate::flags::{Flag, Parsed};
 use crate::output::print;
 
 const FLAGS: &[Flag] = &[
-    Flag::string("output", "Write to a file instead of stdout").short('o'),
+    Flag::string("output", "Write to a file, instead of STDOUT").short('o'),
     Flag::string("platform", "Only this platform of an image that has several"),
 ];
 
@@ -22,7 +22,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["image save", "save"],
     usage: "[OPTIONS] IMAGE [IMAGE...]",
-    about: "Save images to a tar archive or stdout",
+    about: "Save one or more images to a tar archive (streamed to STDOUT by \
+        default)",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

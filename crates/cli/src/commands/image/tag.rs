@@ -11,7 +11,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["image tag", "tag"],
     usage: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
-    about: "Give an image one more name",
+    about: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
     flags: &[],
     args: Args::Exactly(2),
     trailing: true,

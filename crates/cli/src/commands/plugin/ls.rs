@@ -10,10 +10,10 @@ use crate::output::list::{Listing, Row, Style, print_list};
 use crate::output::units::{ellipsis, short_id};
 
 const FLAGS: &[Flag] = &[
-    Flag::filter("Show only what matches (enabled=true)"),
+    Flag::filter("Provide filter values (e.g. \"enabled=true\")"),
     Flag::format(),
-    Flag::bool("no-trunc", "Show ids and descriptions in full"),
-    Flag::bool("quiet", "Show ids only").short('q'),
+    Flag::bool("no-trunc", "Don't truncate output"),
+    Flag::bool("quiet", "Only display plugin IDs").short('q'),
 ];
 
 pub(crate) const COMMAND: Command = Command {

@@ -18,14 +18,14 @@ use crate::output::template::{Format, MissingKey, Of, Value};
 use crate::output::units::human_size;
 
 const FLAGS: &[Flag] =
-    &[Flag::format(), Flag::bool("verbose", "Show every object with its size").short('v')];
+    &[Flag::format(), Flag::bool("verbose", "Show detailed information on space usage").short('v')];
 
 pub(crate) const COMMAND: Command = Command {
     name: "df",
     aliases: &[],
     paths: &["system df"],
     usage: "[OPTIONS]",
-    about: "Show what takes how much of the disk",
+    about: "Show gantry disk usage",
     flags: &[FLAGS],
     args: Args::None,
     trailing: false,

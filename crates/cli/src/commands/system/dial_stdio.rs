@@ -11,7 +11,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["system dial-stdio"],
     usage: "",
-    about: "Pass stdin and stdout on to the engine. Not to be called by hand.",
+    about: "Proxy the stdio stream to the daemon connection. Should not be \
+        invoked manually.",
     flags: &[],
     args: Args::None,
     trailing: false,

@@ -15,10 +15,10 @@ use crate::output::{say, units};
 use crate::time;
 
 const FLAGS: &[Flag] = &[
-    Flag::filter("Show only what matches (name=value)"),
+    Flag::filter("Filter output based on conditions provided"),
     Flag::string("format", INSPECT_FORMAT_HELP),
-    Flag::string("since", "Show what happened since this time, too"),
-    Flag::string("until", "End at this time"),
+    Flag::string("since", "Show all events created since timestamp"),
+    Flag::string("until", "Stream events until this timestamp"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -26,7 +26,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["system events", "events"],
     usage: "[OPTIONS]",
-    about: "Show what happens in the engine, as it happens",
+    about: "Get real time events from the server",
     flags: &[FLAGS],
     args: Args::None,
     trailing: false,

@@ -19,7 +19,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["system info", "info"],
     usage: "[OPTIONS]",
-    about: "Display information about the engine and its host",
+    about: "Display system-wide information",
     flags: &[FLAGS],
     args: Args::None,
     trailing: false,

@@ -13,8 +13,10 @@ use crate::flags::{Flag, Parsed};
 use crate::prune::{self, Pruned};
 
 const FLAGS: &[Flag] = &[
-    Flag::bool("all", "Remove named images that no container uses, too").short('a'),
-    Flag::bool("volumes", "Remove anonymous volumes that no container uses"),
+    Flag::bool("all", "Remove all unused images not just dangling ones").short('a'),
+    Flag::bool("volumes", "Prune anonymous volumes"),
+    prune::filter("Provide filter values (e.g. \"label=<key>=<value>\")"),
+    prune::FORCE,
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -23,7 +25,7 @@ pub(crate) const COMMAND: Command = Command {
     paths: &["system prune"],
     usage: "[OPTIONS]",
     about: "Remove unused data",
-    flags: &[FLAGS, prune::FLAGS],
+    flags: &[FLAGS],
     args: Args::None,
     trailing: false,
     run: run!(run),

@@ -12,10 +12,10 @@ use crate::flags::{Flag, Parsed};
 use crate::output::say;
 
 const FLAGS: &[Flag] = &[
-    Flag::string("driver", "Driver that keeps it").short('d').default("local"),
-    Flag::list("label", "Set a label").check(env::check_label),
+    Flag::string("driver", "Specify volume driver name").short('d').default("local"),
+    Flag::list("label", "Set metadata for a volume").check(env::check_label),
     Flag::string("name", "Name of the volume").hidden(),
-    Flag::list("opt", "Option of the driver").short('o').type_name("map"),
+    Flag::map("opt", "Set driver specific options").short('o'),
 ];
 
 /// Of volumes of a swarm, which there is none of: each would change what is made.
@@ -25,7 +25,7 @@ pub(super) const CLUSTER_FLAGS: &[Flag] = &[
     Flag::bytes("limit-bytes", "Most bytes of a cluster volume").hidden(),
     Flag::bytes("required-bytes", "Least bytes of a cluster volume").hidden(),
     Flag::string("scope", "Cluster volume access scope").hidden(),
-    Flag::list("secret", "Secrets of a cluster volume").type_name("map").hidden(),
+    Flag::map("secret", "Secrets of a cluster volume").hidden(),
     Flag::string("sharing", "Cluster volume sharing").hidden(),
     Flag::list("topology-preferred", "Preferred topology of a cluster volume").hidden(),
     Flag::list("topology-required", "Required topology of a cluster volume").hidden(),

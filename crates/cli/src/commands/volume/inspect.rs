@@ -12,7 +12,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["volume inspect"],
     usage: "[OPTIONS] VOLUME [VOLUME...]",
-    about: "Display everything about volumes",
+    about: "Display detailed information on one or more volumes",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

@@ -10,9 +10,9 @@ use crate::output::list::{Listing, Row, Style, print_list};
 
 const FLAGS: &[Flag] = &[
     Flag::bool("cluster", "Show only cluster volumes").hidden(),
-    Flag::filter("Show only what matches (\"dangling=true\")"),
+    Flag::filter("Provide filter values (e.g. \"dangling=true\")"),
     Flag::format(),
-    Flag::bool("quiet", "Show names only").short('q'),
+    Flag::bool("quiet", "Only display volume names").short('q'),
 ];
 
 pub(crate) const COMMAND: Command = Command {

@@ -10,8 +10,11 @@ use crate::flags::{Flag, Parsed};
 use crate::output::{print, say, units};
 use crate::prune;
 
-const FLAGS: &[Flag] =
-    &[Flag::bool("all", "Remove named volumes that no container has, too").short('a')];
+const FLAGS: &[Flag] = &[
+    Flag::bool("all", "Remove all unused volumes, not just anonymous ones").short('a'),
+    prune::filter("Provide filter values (e.g. \"label=<label>\")"),
+    prune::FORCE,
+];
 const ANONYMOUS: &str =
     "WARNING! This will remove anonymous local volumes not used by at least one container.";
 const ALL: &str = "WARNING! This will remove all local volumes not used by at least one container.";
@@ -23,8 +26,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["volume prune"],
     usage: "[OPTIONS]",
-    about: "Remove unused volumes",
-    flags: &[FLAGS, prune::FLAGS],
+    about: "Remove unused local volumes",
+    flags: &[FLAGS],
     args: Args::None,
     trailing: false,
     run: run!(run),

@@ -6,14 +6,16 @@ use crate::error::for_each;
 use crate::flags::{Flag, Parsed};
 use crate::output::say;
 
-const FLAGS: &[Flag] = &[Flag::bool("force", "Do not mind volumes that are not there").short('f')];
+const FLAGS: &[Flag] =
+    &[Flag::bool("force", "Force the removal of one or more volumes").short('f')];
 
 pub(crate) const COMMAND: Command = Command {
     name: "rm",
     aliases: &["remove"],
     paths: &["volume rm", "volume remove"],
     usage: "[OPTIONS] VOLUME [VOLUME...]",
-    about: "Remove volumes that no container has",
+    about: "Remove one or more volumes. You cannot remove a volume that is in \
+        use by a container.",
     flags: &[FLAGS],
     args: Args::AtLeast(1),
     trailing: false,

@@ -10,7 +10,7 @@ pub(crate) const COMMAND: Command = Command {
     name: "update",
     aliases: &[],
     paths: &["volume update"],
-    usage: "[OPTIONS] VOLUME",
+    usage: "[OPTIONS] [VOLUME]",
     about: "Update a volume (cluster volumes only)",
     flags: &[CLUSTER_FLAGS],
     args: Args::Exactly(1),

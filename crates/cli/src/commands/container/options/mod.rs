@@ -23,125 +23,158 @@ use crate::flags::{Flag, Parsed};
 
 /// Flags that describe a container.
 pub(super) const FLAGS: &[Flag] = &[
-    Flag::list("add-host", "Add a line to /etc/hosts (host:ip)").check(network::check_extra_host),
-    Flag::list("annotation", "Annotation that is passed to the OCI runtime").type_name("map"),
-    Flag::list("attach", "Attach stdin, stdout or stderr").short('a').check(check_stream),
-    Flag::string("blkio-weight", "Block IO weight, 10 to 1000, or 0 for none")
-        .type_name("uint16")
-        .default("0")
-        .check(limits::check_uint16),
-    Flag::list("blkio-weight-device", "Block IO weight on a device").check(devices::check_weight),
+    Flag::list("add-host", "Add a custom host-to-IP mapping (host:ip)")
+        .check(network::check_extra_host),
+    Flag::map(
+        "annotation",
+        "Add an annotation to the container (passed through to the OCI \
+        runtime)",
+    ),
+    Flag::list("attach", "Attach to STDIN, STDOUT or STDERR").short('a').check(check_stream),
+    Flag::string(
+        "blkio-weight",
+        "Block IO (relative weight), between 10 and 1000, or 0 to disable",
+    )
+    .type_name("uint16")
+    .default("0")
+    .check(limits::check_uint16),
+    Flag::list("blkio-weight-device", "Block IO weight (relative device weight)")
+        .default("[]")
+        .check(devices::check_weight),
     Flag::list("cap-add", "Add Linux capabilities"),
     Flag::list("cap-drop", "Drop Linux capabilities"),
-    Flag::string("cgroup-parent", "Cgroup to put the container's under"),
+    Flag::string("cgroup-parent", "Optional parent cgroup for the container"),
     Flag::string(
         "cgroupns",
-        "Cgroup namespace: \"host\", \"private\", or \"\" as the engine is set",
+        "Cgroup namespace to use (host|private)
+'host':    Run the container in the Gantry host's cgroup namespace
+'private': Run the container in its own private cgroup namespace
+'':        Use the cgroup namespace as configured by the
+           default-cgroupns-mode option on the daemon (default)",
     ),
-    Flag::string("cidfile", "Write the id to this file"),
+    Flag::string("cidfile", "Write the container ID to the file"),
     Flag::int("cpu-count", "CPU count (Windows only)").hidden(),
     Flag::int("cpu-percent", "CPU percent (Windows only)").hidden(),
-    Flag::int("cpu-period", "CPU period of the scheduler in microseconds"),
-    Flag::int("cpu-quota", "CPU time in each period in microseconds"),
-    Flag::int("cpu-rt-period", "Real-time CPU period in microseconds"),
-    Flag::int("cpu-rt-runtime", "Real-time CPU time in each period in microseconds"),
+    Flag::int("cpu-period", "Limit CPU CFS (Completely Fair Scheduler) period"),
+    Flag::int("cpu-quota", "Limit CPU CFS (Completely Fair Scheduler) quota"),
+    Flag::int("cpu-rt-period", "Limit CPU real-time period in microseconds"),
+    Flag::int("cpu-rt-runtime", "Limit CPU real-time runtime in microseconds"),
     Flag::int("cpu-shares", "CPU shares (relative weight)").short('c'),
     Flag::string("cpus", "Number of CPUs").type_name("decimal").check(limits::check_cpus),
-    Flag::string("cpuset-cpus", "CPUs it may run on (0-3, 0,1)"),
-    Flag::string("cpuset-mems", "Memory nodes it may use (0-3, 0,1)"),
-    Flag::list("device", "Give it a device of the host"),
-    Flag::list("device-cgroup-rule", "Add a rule for devices").check(devices::check_rule),
-    Flag::list("device-read-bps", "Limit bytes read per second from a device")
+    Flag::string("cpuset-cpus", "CPUs in which to allow execution (0-3, 0,1)"),
+    Flag::string("cpuset-mems", "MEMs in which to allow execution (0-3, 0,1)"),
+    Flag::list("device", "Add a host device to the container"),
+    Flag::list("device-cgroup-rule", "Add a rule to the cgroup allowed devices list")
+        .check(devices::check_rule),
+    Flag::list("device-read-bps", "Limit read rate (bytes per second) from a device")
+        .default("[]")
         .check(devices::check_bps),
-    Flag::list("device-read-iops", "Limit reads per second from a device")
+    Flag::list("device-read-iops", "Limit read rate (IO per second) from a device")
+        .default("[]")
         .check(devices::check_iops),
-    Flag::list("device-write-bps", "Limit bytes written per second to a device")
+    Flag::list("device-write-bps", "Limit write rate (bytes per second) to a device")
+        .default("[]")
         .check(devices::check_bps),
-    Flag::list("device-write-iops", "Limit writes per second to a device")
+    Flag::list("device-write-iops", "Limit write rate (IO per second) to a device")
+        .default("[]")
         .check(devices::check_iops),
-    Flag::list("dns", "DNS servers").check(network::check_ip),
+    Flag::list("dns", "Set custom DNS servers").check(network::check_ip),
     Flag::list("dns-opt", "DNS options").hidden(),
-    Flag::list("dns-option", "DNS options"),
-    Flag::list("dns-search", "DNS search domains").check(network::check_search_domain),
-    Flag::string("domainname", "NIS domain name"),
-    Flag::string("entrypoint", "Use this instead of the image's ENTRYPOINT"),
+    Flag::list("dns-option", "Set DNS options"),
+    Flag::list("dns-search", "Set custom DNS search domains").check(network::check_search_domain),
+    Flag::string("domainname", "Container NIS domain name"),
+    Flag::string("entrypoint", "Overwrite the default ENTRYPOINT of the image"),
     Flag::list("env", "Set environment variables").short('e').check(env::check),
-    Flag::list("env-file", "Read environment variables from a file"),
+    Flag::list("env-file", "Read in a file of environment variables"),
     Flag::list("expose", "Expose a port or a range of ports"),
-    Flag::list("gpus", "GPU devices (\"all\", a number, or device=ID,...)")
+    Flag::list("gpus", "GPU devices to add to the container ('all' to pass all GPUs)")
         .type_name("gpu-request")
         .check(gpus::check),
-    Flag::list("group-add", "Additional groups"),
-    Flag::string("health-cmd", "Command that checks its health"),
-    Flag::duration("health-interval", "Time between checks (ms|s|m|h)"),
+    Flag::list("group-add", "Add additional groups to join"),
+    Flag::string("health-cmd", "Command to run to check health"),
+    Flag::duration("health-interval", "Time between running the check (ms|s|m|h)"),
     Flag::string(
         "health-on-failure",
         "What to do when checks have failed (none|kill|restart|stop|exec:COMMAND)",
     ),
-    Flag::int("health-retries", "Failures in a row that make it unhealthy"),
-    Flag::duration("health-start-interval", "Time between checks while it starts (ms|s|m|h)"),
+    Flag::int("health-retries", "Consecutive failures needed to report unhealthy"),
+    Flag::duration(
+        "health-start-interval",
+        "Time between running the check during the start period (ms|s|m|h)",
+    ),
     Flag::duration(
         "health-start-period",
-        "Time to start in, when failures do not count (ms|s|m|h)",
+        "Start period for the container to initialize before starting \
+        health-retries countdown (ms|s|m|h)",
     ),
-    Flag::duration("health-timeout", "Time that one check may take (ms|s|m|h)"),
-    Flag::string("hostname", "Host name").short('h'),
-    Flag::bool("init", "Run an init that reaps processes and passes signals on"),
-    Flag::bool("interactive", "Keep stdin open").short('i'),
+    Flag::duration("health-timeout", "Maximum time to allow one check to run (ms|s|m|h)"),
+    Flag::string("hostname", "Container host name").short('h'),
+    Flag::bool(
+        "init",
+        "Run an init inside the container that forwards signals and reaps \
+        processes",
+    ),
+    Flag::bool("interactive", "Keep STDIN open even if not attached").short('i'),
     Flag::int("io-maxbandwidth", "IO bandwidth limit (Windows only)").hidden(),
     Flag::int("io-maxiops", "IO limit (Windows only)").hidden(),
-    Flag::string("ip", "IPv4 address"),
-    Flag::string("ip6", "IPv6 address"),
-    Flag::string("ipc", "IPC namespace to use"),
-    Flag::string("isolation", "Isolation technology"),
+    Flag::string("ip", "IPv4 address (e.g., 172.30.100.104)"),
+    Flag::string("ip6", "IPv6 address (e.g., 2001:db8::33)"),
+    Flag::string("ipc", "IPC mode to use"),
+    Flag::string("isolation", "Container isolation technology"),
     Flag::bytes("kernel-memory", "Kernel memory limit"),
-    Flag::list("label", "Set a label").short('l').check(env::check_label),
-    Flag::list("label-file", "Read labels from a file"),
-    Flag::list("link", "Link to another container"),
-    Flag::list("link-local-ip", "Link-local addresses"),
-    Flag::string("log-driver", "Driver that keeps its log"),
-    Flag::list("log-opt", "Options of the log driver"),
-    Flag::string("mac-address", "MAC address"),
+    Flag::list("label", "Set meta data on a container").short('l').check(env::check_label),
+    Flag::list("label-file", "Read in a line delimited file of labels"),
+    Flag::list("link", "Add link to another container"),
+    Flag::list("link-local-ip", "Container IPv4/IPv6 link-local addresses"),
+    Flag::string("log-driver", "Logging driver for the container"),
+    Flag::list("log-opt", "Log driver options"),
+    Flag::string("mac-address", "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
     Flag::bytes("memory", "Memory limit").short('m'),
-    Flag::bytes("memory-reservation", "Memory it is left with when memory is short"),
+    Flag::bytes("memory-reservation", "Memory soft limit"),
     Flag::bytes_or_unlimited(
         "memory-swap",
-        "Limit of memory and swap together; -1 for unlimited swap",
+        "Swap limit equal to memory plus swap: '-1' to enable unlimited \
+        swap",
     ),
-    Flag::int("memory-swappiness", "Swappiness, 0 to 100").default("-1"),
-    Flag::list("mount", "Mount a file system").type_name("mount").check(mounts::check),
+    Flag::int("memory-swappiness", "Tune container memory swappiness (0 to 100)").default("-1"),
+    Flag::list("mount", "Attach a filesystem mount to the container")
+        .type_name("mount")
+        .check(mounts::check),
     Flag::list("net", "Network to connect to").hidden(),
     Flag::list("net-alias", "Name within the network").hidden(),
-    Flag::list("network", "Network to connect to").type_name("network"),
-    Flag::list("network-alias", "Name within the network"),
-    Flag::bool("no-healthcheck", "Run no HEALTHCHECK of the image"),
-    Flag::bool("oom-kill-disable", "Disable the OOM killer"),
-    Flag::int("oom-score-adj", "Preference of the OOM killer (-1000 to 1000)"),
+    Flag::list("network", "Connect a container to a network").type_name("network"),
+    Flag::list("network-alias", "Add network-scoped alias for the container"),
+    Flag::bool("no-healthcheck", "Disable any container-specified HEALTHCHECK"),
+    Flag::bool("oom-kill-disable", "Disable OOM Killer"),
+    Flag::int("oom-score-adj", "Tune host's OOM preferences (-1000 to 1000)"),
     Flag::string("pid", "PID namespace to use"),
-    Flag::int("pids-limit", "Limit of processes; -1 for unlimited"),
-    Flag::bool("privileged", "Give it all privileges"),
-    Flag::list("publish", "Publish a port on the host").short('p'),
-    Flag::bool("publish-all", "Publish all exposed ports on the host").short('P'),
-    Flag::bool("read-only", "Mount its root file system read-only"),
-    Flag::string("restart", "What to do when it exits").default("no"),
-    Flag::bool("rm", "Remove it when it exits"),
-    Flag::string("runtime", "OCI runtime to use"),
-    Flag::list("security-opt", "Security options"),
+    Flag::int("pids-limit", "Tune container pids limit (set -1 for unlimited)"),
+    Flag::bool("privileged", "Give extended privileges to this container"),
+    Flag::list("publish", "Publish a container's port(s) to the host").short('p'),
+    Flag::bool("publish-all", "Publish all exposed ports to random ports").short('P'),
+    Flag::bool("read-only", "Mount the container's root filesystem as read only"),
+    Flag::string("restart", "Restart policy to apply when a container exits").default("no"),
+    Flag::bool("rm", "Automatically remove the container when it exits"),
+    Flag::string("runtime", "Runtime to use for this container"),
+    Flag::list("security-opt", "Security Options"),
     Flag::bytes("shm-size", "Size of /dev/shm"),
-    Flag::string("stop-signal", "Signal that stops it"),
-    Flag::int("stop-timeout", "Seconds it has to stop in"),
-    Flag::list("storage-opt", "Options of the storage driver"),
-    Flag::list("sysctl", "Kernel parameters").type_name("map").check(limits::check_sysctl),
-    Flag::list("tmpfs", "Mount a tmpfs on a directory"),
-    Flag::bool("tty", "Give it a terminal").short('t'),
-    Flag::list("ulimit", "Resource limits").type_name("ulimit").check(limits::check_ulimit),
+    Flag::string("stop-signal", "Signal to stop the container"),
+    Flag::int("stop-timeout", "Timeout (in seconds) to stop a container"),
+    Flag::list("storage-opt", "Storage driver options for the container"),
+    Flag::map("sysctl", "Sysctl options").check(limits::check_sysctl),
+    Flag::list("tmpfs", "Mount a tmpfs directory"),
+    Flag::bool("tty", "Allocate a pseudo-TTY").short('t'),
+    Flag::list("ulimit", "Ulimit options")
+        .type_name("ulimit")
+        .default("[]")
+        .check(limits::check_ulimit),
     Flag::bool("use-api-socket", "Give it the engine's socket").hidden(),
-    Flag::string("user", "User, and group (\"<name|uid>[:<group|gid>]\")").short('u'),
+    Flag::string("user", "Username or UID (format: <name|uid>[:<group|gid>])").short('u'),
     Flag::string("userns", "User namespace to use"),
     Flag::string("uts", "UTS namespace to use"),
-    Flag::list("volume", "Mount a volume or a directory of the host").short('v'),
-    Flag::string("volume-driver", "Driver of volumes"),
-    Flag::list("volumes-from", "Mount the volumes of other containers"),
+    Flag::list("volume", "Bind mount a volume").short('v'),
+    Flag::string("volume-driver", "Optional volume driver for the container"),
+    Flag::list("volumes-from", "Mount volumes from the specified container(s)"),
     Flag::string("workdir", "Working directory inside the container").short('w'),
 ];
 
@@ -450,8 +483,7 @@ mod tests {
         ("workdir", "/x"),
     ];
     /// Those that concern the making of a container, not the container; create.rs reads them.
-    const OF_DOCKERS_COMMAND: [&str; 5] =
-        ["disable-content-trust", "name", "platform", "pull", "quiet"];
+    const OF_DOCKERS_COMMAND: [&str; 4] = ["disable-content-trust", "name", "platform", "quiet"];
     const OURS: [&str; 1] = ["health-on-failure"];
 
     #[test]
