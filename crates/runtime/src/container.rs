@@ -20,10 +20,10 @@ use sys::overlay::Overlay;
 use crate::cgroup::Cgroup;
 use crate::devices::Nodes;
 use crate::error::{Context, Error, Result};
-use crate::launch::{Launch, compile_filter};
+use crate::launch::Launch;
 use crate::mounts;
 use crate::rootfs::{self, Propagation};
-use crate::seccomp::Program;
+use crate::seccomp::{Asking, Filter};
 use crate::spawn::{self, Namespaces, Spawned};
 use crate::sync::Message;
 use crate::user::id_maps;
@@ -87,7 +87,7 @@ pub struct Init {
     pub pidfd: OwnedFd,
     pub pty_master: Option<OwnedFd>,
     /// The container's seccomp filter, for later processes.
-    pub filter: Option<Program>,
+    pub filter: Option<Filter>,
 }
 
 /// Makes the container, which then waits for a connection to `socket`. Nothing is left of one that fails.
@@ -135,6 +135,7 @@ pub fn run<T>(
                         process.channel.send(&Message::Go)?;
                         process.channel.send(&Message::Start)?;
                     }
+                    Message::Listener(number) if ready => hand_over(plan, &process, number)?,
                     Message::End if ready => break,
                     Message::Failed(error) => return Err(error),
                     _ => return Err(process.died()),
@@ -162,7 +163,7 @@ fn make<T>(
     options: CreateOptions<'_>,
     gate: Gate,
     serve: impl FnOnce(Spawned, &Plan<'_>) -> Result<T>,
-) -> Result<(T, Option<Program>)> {
+) -> Result<(T, Option<Filter>)> {
     let spec = options.spec;
     let process =
         spec.process.as_ref().ok_or_else(|| Error::invalid("config.json has no process"))?;
@@ -176,7 +177,8 @@ fn make<T>(
         bundle: options.bundle.to_owned(),
         annotations: spec.annotations.clone(),
     };
-    let filter = compile_filter(linux.seccomp.as_ref())?;
+    let filter = linux.seccomp.as_ref();
+    let filter = filter.map(|rules| Filter::new(rules, || state.clone())).transpose()?;
     let namespaces = namespaces(linux, options.netns)?;
     let plan = Plan {
         id: options.id,
@@ -375,6 +377,15 @@ fn is_callers(fd: BorrowedFd<'_>, kind: u64) -> bool {
     let ours = rustix::fs::stat(format!("/proc/self/ns/{name}"));
     let theirs = rustix::fs::fstat(fd);
     matches!((ours, theirs), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
+/// To the agent with the process's listener, before it goes on.
+fn hand_over(plan: &Plan<'_>, process: &Spawned, listener: i32) -> Result<()> {
+    let (pid, status) = (process.pid(), Status::Creating);
+    let filter = plan.launch.filter().ok_or_else(|| Error::other("no filter asks anybody"))?;
+    let pidfd = process.pidfd().ok_or_else(|| Error::other("container init died"))?;
+    filter.hand_over(&Asking { pid, pidfd, listener, init: pid, status })?;
+    process.channel.send(&Message::Go)
 }
 
 fn run_runtime_hooks(plan: &Plan<'_>, pid: i32) -> Result<()> {

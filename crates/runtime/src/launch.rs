@@ -5,7 +5,7 @@
 //! forbids what the steps before it need.
 
 use std::ffi::{CString, OsStr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,8 @@ use crate::error::{Context, Error, ErrorKind, Result, describe};
 use crate::lsm;
 use crate::mounts::proc;
 use crate::scheduling;
-use crate::seccomp::{self, Program};
+use crate::seccomp::Filter;
+use crate::sync::Channel;
 
 /// Where programs are looked for when the environment does not say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -31,7 +32,7 @@ pub(crate) struct Launch<'a> {
     capabilities: Sets,
     args: Vec<CString>,
     env: Vec<CString>,
-    seccomp: Option<&'a Program>,
+    filter: Option<&'a Filter>,
     /// Descriptors from 3 on that the program is to inherit.
     inherited: u32,
 }
@@ -46,7 +47,7 @@ pub(crate) struct Loaded<'a> {
 impl<'a> Launch<'a> {
     pub(crate) fn new(
         process: &'a Process,
-        seccomp: Option<&'a Program>,
+        filter: Option<&'a Filter>,
         inherited: u32,
     ) -> Result<Self> {
         if process.args.is_empty() {
@@ -60,9 +61,13 @@ impl<'a> Launch<'a> {
             capabilities: process.capabilities.as_ref().map(Sets::new).unwrap_or_default(),
             args: c_strings("argument", &process.args)?,
             env: c_strings("environment", &process.env)?,
-            seccomp,
+            filter,
             inherited,
         })
+    }
+
+    pub(crate) fn filter(&self) -> Option<&'a Filter> {
+        self.filter
     }
 
     /// Takes on the program's identity and finds the program. Only executing it is left.
@@ -123,9 +128,9 @@ impl<'a> Launch<'a> {
 }
 
 impl Loaded<'_> {
-    /// Runs the program; returns only if that fails.
-    pub(crate) fn exec(&self) -> Error {
-        match self.drop_privileges() {
+    /// Runs the program; returns only if that fails. `maker` hears of a filter that needs its agent.
+    pub(crate) fn exec(&self, maker: &Channel) -> Error {
+        match self.drop_privileges(maker) {
             Err(error) => error,
             Ok(()) => {
                 sys::signal::reset_all();
@@ -136,20 +141,23 @@ impl Loaded<'_> {
     }
 
     /// A filter without no_new_privs needs privilege to load, so it goes before the capabilities.
-    fn drop_privileges(&self) -> Result<()> {
+    fn drop_privileges(&self, maker: &Channel) -> Result<()> {
         let process = self.launch.process;
         if !process.no_new_privileges {
             restore_effective()?;
-            self.install_filter()?;
+            self.install_filter(maker)?;
         }
         self.launch.capabilities.apply()?;
-        if process.no_new_privileges { self.install_filter() } else { Ok(()) }
+        if process.no_new_privileges { self.install_filter(maker) } else { Ok(()) }
     }
 
-    fn install_filter(&self) -> Result<()> {
-        let Some(filter) = self.launch.seccomp else { return Ok(()) };
-        let installed = filter.install();
-        installed.map(drop).map_err(|error| Error::other(format!("unable to init {error}")))
+    fn install_filter(&self, maker: &Channel) -> Result<()> {
+        let Some(filter) = self.launch.filter else { return Ok(()) };
+        let installed = filter.program.install();
+        match installed.map_err(|error| Error::other(format!("unable to init {error}")))? {
+            None => Ok(()),
+            Some(listener) => maker.hand_over(listener.as_raw_fd()),
+        }
     }
 }
 
@@ -158,19 +166,6 @@ fn restore_effective() -> Result<()> {
     let mut held = credentials::capabilities().context(|| "capget")?;
     held.effective = held.permitted;
     credentials::set_capabilities(held).context(|| "capset")
-}
-
-/// The filter of a container's specification.
-pub(crate) fn compile_filter(rules: Option<&oci::runtime::Seccomp>) -> Result<Option<Program>> {
-    let Some(rules) = rules else { return Ok(None) };
-    if !rules.listener_path.is_empty() {
-        return Err(Error::invalid("seccomp: notifications by listenerPath are not supported"));
-    }
-    let program = seccomp::compile(rules).map_err(|error| Error::invalid(error.to_string()))?;
-    if program.notifies() {
-        return Err(Error::invalid("seccomp: notifications need a listenerPath"));
-    }
-    Ok(Some(program))
 }
 
 fn c_strings(what: &str, strings: &[String]) -> Result<Vec<CString>> {

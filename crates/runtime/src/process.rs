@@ -5,7 +5,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use oci::runtime::Process;
+use oci::runtime::{Process, Status};
 use rustix::fs::{Mode, OFlags};
 use sys::namespace;
 
@@ -14,8 +14,8 @@ use crate::console;
 use crate::container::Stdio;
 use crate::error::{Context, Error, Result};
 use crate::launch::{Launch, set_stdio};
-use crate::seccomp::Program;
-use crate::spawn::{self, Namespaces};
+use crate::seccomp::{Asking, Filter};
+use crate::spawn::{self, Namespaces, Spawned};
 use crate::sync::{Channel, Message};
 
 pub struct ExecOptions<'a> {
@@ -26,7 +26,7 @@ pub struct ExecOptions<'a> {
     pub stdio: Stdio,
     pub cgroup: Option<&'a mut Cgroup>,
     /// The container's filter.
-    pub filter: Option<&'a Program>,
+    pub filter: Option<&'a Filter>,
     pub preserve_fds: u32,
 }
 
@@ -57,6 +57,9 @@ pub fn exec(options: ExecOptions<'_>) -> Result<Exec> {
     loop {
         match spawned.channel.receive()? {
             Message::Console(master) => pty_master = Some(master),
+            Message::Listener(number) => {
+                hand_over(&plan, &spawned, options.init_pid, number)?;
+            }
             Message::End => break,
             Message::Failed(error) => return Err(error),
             _ => return Err(spawned.died()),
@@ -64,6 +67,15 @@ pub fn exec(options: ExecOptions<'_>) -> Result<Exec> {
     }
     let child = spawned.release();
     Ok(Exec { pid: child.pid, pidfd: child.pidfd, pty_master })
+}
+
+/// To the agent with the process's listener, before it goes on.
+fn hand_over(plan: &Plan<'_>, process: &Spawned, init: i32, listener: i32) -> Result<()> {
+    let filter = plan.launch.filter().ok_or_else(|| Error::other("no filter asks anybody"))?;
+    let pidfd = process.pidfd().ok_or_else(|| Error::other("the process died"))?;
+    let (pid, status) = (process.pid(), Status::Running);
+    filter.hand_over(&Asking { pid, pidfd, listener, init, status })?;
+    process.channel.send(&Message::Go)
 }
 
 struct Plan<'a> {
@@ -107,7 +119,7 @@ fn run(plan: &Plan<'_>, channel: &Channel) -> Result<Error> {
         (Stdio::Inherit, false) => {}
     }
     let loaded = plan.launch.load()?;
-    Ok(loaded.exec())
+    Ok(loaded.exec(channel))
 }
 
 fn open_terminal(plan: &Plan<'_>, channel: &Channel) -> Result<()> {

@@ -11,12 +11,15 @@
 //!   older one; a profile whose default lets calls through is left alone.
 //! - A call by an architecture that was not listed kills the thread.
 
+mod agent;
 mod arch;
 mod assembler;
 mod compile;
 pub mod docker;
 mod install;
 
+pub(crate) use agent::Asking;
+pub use agent::Filter;
 pub use arch::Arch;
 pub use compile::compile;
 pub use install::InstallError;

@@ -92,6 +92,10 @@ impl Spawned {
         self.child.as_ref().map_or(0, |child| child.pid)
     }
 
+    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.child.as_ref().map(|child| child.pidfd.as_fd())
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         let Some(child) = &self.child else { return true };
         let mut fds = [PollFd::new(&child.pidfd, PollFlags::IN)];

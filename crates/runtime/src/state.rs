@@ -186,15 +186,19 @@ impl Container {
 
     /// The container's state as of the specification.
     pub(crate) fn state(&self) -> Result<State> {
-        let status = self.status()?;
-        Ok(State {
+        Ok(self.state_as(self.status()?))
+    }
+
+    /// The same of a container whose status is known.
+    pub(crate) fn state_as(&self, status: Status) -> State {
+        State {
             version: VERSION.to_owned(),
             id: self.record.id.clone(),
             status,
             pid: if status == Status::Stopped { 0 } else { self.record.pid },
             bundle: self.record.bundle.clone(),
             annotations: self.record.spec.annotations.clone(),
-        })
+        }
     }
 
     /// Sends a signal to the first process.

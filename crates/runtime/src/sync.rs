@@ -8,6 +8,7 @@
 //!         <------ RunHooks; Go ->                    where the maker has hooks to run
 //!         <------ Ready
 //!         Start -------------->                      unless the container waits for `start`; may be sent ahead
+//!         <------ Listener; Go ->                    where its filter asks an agent
 //!         <------ Failed, or the end of the stream: the program runs
 //! ```
 //!
@@ -31,6 +32,8 @@ pub(crate) enum Message {
     RunHooks,
     Ready,
     Start,
+    /// The number of a seccomp listener among the descriptors of its sender, which waits for [`Message::Go`].
+    Listener(i32),
     Failed(Error),
     /// The other end is gone: the program was executed, or the process died.
     End,
@@ -59,10 +62,24 @@ impl Channel {
             Message::Ready => (b"r".into(), None),
             Message::Start => (b"s".into(), None),
             Message::Failed(error) => (encode(error), None),
-            Message::End => return Ok(()),
+            // The one is said by `hand_over`, the other by closing.
+            Message::Listener(_) | Message::End => return Ok(()),
         };
         socket::send(&self.0, &bytes, fd.as_slice())
             .context(|| "message to the container's process")
+    }
+
+    /// Names a seccomp listener to the maker, and waits until somebody has it. By `write` and `read` alone: the first must
+    /// return before there is anybody to ask, and a filter that forbids the others is still one to run under.
+    pub(crate) fn hand_over(&self, listener: i32) -> Result<()> {
+        let what = || "hand over the seccomp listener";
+        let [a, b, c, d] = listener.to_ne_bytes();
+        rustix::io::write(&self.0, &[b'l', a, b, c, d]).context(what)?;
+        let mut answer = [0; 1];
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.0, &mut answer)).context(what)? {
+            1 if answer == *b"g" => Ok(()),
+            _ => Err(Error::other("the seccomp listener was not taken")),
+        }
     }
 
     pub(crate) fn receive(&self) -> Result<Message> {
@@ -84,6 +101,9 @@ impl Channel {
             (Some(b'h'), None) => Message::RunHooks,
             (Some(b'r'), None) => Message::Ready,
             (Some(b's'), None) => Message::Start,
+            (Some(b'l'), None) if length == 5 => {
+                Message::Listener(i32::from_ne_bytes(buffer[1..5].try_into().expect("four bytes")))
+            }
             (Some(b'f'), None) => Message::Failed(decode(&buffer[1..length])),
             _ => return Err(Error::other("unknown message from the container's process")),
         })

@@ -4,7 +4,9 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
@@ -51,6 +53,17 @@ pub fn connect_stream(path: &Path) -> io::Result<OwnedFd> {
     connect_with(path, SocketType::STREAM)
 }
 
+/// Connects to a stream socket; neither that nor what is sent later waits longer for the other side.
+pub fn connect_stream_within(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
+    let socket = new(SocketType::STREAM)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?).map_err(|errno| match errno {
+        rustix::io::Errno::AGAIN => io::Error::from_raw_os_error(libc::ETIMEDOUT),
+        errno => errno.into(),
+    })?;
+    Ok(socket)
+}
+
 fn connect_with(path: &Path, kind: SocketType) -> io::Result<OwnedFd> {
     let socket = new(kind)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
@@ -73,7 +86,7 @@ pub fn unread_by_peer(socket: impl AsFd) -> io::Result<usize> {
     Ok(usize::try_from(unread).unwrap_or(0))
 }
 
-/// Sends one message with descriptors.
+/// Sends one message with descriptors. What a stream takes only a part of is an error.
 pub fn send(socket: impl AsFd, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -81,9 +94,12 @@ pub fn send(socket: impl AsFd, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Re
         return Err(io::Error::from_raw_os_error(libc::E2BIG));
     }
     let data = [IoSlice::new(message)];
-    rustix::io::retry_on_intr(|| {
+    let sent = rustix::io::retry_on_intr(|| {
         rustix::net::sendmsg(socket.as_fd(), &data, &mut control, SendFlags::NOSIGNAL)
     })?;
+    if sent < message.len() {
+        return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+    }
     Ok(())
 }
 

@@ -5,6 +5,8 @@ pub mod archive;
 pub mod engine;
 pub mod guest;
 pub mod peers;
+mod seccomp_agent;
 mod skip;
 
+pub use seccomp_agent::SeccompAgent;
 pub use skip::skip;

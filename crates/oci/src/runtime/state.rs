@@ -20,6 +20,24 @@ pub struct State {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// What a seccomp agent is told with the descriptors of a process (`listenerPath`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerProcessState {
+    #[serde(rename = "ociVersion")]
+    pub version: String,
+    /// The names of the descriptors that come with it, in their order.
+    pub fds: Vec<String>,
+    /// The process's, which need not be the container's first.
+    pub pid: i32,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub metadata: String,
+    pub state: State,
+}
+
+/// The name of the descriptor that notifications arrive at.
+pub const SECCOMP_FD_NAME: &str = "seccompFd";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {

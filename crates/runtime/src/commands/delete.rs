@@ -72,7 +72,5 @@ pub(super) fn delete(container: &Container) -> Result<()> {
 
 fn run_poststop_hooks(container: &Container) -> Result<()> {
     let Some(all) = &container.record.spec.hooks else { return Ok(()) };
-    let mut state = container.state()?;
-    (state.status, state.pid) = (Status::Stopped, 0);
-    crate::hooks::run("poststop", &all.poststop, &state)
+    crate::hooks::run("poststop", &all.poststop, &container.state_as(Status::Stopped))
 }

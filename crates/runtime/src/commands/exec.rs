@@ -9,8 +9,8 @@ use super::{Command, Global, foreground, make};
 use crate::container::Stdio;
 use crate::error::{Context, Error, Result};
 use crate::flags::{Args, Flag, Order, switch, value};
-use crate::launch::compile_filter;
 use crate::process::{self, ExecOptions};
+use crate::seccomp::Filter;
 use crate::state::Container;
 
 const FLAGS: [Flag; 17] = [
@@ -53,7 +53,9 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
     let pidfd = container.pidfd()?.ok_or_else(running)?;
     let mut cgroup = container.cgroup()?;
     let linux = container.record.spec.linux.as_ref();
-    let filter = compile_filter(linux.and_then(|linux| linux.seccomp.as_ref()))?;
+    let rules = linux.and_then(|linux| linux.seccomp.as_ref());
+    let filter = rules.map(|rules| Filter::new(rules, || container.state_as(Status::Running)));
+    let filter = filter.transpose()?;
     let exec = process::exec(ExecOptions {
         init_pid: container.record.pid,
         init_pidfd: pidfd.as_fd(),

@@ -56,12 +56,12 @@ fn features() -> Features {
     }
 }
 
-/// Notifications need a listener, which is refused: their action is not listed.
 fn seccomp() -> SeccompFeatures {
     let flags = words(&[
         "SECCOMP_FILTER_FLAG_LOG",
         "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
         "SECCOMP_FILTER_FLAG_TSYNC",
+        "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
     ]);
     SeccompFeatures {
         enabled: true,
@@ -72,6 +72,7 @@ fn seccomp() -> SeccompFeatures {
             "SCMP_ACT_KILL_PROCESS",
             "SCMP_ACT_KILL_THREAD",
             "SCMP_ACT_LOG",
+            "SCMP_ACT_NOTIFY",
             "SCMP_ACT_TRACE",
             "SCMP_ACT_TRAP",
         ]),

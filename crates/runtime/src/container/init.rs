@@ -181,7 +181,7 @@ fn run_program(plan: &Plan<'_>, channel: &Channel) -> Result<Error> {
     let starter = wait_at_gate(&plan.gate, channel)?;
     let report = starter.as_ref().unwrap_or(channel);
     let error = match run_start_hooks(plan) {
-        Ok(()) => loaded.exec(),
+        Ok(()) => loaded.exec(report),
         Err(error) => error,
     };
     // To whoever said start; the creator's channel, if that is another, has no reader.

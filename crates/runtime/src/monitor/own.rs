@@ -15,7 +15,7 @@ use crate::cgroup::{Cgroup, Driver, OomEvents};
 use crate::container::{self, CreateOptions, Stdio};
 use crate::error::{self, Error};
 use crate::process::{self, ExecOptions};
-use crate::seccomp::Program;
+use crate::seccomp::Filter;
 
 pub(super) struct Own {
     id: String,
@@ -32,7 +32,7 @@ struct Container {
     cgroup: Cgroup,
     init_pid: i32,
     init_pidfd: OwnedFd,
-    filter: Option<Program>,
+    filter: Option<Filter>,
     /// Others may outlive init in it.
     shares_pids: bool,
 }

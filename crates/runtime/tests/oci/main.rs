@@ -8,4 +8,5 @@ mod lifecycle;
 mod mounts;
 mod namespaces;
 mod process;
+mod seccomp_agent;
 mod security;
