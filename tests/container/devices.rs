@@ -64,3 +64,107 @@ fn an_image_or_a_label_names_no_device() {
         [&flags[..], &["NVIDIA_VISIBLE_DEVICES=all", "busybox", "sh", "-c", script]].concat();
     assert_eq!(engine.gantry(&args).ok(), "-");
 }
+
+/// A device whose hooks each write a line: their kind, and what the container was.
+fn engine_with_hooks(dir: &std::path::Path) -> Engine {
+    let kinds =
+        ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
+    let hook = |kind: &str| {
+        let script = format!(
+            "s=$(grep -o '\"status\":\"[a-z]*\"'); echo {kind} $s >> {}",
+            dir.join("told").display()
+        );
+        // In the container's root there is only that of the image.
+        let (path, arg0) = ("/bin/sh", "sh");
+        serde_json::json!({ "hookName": kind, "path": path, "args": [arg0, "-c", script],
+            "env": ["PATH=/bin:/usr/bin"] })
+    };
+    let mounts =
+        serde_json::json!([{ "hostPath": dir, "containerPath": dir, "options": ["rbind"] }]);
+    let device = |name: &str, hooks: Vec<serde_json::Value>| serde_json::json!({ "name": name, "containerEdits": { "hooks": hooks, "mounts": mounts } });
+    let failing = |kind: &str| {
+        serde_json::json!({ "hookName": kind, "path": "/bin/sh",
+            "args": ["sh", "-c", "echo no luck >&2; exit 3"] })
+    };
+    let all: Vec<_> = kinds.map(hook).into();
+    let with = |kind: &str| [all.clone(), vec![failing(kind)]].concat();
+    let text = serde_json::json!({
+        "cdiVersion": "0.6.0", "kind": "acme.com/x",
+        "devices": [
+            device("good", all.clone()),
+            device("poststart", with("poststart")),
+            device("create", with("createRuntime")),
+        ],
+    });
+    fs::create_dir(dir.join("cdi")).unwrap();
+    fs::write(dir.join("cdi/x.json"), text.to_string()).unwrap();
+    let engine = Engine::start_with(&["--cdi-spec-dir", &dir.join("cdi").to_string_lossy()]);
+    engine.load("busybox");
+    engine
+}
+
+/// What the hooks have written since the last time.
+fn told(dir: &std::path::Path) -> String {
+    let path = dir.join("told");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    fs::write(&path, "").unwrap();
+    text.replace("\"status\":", "").replace('"', "")
+}
+
+const BEFORE: &str =
+    "prestart creating\ncreateRuntime creating\ncreateContainer creating\nstartContainer created\n";
+
+#[test]
+fn hooks_run_at_every_point_of_a_container_s_life() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut engine = engine_with_hooks(dir.path());
+    let run = |engine: &Engine, flags: &[&str], command: &[&str]| {
+        let device = ["run", "--network", "none"];
+        engine.gantry(&[&device[..], flags, &["busybox"], command].concat())
+    };
+    run(&engine, &["--rm", "--device", "acme.com/x=good"], &["true"]).ok();
+    let whole = format!("{BEFORE}poststart running\npoststop stopped\n");
+    assert_eq!(told(dir.path()), whole);
+
+    // A hook that fails ends the container, and what follows its end is run all the same.
+    let said = run(&engine, &["--rm", "--device", "acme.com/x=poststart"], &["sleep", "100"]);
+    let said = said.fails(125);
+    assert!(said.contains("error running poststart hook #1") && said.contains("no luck"), "{said}");
+    assert_eq!(told(dir.path()), whole);
+    let said = run(&engine, &["--rm", "--device", "acme.com/x=create"], &["true"]).fails(125);
+    assert!(said.contains("error running createRuntime hook #1"), "{said}");
+    let (made, _) = BEFORE.split_at(BEFORE.find("createContainer").unwrap());
+    assert_eq!(told(dir.path()), format!("{made}poststop stopped\n"));
+    assert_eq!(engine.gantry(&["ps", "-aq"]).ok(), "");
+
+    // Killed with its monitor, its hooks are run by the engine: by the one that is there, or by the next.
+    for engine_is_killed in [false, true] {
+        run(&engine, &["-d", "--name", "box", "--device", "acme.com/x=good"], &["sleep", "100"])
+            .ok();
+        assert_eq!(told(dir.path()), format!("{BEFORE}poststart running\n"));
+        if engine_is_killed {
+            engine.kill();
+        }
+        kill_monitor(&engine);
+        if engine_is_killed {
+            engine.launch();
+        }
+        let ended = engine.gantry(&["wait", "box"]);
+        assert!(ended.stderr.contains("the container"), "{ended:?}");
+        let code = engine.gantry(&["inspect", "-f", "{{.State.ExitCode}}", "box"]).ok();
+        assert_eq!(code, "255");
+        assert_eq!(told(dir.path()), "poststop stopped\n");
+        engine.gantry(&["rm", "box"]).ok();
+    }
+}
+
+/// That of the one container there is.
+fn kill_monitor(engine: &Engine) {
+    let mut containers = fs::read_dir(engine.exec_root().join("c")).unwrap();
+    let directory = containers.next().unwrap().unwrap().path();
+    let text = fs::read_to_string(directory.join("monitor.pid")).unwrap();
+    let identity: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let pid = i32::try_from(identity["pid"].as_i64().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}

@@ -97,6 +97,9 @@ pub fn main() -> u8 {
         }
         [verb, directory] if verb == "monitor" => monitor(Path::new(directory)),
         [verb, what] if verb == "helper" && what == "view" => view(),
+        [verb, what, directory] if verb == "helper" && what == "poststop" => {
+            poststop(Path::new(directory))
+        }
         _ => oci(words),
     }
 }
@@ -112,6 +115,13 @@ fn monitor(directory: &Path) -> u8 {
 fn view() -> u8 {
     // What went wrong was said to the engine, where there is one.
     crate::view::serve().map_or(1, |()| 0)
+}
+
+fn poststop(directory: &Path) -> u8 {
+    match crate::hooks::serve(directory) {
+        Ok(()) => 0,
+        Err(error) => refuse(&error),
+    }
 }
 
 fn oci(words: Vec<OsString>) -> u8 {

@@ -8,7 +8,7 @@ pub mod container;
 mod devices;
 pub mod error;
 mod flags;
-mod hooks;
+pub mod hooks;
 pub mod init;
 mod launch;
 pub mod lsm;

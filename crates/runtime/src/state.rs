@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{Cgroup, Driver};
 use crate::error::{Context, Error, Result};
+use crate::hooks::Followers;
 
 /// Longer ids make no directory names.
 const ID_MAX: usize = 255;
@@ -36,6 +37,24 @@ pub(crate) struct Record {
     pub(crate) owner: u32,
     pub(crate) systemd_cgroup: bool,
     pub(crate) spec: Spec,
+}
+
+impl Record {
+    fn state_as(&self, status: Status) -> State {
+        State {
+            version: VERSION.to_owned(),
+            id: self.id.clone(),
+            status,
+            pid: if status == Status::Stopped { 0 } else { self.pid },
+            bundle: self.bundle.clone(),
+            annotations: self.spec.annotations.clone(),
+        }
+    }
+
+    /// The hooks that follow its start and its end.
+    pub(crate) fn followers(&self) -> Option<Followers> {
+        Followers::of(self.spec.hooks.as_ref(), || self.state_as(Status::Stopped))
+    }
 }
 
 /// A container's directory.
@@ -191,14 +210,7 @@ impl Container {
 
     /// The same of a container whose status is known.
     pub(crate) fn state_as(&self, status: Status) -> State {
-        State {
-            version: VERSION.to_owned(),
-            id: self.record.id.clone(),
-            status,
-            pid: if status == Status::Stopped { 0 } else { self.record.pid },
-            bundle: self.record.bundle.clone(),
-            annotations: self.record.spec.annotations.clone(),
-        }
+        self.record.state_as(status)
     }
 
     /// Sends a signal to the first process.

@@ -14,6 +14,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::containers::Status;
@@ -89,10 +90,11 @@ impl Containers {
         let were_up: HashSet<OsString> =
             were_up.map(|(record, _)| OsString::from(&record.id)).collect();
         let (root, driver) = (self.0.config.exec_root.join("c"), self.0.cgroup_driver);
+        let runtime = Arc::clone(&self.0.runtime);
         let cleared = blocking(move || {
             let entries = std::fs::read_dir(&root).into_iter().flatten().flatten();
             for entry in entries.filter(|entry| !were_up.contains(&entry.file_name())) {
-                if let Err(error) = discard(driver, &entry.path()) {
+                if let Err(error) = discard(driver, &runtime, &entry.path()) {
                     tracing::warn!("{error}");
                 }
             }

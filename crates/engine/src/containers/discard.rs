@@ -7,18 +7,20 @@ use std::path::Path;
 
 use oci::runtime::Spec;
 use runtime::cgroup::{Cgroup, Driver};
+use runtime::hooks;
 use runtime::monitor::adopt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::error::{Error, Result};
+use crate::runtime_binary::RuntimeBinary;
 
 /// How long a process may take to die of SIGKILL before that is an error.
 const DEATH: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// Ends what lives behind a container's directory under the exec root, and removes the directory. The monitor goes
 /// first, so that it starts nothing more.
-pub fn discard(driver: Driver, directory: &Path) -> Result<()> {
+pub fn discard(driver: Driver, runtime: &RuntimeBinary, directory: &Path) -> Result<()> {
     let failed = |what: &str| {
         let text = format!("cannot {what} of {}", directory.display());
         move |cause: io::Error| Error::system(text).because(cause)
@@ -27,7 +29,18 @@ pub fn discard(driver: Driver, directory: &Path) -> Result<()> {
     end_container(driver, directory).map_err(|cause| {
         Error::system(format!("cannot end what runs of {}", directory.display())).because(cause)
     })?;
+    follow_end(runtime, directory);
     sys::remove::tree(directory).map_err(failed("remove what is left"))
+}
+
+/// Runs the hooks of the end, unless the monitor has come to that.
+pub fn follow_end(runtime: &RuntimeBinary, directory: &Path) {
+    if directory.join("exit.json").exists() {
+        return;
+    }
+    if let Err(error) = hooks::follow_end(runtime.command(), directory) {
+        tracing::warn!("after the end of {}: {error}", directory.display());
+    }
 }
 
 fn end_monitor(directory: &Path) -> io::Result<()> {

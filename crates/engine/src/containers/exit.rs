@@ -3,12 +3,14 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::containers::Status;
 use runtime::monitor::protocol::ExitRecord;
 
 use super::actor::{Actor, After};
+use super::discard::follow_end;
 use super::index::Exit;
 use super::request::Remove;
 use super::restart_policy::{self, Decision, Policy};
@@ -45,6 +47,14 @@ impl Actor {
         }
         let exit = lost(why);
         let directory = self.shared.exec_directory(&self.record.id);
+        let (runtime, place) = (Arc::clone(&self.shared.runtime), directory.clone());
+        let followed = blocking(move || {
+            follow_end(&runtime, &place);
+            Ok(())
+        });
+        if let Err(error) = followed.await {
+            tracing::warn!(container = self.record.id, "{error}");
+        }
         if let Err(error) = write_exit(&directory, &exit) {
             tracing::warn!(container = self.record.id, "its end is not recorded: {error}");
         }

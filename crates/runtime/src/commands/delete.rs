@@ -45,6 +45,12 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
 
 /// Kills every process of the container, waits for their end, and deletes it.
 pub(super) fn kill_and_delete(container: &Container) -> Result<()> {
+    kill(container)?;
+    delete(container)
+}
+
+/// Kills every process of the container, and waits for the end of the first.
+pub(super) fn kill(container: &Container) -> Result<()> {
     let pidfd = container.pidfd()?;
     if let Some(pidfd) = &pidfd {
         // It may end by itself meanwhile.
@@ -59,18 +65,14 @@ pub(super) fn kill_and_delete(container: &Container) -> Result<()> {
         rustix::event::poll(&mut fds, Some(&PATIENCE))
             .context(|| "wait for the container's end")?;
     }
-    delete(container)
+    Ok(())
 }
 
 /// Removes the cgroup and the record, and runs the hooks that follow; all of it, whatever fails on the way.
 pub(super) fn delete(container: &Container) -> Result<()> {
     let cgroup = container.cgroup().and_then(|cgroup| Ok(cgroup.delete()?));
-    let hooks = run_poststop_hooks(container);
+    let followers = container.record.followers();
+    let hooks = followers.map_or(Ok(()), |followers| followers.stopped());
     container.directory.remove()?;
     cgroup.and(hooks)
-}
-
-fn run_poststop_hooks(container: &Container) -> Result<()> {
-    let Some(all) = &container.record.spec.hooks else { return Ok(()) };
-    crate::hooks::run("poststop", &all.poststop, &container.state_as(Status::Stopped))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use oci::runtime::{Spec, State};
+use oci::runtime::Spec;
 
 use super::{Global, delete};
 use crate::cgroup::Cgroup;
@@ -45,7 +45,12 @@ struct Ground<'a> {
 /// Makes the container of a bundle, which then waits for `start`; nothing is left of one that fails.
 pub(super) fn create(global: &Global, args: &Args) -> Result<()> {
     let (ground, mut cgroup) = Ground::prepare(global, args, StartedBy::Another)?;
-    ground.create(&mut cgroup).map_err(|error| ground.undo(error, Some(&cgroup)))
+    ground.create(&mut cgroup).map_err(|error| {
+        let error = ground.undo(error, Some(&cgroup));
+        // What hooks before them did is theirs to undo. What they say is less worth than the error.
+        let _ = ground.record(0).followers().map_or(Ok(()), |followers| followers.stopped());
+        error
+    })
 }
 
 /// Makes the container of a bundle and runs its program; nothing is left of one that fails.
@@ -112,18 +117,26 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// Writes down the container around a process.
-    fn note(&self, pid: i32) -> Result<Record> {
-        let record = Record {
+    /// The container around a process.
+    fn record(&self, pid: i32) -> Record {
+        Record {
             id: self.args.positional[0].clone(),
             bundle: self.bundle.clone(),
             pid,
-            start_time: start_time(pid).ok_or_else(|| Error::other("container init died"))?,
+            start_time: start_time(pid).unwrap_or_default(),
             created: Timestamp::now().rfc3339(),
             owner: rustix::process::getuid().as_raw(),
             systemd_cgroup: self.global.systemd_cgroup,
             spec: self.spec.clone(),
-        };
+        }
+    }
+
+    /// Writes down the container around a process.
+    fn note(&self, pid: i32) -> Result<Record> {
+        let record = self.record(pid);
+        if record.start_time == 0 {
+            return Err(Error::other("container init died"));
+        }
         self.directory.write(&record)?;
         if let Some(path) = self.args.get("pid-file") {
             write_pid(Path::new(path), pid)?;
@@ -205,7 +218,6 @@ pub(super) fn write_pid(path: &Path, pid: i32) -> Result<()> {
 
 /// Runs the hooks that follow a container's start.
 pub(super) fn run_poststart_hooks(container: &Container) -> Result<()> {
-    let Some(all) = &container.record.spec.hooks else { return Ok(()) };
-    let state: State = container.state()?;
-    crate::hooks::run("poststart", &all.poststart, &state)
+    let followers = container.record.followers();
+    followers.map_or(Ok(()), |followers| followers.started(container.record.pid))
 }

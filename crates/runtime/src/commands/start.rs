@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::{Command, Global, make};
+use super::{Command, Global, delete, make};
 use crate::error::{Error, Result};
 use crate::flags::{Args, Order};
 use crate::seccomp::{Asking, Filter};
@@ -32,7 +32,10 @@ fn run(global: &Global, args: &Args) -> Result<u8> {
         }
     }
     let_go(&container)?;
-    make::run_poststart_hooks(&container)?;
+    if let Err(error) = make::run_poststart_hooks(&container) {
+        let _ = delete::kill(&container);
+        return Err(error);
+    }
     Ok(0)
 }
 

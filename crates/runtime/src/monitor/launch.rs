@@ -127,6 +127,15 @@ impl Launcher {
         }
     }
 
+    /// What the specification wants run once the container is no more, one that never ran included.
+    pub(super) fn follow_end(&mut self) -> Result<(), Failure> {
+        match self {
+            Launcher::Own(own) => own.follow_end(),
+            // Its `delete` has done so.
+            Launcher::External(_) => Ok(()),
+        }
+    }
+
     /// After everything has ended.
     pub(super) fn clean_up(&mut self) -> Result<(), Failure> {
         match self {

@@ -4,7 +4,9 @@ use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use oci::runtime::{ConsoleSize, Linux, NamespaceKind, Process as Description, Spec};
+use oci::runtime::{
+    ConsoleSize, Linux, NamespaceKind, Process as Description, Spec, State, Status, VERSION,
+};
 
 use super::config::{CgroupDriver, Config, Rootfs};
 use super::files::read_json;
@@ -13,7 +15,8 @@ use super::protocol::{ErrorKind, Failure};
 use super::session::Process;
 use crate::cgroup::{Cgroup, Driver, OomEvents};
 use crate::container::{self, CreateOptions, Stdio};
-use crate::error::{self, Error};
+use crate::error::{self, Context, Error};
+use crate::hooks::Followers;
 use crate::process::{self, ExecOptions};
 use crate::seccomp::Filter;
 
@@ -25,6 +28,8 @@ pub(super) struct Own {
     /// What to make, until it is made: it is large, and the monitor small.
     spec: Option<Spec>,
     container: Option<Container>,
+    /// Boxed: hardly any container has some.
+    followers: Option<Box<Followers>>,
 }
 
 /// What is needed once it runs.
@@ -35,6 +40,14 @@ struct Container {
     filter: Option<Filter>,
     /// Others may outlive init in it.
     shares_pids: bool,
+}
+
+impl Container {
+    fn end(&self) -> Result<(), Error> {
+        self.cgroup.kill()?;
+        sys::process::wait(&self.init_pidfd).context(|| "wait for its end")?;
+        Ok(self.cgroup.delete()?)
+    }
 }
 
 impl Own {
@@ -49,6 +62,7 @@ impl Own {
             },
             spec: Some(spec),
             container: None,
+            followers: None,
         }
     }
 
@@ -62,6 +76,8 @@ impl Own {
         if let (ChildStdio::Pty(size), Some(process)) = (&stdio, &mut spec.process) {
             set_size(process, *size);
         }
+        let state = || self.state(&spec);
+        self.followers = Followers::of(spec.hooks.as_ref(), state).map(Box::new);
         let nothing = Linux::default();
         let linux = spec.linux.as_ref().unwrap_or(&nothing);
         let mut cgroup = Cgroup::open(self.driver, &linux.cgroups_path, &self.id)
@@ -83,8 +99,33 @@ impl Own {
             filter: init.filter,
             shares_pids,
         });
+        self.follow_start(init.pid)?;
         let process = Process { pid: init.pid, pidfd: init.pidfd };
         Ok(Launched { process, pty_master: init.pty_master })
+    }
+
+    /// What its hooks are told.
+    fn state(&self, spec: &Spec) -> State {
+        State {
+            version: VERSION.to_owned(),
+            id: self.id.clone(),
+            status: Status::Creating,
+            pid: 0,
+            bundle: self.bundle.clone(),
+            annotations: spec.annotations.clone(),
+        }
+    }
+
+    /// Runs the hooks that follow a start. One that fails ends the container.
+    fn follow_start(&mut self, pid: i32) -> Result<(), Failure> {
+        let Some(followers) = &self.followers else { return Ok(()) };
+        followers.started(pid).map_err(|error| {
+            if let Some(container) = self.container.take() {
+                // Why it is ended is worth more than what remains of it.
+                let _ = container.end();
+            }
+            Failure::from(error)
+        })
     }
 
     fn create(
@@ -154,6 +195,12 @@ impl Own {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Runs the hooks that follow the end, or a start that failed.
+    pub(super) fn follow_end(&mut self) -> Result<(), Failure> {
+        let Some(followers) = self.followers.take() else { return Ok(()) };
+        followers.stopped().map_err(Failure::from)
     }
 
     pub(super) fn clean_up(&mut self) -> Result<(), Failure> {

@@ -189,6 +189,7 @@ impl Monitor {
 
     /// Ends a container that could not be started.
     fn never_ran(&mut self, failure: &Failure) {
+        self.follow_end();
         let status = match failure.kind {
             ErrorKind::NotFound => 127,
             ErrorKind::Permission => 126,

@@ -291,9 +291,16 @@ impl Monitor {
         if let Err(failure) = self.launcher.clean_up() {
             self.errors.note(&format!("cleaning up: {failure}"));
         }
+        self.follow_end();
         let log_end = self.finish_log();
         self.report_log_failure()?;
         self.exited(record(exit, oom_killed, log_end))
+    }
+
+    pub(super) fn follow_end(&mut self) {
+        if let Err(failure) = self.launcher.follow_end() {
+            self.errors.note(&failure.message);
+        }
     }
 
     pub(super) fn finish_log(&mut self) -> u64 {
