@@ -49,4 +49,7 @@ fn exec_gets_a_terminal_too() {
     engine.gantry(&["run", "-d", "--name", "box", "busybox", "sleep", "300"]).ok();
     let out = on_a_terminal(&engine, "exec -it box tty", "");
     assert!(out.ok().trim().starts_with("/dev/pts/"));
+    // Its size was set, which Docker tells nobody.
+    let told = engine.gantry(&["events", "--since", "1h", "--until", "0s"]).ok();
+    assert!(told.contains("exec_start") && !told.contains("resize"), "{told}");
 }

@@ -1,5 +1,6 @@
 //! Names alone, for the completion of command lines.
 
+use api::Filters;
 use serde::Deserialize;
 
 use crate::error::Result;
@@ -11,12 +12,6 @@ struct Named {
     name: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Volumes {
-    volumes: Option<Vec<Named>>,
-}
-
 impl Client {
     pub async fn network_names(&self) -> Result<Vec<String>> {
         let networks: Vec<Named> = self.get("/networks").await?;
@@ -24,7 +19,7 @@ impl Client {
     }
 
     pub async fn volume_names(&self) -> Result<Vec<String>> {
-        let answer: Volumes = self.get("/volumes").await?;
-        Ok(answer.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect())
+        let all = self.volume_list(&Filters::default()).await?.volumes;
+        Ok(all.into_iter().flatten().map(|volume| volume.name).collect())
     }
 }

@@ -31,10 +31,9 @@ impl Actor {
             }
             _ => Error::system(format!("cannot resize container {}: {failure}", self.record.id)),
         })?;
-        let size = [("height", height.to_string()), ("width", width.to_string())];
-        match exec {
-            None => self.tell("resize", size),
-            Some(id) => self.tell("exec_resize", size.into_iter().chain([("execID", id)])),
+        // Docker tells of no exec's.
+        if exec.is_none() {
+            self.tell("resize", [("height", height.to_string()), ("width", width.to_string())]);
         }
         Ok(())
     }
