@@ -1,6 +1,7 @@
 # Nothing published, and no wish about the OOM killer, is null in one engine where it is empty in the other.
 # Bare requests: status codes and bodies, also of those that no client of Docker's sends. Both engines know 1.45.
-# Devices by CDI are a feature to be turned on in Docker 26. What a value of the wrong type is to be is said in the decoder's types; runtimes and the time of the build are each
+# Docker looks every five minutes which execs can be removed. Devices by CDI are a feature to be turned on in Docker 26.
+# What a value of the wrong type is to be is said in the decoder's types; runtimes and the time of the build are each
 # engine's own; the body of a failed attach is text with Docker, JSON here.
 api GET /_ping
 api GET /_ping -o /dev/null -D - | tr -d '\r' | sed 's/^\(Server\|Date\): .*/\1/I' | sort
@@ -50,14 +51,14 @@ api POST /v1.45/containers/create?name=api-c -H 'Content-Type: application/json'
 api POST /v1.45/containers/create?name=api-d -H 'Content-Type: application/json' -d '{"Image":"busybox","Cmd":"true","HostConfig":{"NetworkMode":"none"}}'
 api GET /v1.45/containers/api-d/json | jq -c '.Config.Cmd?, .HostConfig.NetworkMode?'
 api GET /v1.45/containers/api-none/json
-api GET /v1.45/containers/api-a/json -o inspect; shape <inspect | grep -v -E '^GraphDriver.Data|^HostConfig.LogConfig.Config|^HostConfig.(PortBindings|OomKillDisable)'
-api GET /v1.24/containers/api-a/json -o inspect; shape <inspect | grep -v -E '^GraphDriver.Data|^HostConfig.LogConfig.Config|^HostConfig.(PortBindings|OomKillDisable)'
-api GET /v1.40/containers/api-a/json -o inspect; shape <inspect | grep -v -E '^GraphDriver.Data|^HostConfig.LogConfig.Config|^HostConfig.(PortBindings|OomKillDisable)'
+api GET /v1.45/containers/api-a/json -o inspect; shape <inspect | grep -v -E '^HostConfig.LogConfig.Config|^HostConfig.(PortBindings|OomKillDisable)'
+api GET /v1.24/containers/api-a/json -o inspect; shape <inspect | grep -v -E '^HostConfig.LogConfig.Config|^HostConfig.(PortBindings|OomKillDisable)'
+api GET /v1.40/containers/api-a/json -o inspect; shape <inspect | grep -v -E '^HostConfig.LogConfig.Config|^HostConfig.(PortBindings|OomKillDisable)'
 api GET /v1.45/containers/api-a/json?size=1 | jq -c '.SizeRw, (.SizeRootFs > 0)'
 api POST /v1.45/containers/api-a/start
 api POST /v1.45/containers/api-a/start
 api POST /v1.45/containers/api-none/start
-api GET /v1.45/containers/api-a/json -o inspect; shape <inspect | grep -v -E '^GraphDriver.Data|^HostConfig.LogConfig.Config|^HostConfig.(PortBindings|OomKillDisable)'
+api GET /v1.45/containers/api-a/json -o inspect; shape <inspect | grep -v -E '^HostConfig.LogConfig.Config|^HostConfig.(PortBindings|OomKillDisable)'
 api GET '/v1.45/containers/json?filters=%7B%22name%22%3A%5B%22api-a%22%5D%7D' -o list; shape <list
 api GET '/v1.24/containers/json?filters=%7B%22name%22%3A%5B%22api-a%22%5D%7D&size=1' -o list; shape <list
 api GET '/v1.40/containers/json?filters=%7B%22name%22%3A%5B%22api-a%22%5D%7D' -o list; shape <list
@@ -88,7 +89,7 @@ api POST /v1.45/containers/api-a/exec -H 'Content-Type: application/json' -d '{"
 api POST /v1.45/exec/nosuch/start -H 'Content-Type: application/json' -d '{}'
 api GET /v1.45/exec/nosuch/json
 api POST /v1.45/exec/nosuch/resize?h=1\&w=1
-exec=$(api POST /v1.45/containers/api-a/exec -H 'Content-Type: application/json' -d '{"Cmd":["sh","-c","exit 3"]}' | grep -o '[0-9a-f]\{64\}'); api GET /v1.45/exec/$exec/json -o exec; shape <exec; api POST /v1.45/exec/$exec/start -H 'Content-Type: application/json' -d '{"Detach":true}'; sleep 1; api POST /v1.45/exec/$exec/start -H 'Content-Type: application/json' -d '{"Detach":true}'; api GET /v1.45/exec/$exec/json | jq -c 'del(.ID, .ContainerID)?' 2>/dev/null | sed 's/"Pid":[0-9]*//'
+exec=$(api POST /v1.45/containers/api-a/exec -H 'Content-Type: application/json' -d '{"Cmd":["sh","-c","exit 3"]}' | grep -o '[0-9a-f]\{64\}'); api GET /v1.45/exec/$exec/json -o exec; shape <exec; api POST /v1.45/exec/$exec/start -H 'Content-Type: application/json' -d '{"Detach":true}'; sleep 1; api POST /v1.45/exec/$exec/start -H 'Content-Type: application/json' -d '{"Detach":true}'; api GET /v1.45/exec/$exec/json | jq -c 'del(.ID, .ContainerID, .CanRemove)?' 2>/dev/null | sed 's/"Pid":[0-9]*//'
 api POST /v1.45/containers/api-a/wait?condition=nosuch
 api POST /v1.45/containers/api-none/wait
 api POST /v1.45/containers/api-a/pause
@@ -118,10 +119,22 @@ api GET /v1.45/images/json?filters=x
 api GET '/v1.45/images/json?filters=%7B%22reference%22%3A%5B%22busybox%22%5D%7D' -o images; shape <images
 api GET '/v1.24/images/json?filters=%7B%22reference%22%3A%5B%22busybox%22%5D%7D' -o images; shape <images
 api GET '/v1.40/images/json?filters=%7B%22reference%22%3A%5B%22busybox%22%5D%7D' -o images; shape <images
-api GET /v1.45/images/busybox/json -o image; shape <image | grep -v ^GraphDriver.Data
-api GET /v1.24/images/busybox/json -o image; shape <image | grep -v ^GraphDriver.Data
-api GET /v1.40/images/busybox/json -o image; shape <image | grep -v ^GraphDriver.Data
-api GET /v1.45/images/busybox/json | head -c -5 | jq -S 'del(.GraphDriver, .Metadata)'
+api GET /v1.45/images/busybox/json -o image; shape <image
+api GET /v1.24/images/busybox/json -o image; shape <image
+api GET /v1.40/images/busybox/json -o image; shape <image
+api GET /v1.45/images/busybox/json | head -c -5 | jq -S 'del(.GraphDriver.Data, .Metadata)'
+# What was never tagged has no names, in the words of each version.
+docker create --name api-dangling --network none busybox true | wc -c; api POST '/v1.45/commit?container=api-dangling&changes=LABEL%20api-dangling%3D1' | cut -c1-6
+api GET '/v1.45/images/json?filters=%7B%22label%22%3A%5B%22api-dangling%22%5D%7D' -o list; jq -c '.[] | [.RepoTags, .RepoDigests, .Containers, .SharedSize, .VirtualSize]' list
+api GET '/v1.43/images/json?filters=%7B%22label%22%3A%5B%22api-dangling%22%5D%7D' -o list; jq -c '.[] | [.RepoTags, .RepoDigests, .VirtualSize == .Size]' list
+api GET '/v1.42/images/json?filters=%7B%22label%22%3A%5B%22api-dangling%22%5D%7D' -o list; jq -c '.[] | [.RepoTags, .RepoDigests]' list
+api GET '/v1.24/images/json?filters=%7B%22label%22%3A%5B%22api-dangling%22%5D%7D' -o list; jq -c '.[] | [.RepoTags, .RepoDigests]' list
+api GET '/v1.45/system/df?type=image' -o df; jq -c '.Images[] | select(.Labels["api-dangling"]?) | [.RepoTags, .RepoDigests, .Containers, .SharedSize == .Size]' df
+api GET '/v1.24/system/df' -o df; jq -c '.Images[] | select(.Labels["api-dangling"]?) | [.RepoTags, .RepoDigests, .VirtualSize == .Size]' df
+api GET '/v1.45/system/df?type=container' -o df; jq -c '.Images, .Volumes, .BuildCache, .LayersSize, (.Containers[] | select(.Names[0] == "/api-dangling") | del(.Created))' df
+api GET '/v1.45/system/df?type=nosuch'
+api GET '/v1.45/system/df?type=volume&type=build-cache' -o df; jq -c '.Images, .Containers, .BuildCache, .LayersSize' df
+docker rm api-dangling | wc -l; docker image prune -f --filter label=api-dangling | grep -c deleted:
 api GET /v1.45/images/api-none/json
 api GET /v1.45/images/BAD/json
 api GET /v1.45/images/busybox/history -o history; shape <history

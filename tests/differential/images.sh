@@ -27,6 +27,10 @@ docker history --format '{{.Comment}} {{.CreatedBy}}' images-flat:1
 docker commit -a me -m msg -c 'ENV X=y' images-e images-made:1 | wc -c
 docker image inspect -f '{{.Author}} {{.Comment}} {{json .Config.Env}} {{len .RootFS.Layers}}' images-made:1
 docker run --rm images-made:1 sh -c 'ls /mark; echo $X'
+# A container that ran and changed nothing adds no layer; nor is what was made to mount on a change.
+docker run --name images-f busybox true; docker diff images-f; docker commit images-f images-same:1 | wc -c; docker image inspect -f '{{len .RootFS.Layers}}' images-same:1; docker rmi images-same:1 | wc -l
+docker run --name images-g hello-world | wc -l; docker diff images-g; docker commit images-g images-same:2 | wc -c; docker rmi images-same:2 | wc -l
+docker run --name images-h busybox sh -c 'chmod 700 /etc'; docker diff images-h; docker commit images-h images-same:3 | wc -c; docker rmi images-same:3 | wc -l
 docker rmi busybox:nosuch
 docker rmi images-flat:1 images-made:1 | wc -l
 docker image prune -f --filter label=images-none

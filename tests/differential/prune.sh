@@ -20,7 +20,7 @@ docker system df -v | grep -E 'usage:|^[A-Z]+ [A-Z]+' | tr -s ' '
 docker system df -v --format json | jq -c 'keys_unsorted'
 docker system df -v --format '{{range .Images}}{{.Repository}}:{{.Tag}} {{.UniqueSize}}{{"\n"}}{{end}}' | grep hello-world | cut -d: -f1
 api GET '/system/df?type=foo'
-api GET '/system/df?type=build-cache' | sed 's/ [0-9]*$//' | jq -c 'keys_unsorted'
+api GET '/v1.45/system/df?type=build-cache' | sed 's/ [0-9]*$//' | jq -c 'keys_unsorted'
 docker run --name prune-a --label prune-x=1 --network none busybox sh -c 'head -c 7000 /dev/zero >/x'
 docker system df -v --format '{{range .Containers}}{{.Names}} {{.Size}} {{.State}}{{"\n"}}{{end}}' | grep prune-a
 docker ps -as --filter name=prune-a --format '{{.Size}}' | cut -d' ' -f1

@@ -33,11 +33,10 @@ docker ps -a --filter name=system-ev --filter network=none --format '{{.Names}}'
 docker ps -a --filter name=system-ev --size --format '{{.Size}}' | sed 's/[0-9.]*[kM]\?B/N/g'
 docker ps -n 1 --filter name=system-ev --format '{{.Names}}'
 docker ps -l --filter name=system-ev --format '{{.Names}}'
-docker image inspect busybox | jq -S 'map(del(.GraphDriver, .Metadata, .DockerVersion, .Parent))'
-docker inspect system-ev | shape | grep -v -E '^\[\].(GraphDriver.Data|HostConfig.LogConfig.Config)'
+docker image inspect busybox | jq -S 'map(del(.GraphDriver.Data, .Metadata))'
+docker inspect system-ev | shape | grep -v -E '^\[\].(HostConfig.LogConfig.Config)'
 docker inspect --size system-ev | shape | grep Size
-# These two are gone from the API in 1.52, which our own client speaks.
-docker inspect --format json busybox | shape | grep -v -E 'GraphDriver.Data|DockerVersion|Parent'
+docker inspect --format json busybox | shape
 docker inspect --type container busybox
 docker inspect --type nosuch busybox
 docker version --format json | shape | grep -v -E 'Components|BuildTime|GitCommit|GoVersion|Experimental|DefaultAPIVersion|BuildTime'
@@ -59,7 +58,7 @@ docker events --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker images --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 # Every action that one container can have, with its attributes.
 since=$(date +%s.%N); docker create --name system-ac --network none busybox sleep 100 | wc -c; docker start system-ac; docker top system-ac >/dev/null; docker exec system-ac true; docker update --memory 64m --memory-swap 64m system-ac; docker pause system-ac; docker unpause system-ac; docker export system-ac >/dev/null; docker commit system-ac system-image:1 | wc -c; docker kill -s CONT system-ac; docker restart -t 0 system-ac; docker rename system-ac system-ad; docker stop -t 0 system-ad; docker rm system-ad; docker tag system-image:1 system-image:2; docker save system-image:1 >/dev/null; docker rmi system-image:1 system-image:2 >/dev/null; docker container prune -f --filter label=system-none; docker image prune -f --filter label=system-none; sleep 0.5; date +%s.%N >until; echo $since >since
-docker events --since $(cat since) --until $(cat until) --filter container=system-ac --filter container=system-ad --format '{{.Action}} {{json .Actor.Attributes}}' | sed 's/"execID":"[0-9a-f]*"/X/' | sort
+docker events --since $(cat since) --until $(cat until) --filter container=system-ac --filter container=system-ad --format '{{.Action}} {{json .Actor.Attributes}}' | sed 's/"execID":"[0-9a-f]*"/X/; s/"execDuration":"[0-9]*"/Y/' | sort
 docker events --since $(cat since) --until $(cat until) --filter image=system-image --filter type=image --format '{{.Action}} {{.Actor.Attributes.name}}'
 docker events --since $(cat since) --until $(cat until) --filter event=prune --filter type=container --format '{{json .Actor}}' | sort -u
 docker events --since $(cat since) --until $(cat until) --filter event=prune --filter type=image --format '{{json .Actor}}' | sort -u

@@ -1,6 +1,6 @@
 //! How Go's encoding/json treats zero values, in serde's terms.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Declares wire structs: Docker's PascalCase names, every field optional on the way in, and `null`
 /// read as the zero value (docker-py sends `null` for most of what it was not given).
@@ -39,6 +39,70 @@ pub(crate) fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
 /// `omitempty` of a slice or map that is otherwise nullable: nil and empty are both left out.
 pub(crate) fn none_or_empty<T: Default + PartialEq>(value: &Option<T>) -> bool {
     value.as_ref().is_none_or(|value| *value == T::default())
+}
+
+/// A slice or map that Go sends as `null` for nil, and that some versions leave out altogether.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Nilable<T> {
+    Omitted,
+    #[default]
+    Null,
+    Value(T),
+}
+
+impl<T> Nilable<T> {
+    pub(crate) fn is_omitted(&self) -> bool {
+        matches!(self, Self::Omitted)
+    }
+
+    #[must_use]
+    pub fn as_ref(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Omitted | Self::Null => None,
+        }
+    }
+
+    pub fn get_or_insert_default(&mut self) -> &mut T
+    where
+        T: Default,
+    {
+        if self.as_ref().is_none() {
+            *self = Self::Value(T::default());
+        }
+        match self {
+            Self::Value(value) => value,
+            Self::Omitted | Self::Null => unreachable!("it was given a value above"),
+        }
+    }
+
+    /// As `omitempty` would have it.
+    pub(crate) fn omit_empty(&mut self)
+    where
+        T: Default + PartialEq,
+    {
+        if self.as_ref().is_none_or(|value| *value == T::default()) {
+            *self = Self::Omitted;
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Nilable<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Self::Value)
+    }
+}
+
+impl<T: Serialize> Serialize for Nilable<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_ref().serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nilable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<T>::deserialize(deserializer)?.into())
+    }
 }
 
 /// Go's `struct{}`: the value of maps used as sets.

@@ -26,7 +26,7 @@ pub mod volumes;
 
 pub use error::ErrorResponse;
 pub use filters::Filters;
-pub use go::{Empty, StrSlice};
+pub use go::{Empty, Nilable, StrSlice};
 pub use version::Version;
 
 /// The answer of endpoints that make one object.

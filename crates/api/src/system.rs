@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::go::{is_empty, none_or_empty, wire};
 
 /// Headers by which a client learns what it talks to.
@@ -200,8 +202,23 @@ wire! {
         pub expected: Option<String>,
     }
 
-    /// `GET /system/df`. What was not asked for is null.
+    /// `GET /system/df`.
     pub struct DiskUsage {
+        #[serde(flatten)]
+        pub legacy: Option<LegacyDiskUsage>,
+        /// Since 1.52, as the others of its kind. What was not asked for is absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub image_usage: Option<Usage<crate::images::Summary>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub container_usage: Option<Usage<crate::containers::Summary>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub volume_usage: Option<Usage<crate::volumes::Volume>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub build_cache_usage: Option<Usage<serde_json::Value>>,
+    }
+
+    /// Until 1.52. What was not asked for is null.
+    pub struct LegacyDiskUsage {
         pub layers_size: i64,
         pub images: Option<Vec<crate::images::Summary>>,
         pub containers: Option<Vec<crate::containers::Summary>>,
@@ -213,4 +230,57 @@ wire! {
         pub base: String,
         pub size: i64,
     }
+}
+
+/// What objects of one kind take. Sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default, bound(deserialize = "T: Deserialize<'de>"))]
+pub struct Usage<T> {
+    pub active_count: i64,
+    pub total_count: i64,
+    /// What removing those that are not active would give back.
+    pub reclaimable: i64,
+    pub total_size: i64,
+    /// If asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<T>,
+}
+
+impl<T> Default for Usage<T> {
+    fn default() -> Self {
+        Self { active_count: 0, total_count: 0, reclaimable: 0, total_size: 0, items: Vec::new() }
+    }
+}
+
+/// How much of the disk's usage is told from 1.52 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    Totals,
+    /// Every object, too.
+    Items,
+}
+
+impl DiskUsage {
+    pub(crate) fn without_items(&mut self) {
+        self.image_usage.iter_mut().for_each(|usage| usage.items.clear());
+        self.container_usage.iter_mut().for_each(|usage| usage.items.clear());
+        self.volume_usage.iter_mut().for_each(|usage| usage.items.clear());
+        self.build_cache_usage.iter_mut().for_each(|usage| usage.items.clear());
+    }
+
+    /// As it was until 1.51: everything in lists, which clients add up.
+    pub(crate) fn legacy(&self) -> LegacyDiskUsage {
+        let layers_size = self.image_usage.as_ref().map_or(0, |usage| usage.total_size);
+        LegacyDiskUsage {
+            layers_size,
+            images: items(&self.image_usage),
+            containers: items(&self.container_usage),
+            volumes: items(&self.volume_usage),
+            build_cache: items(&self.build_cache_usage),
+        }
+    }
+}
+
+fn items<T: Clone>(usage: &Option<Usage<T>>) -> Option<Vec<T>> {
+    usage.as_ref().map(|usage| usage.items.clone())
 }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::go::none_or_empty;
+use crate::system::Detail;
 use crate::{containers, events, images, networks, system};
 
 /// `1.45`. Ordered.
@@ -79,6 +81,8 @@ impl ForVersion for containers::Inspect {
         if version >= Version::v1(52) {
             self.network_settings.legacy = None;
             self.network_settings.bridge = None;
+            self.config.on_build.omit_empty();
+            self.host_config.resources.kernel_memory_tcp = 0;
         }
     }
 }
@@ -107,17 +111,37 @@ impl ForVersion for containers::Summary {
 
 impl ForVersion for images::Summary {
     fn for_version(&mut self, version: Version) {
+        self.without_newer_fields(version);
+        if version < Version::v1(51) {
+            self.containers = -1;
+        }
+        if version >= Version::v1(43) {
+            return;
+        }
+        if none_or_empty(&self.repo_tags) && none_or_empty(&self.repo_digests) {
+            self.repo_tags = Some(vec!["<none>:<none>".to_owned()]);
+            self.repo_digests = Some(vec!["<none>@<none>".to_owned()]);
+        }
+        self.null_for_no_names();
+    }
+}
+
+impl images::Summary {
+    fn without_newer_fields(&mut self, version: Version) {
         if version < Version::v1(44) {
             self.virtual_size = Some(self.size);
-        }
-        if version < Version::v1(43) {
-            self.repo_digests = self.repo_digests.take().filter(|digests| !digests.is_empty());
         }
         if version < Version::v1(48) {
             self.descriptor = None;
         }
         if version < Version::v1(47) {
             self.manifests = None;
+        }
+    }
+
+    fn null_for_no_names(&mut self) {
+        for names in [&mut self.repo_tags, &mut self.repo_digests] {
+            *names = names.take().filter(|names| !names.is_empty());
         }
     }
 }
@@ -135,18 +159,49 @@ impl ForVersion for images::Inspect {
         }
         if version < Version::v1(48) {
             self.descriptor = None;
+            self.manifests = None;
+        }
+        if version >= Version::v1(50) {
+            self.config.iter_mut().for_each(images::ImageConfig::without_containers_fields);
         }
         if version >= Version::v1(52) {
-            self.docker_version = None;
-            self.parent = self.parent.take().filter(|parent| !parent.is_empty());
+            self.config.iter_mut().for_each(images::ImageConfig::omit_empty);
+            for text in
+                [&mut self.parent, &mut self.comment, &mut self.docker_version, &mut self.author]
+            {
+                *text = text.take().filter(|text| !text.is_empty());
+            }
         }
     }
 }
 
-impl ForVersion for system::DiskUsage {
+impl system::DiskUsage {
+    /// Lists until 1.51, totals since 1.52, which has both unless all is asked for.
+    pub fn for_version(&mut self, version: Version, detail: Detail) {
+        for image in self.image_usage.iter_mut().flat_map(|usage| &mut usage.items) {
+            image.without_newer_fields(version);
+            image.null_for_no_names();
+        }
+        for container in self.container_usage.iter_mut().flat_map(|usage| &mut usage.items) {
+            container.for_version(version);
+        }
+        if version < Version::v1(52) || version == Version::v1(52) && detail == Detail::Totals {
+            self.legacy = Some(self.legacy());
+        }
+        if version < Version::v1(52) {
+            *self = Self { legacy: self.legacy.take(), ..Self::default() };
+        }
+        if detail == Detail::Totals {
+            self.without_items();
+        }
+    }
+}
+
+impl ForVersion for containers::Stats {
     fn for_version(&mut self, version: Version) {
-        self.images.iter_mut().flatten().for_each(|image| image.for_version(version));
-        self.containers.iter_mut().flatten().for_each(|container| container.for_version(version));
+        if version < Version::v1(52) {
+            self.os_type = String::new();
+        }
     }
 }
 

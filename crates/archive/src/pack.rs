@@ -1,7 +1,7 @@
 //! Writes a directory tree as a tar. Everything is opened from its parent's descriptor without following links:
 //! a running container may change the tree meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -24,9 +24,15 @@ enum Style {
     Plain,
 }
 
-/// An upper directory as the tar of an image layer.
-pub fn write_layer(upper: &OwnedFd, out: &mut dyn Write) -> io::Result<()> {
-    Tree::new(upper.as_fd(), Style::Layer, None, out)?.write_below()
+/// An upper directory as the tar of an image layer, without some of its paths.
+pub fn write_layer(
+    upper: &OwnedFd,
+    left_out: &BTreeSet<PathBuf>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut tree = Tree::new(upper.as_fd(), Style::Layer, None, out)?;
+    tree.left_out = Some(left_out);
+    tree.write_below()
 }
 
 /// What lies below a directory.
@@ -81,6 +87,7 @@ struct Tree<'o> {
     /// What members' paths begin with.
     shown: Option<Vec<u8>>,
     out: &'o mut dyn Write,
+    left_out: Option<&'o BTreeSet<PathBuf>>,
     /// First path of each inode that has several names.
     links: HashMap<(u64, u64), PathBuf>,
     /// What is still to be written, the next one last.
@@ -107,11 +114,15 @@ impl<'o> Tree<'o> {
         let device = rustix::fs::fstat(&root)?.st_dev;
         let links = HashMap::new();
         let buffer = Vec::new();
-        Ok(Self { root, device, style, shown, out, links, pending, parent: None, buffer })
+        let (left_out, parent) = (None, None);
+        Ok(Self { root, device, style, shown, out, left_out, links, pending, parent, buffer })
     }
 
     fn write_below(mut self) -> io::Result<()> {
         while let Some(path) = self.pending.pop() {
+            if self.left_out.is_some_and(|left_out| left_out.contains(&path)) {
+                continue;
+            }
             match self.member(&path) {
                 // Removed while the tree was read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -4,7 +4,7 @@ use api::containers::{
     Change, CreateRequest, CreateResponse, Inspect, PathStat, PruneReport, Stats, Summary,
     TopResponse, UpdateRequest, UpdateResponse, WaitResponse,
 };
-use api::{Filters, IdResponse};
+use api::{Filters, IdResponse, Version};
 use bytes::Bytes;
 use hyper::Method;
 
@@ -117,9 +117,11 @@ impl Client {
         self.get(&path(id, "json")).await
     }
 
-    /// The document as the engine wrote it, fields we do not know included.
+    /// The document as the engine wrote it, fields we do not know included; with those that 1.52 dropped: templates of
+    /// many years name them.
     pub async fn container_inspect_raw(&self, id: &str, size: bool) -> Result<Bytes> {
-        self.get_raw(&Query::default().flag("size", size).on(&path(id, "json"))).await
+        let path = Query::default().flag("size", size).on(&path(id, "json"));
+        self.get_raw_until(Version::v1(51), &path).await
     }
 
     pub async fn container_start(&self, id: &str, detach_keys: &str) -> Result<()> {

@@ -1,8 +1,8 @@
 //! `/images`.
 
-use api::Filters;
 use api::images::{DeleteItem, HistoryItem, PruneReport, Summary};
 use api::progress::Message;
+use api::{Filters, Version};
 use bytes::Bytes;
 use hyper::Method;
 
@@ -26,13 +26,17 @@ pub struct Import {
 impl Client {
     pub async fn image_list(&self, all: bool, filters: &Filters) -> Result<Vec<Summary>> {
         let query = Query::default().flag("all", all).set("filters", filters.encode());
-        self.get(&query.on("/images/json")).await
+        // Newer ones count containers, which `images` never showed.
+        let list = self.get_raw_until(Version::v1(50), &query.on("/images/json")).await?;
+        Ok(serde_json::from_slice(&list)?)
     }
 
-    /// The document as the engine wrote it, fields we do not know included.
+    /// The document as the engine wrote it, fields we do not know included; with those that 1.50 and 1.52 dropped:
+    /// templates of many years name them.
     pub async fn image_inspect_raw(&self, name: &str, platform: &str) -> Result<Bytes> {
         let query = Query::default().set("platform", platform_json(platform));
-        self.get_raw(&query.on(&format!("/images/{}/json", segment(name)))).await
+        let path = query.on(&format!("/images/{}/json", segment(name)));
+        self.get_raw_until(Version::v1(49), &path).await
     }
 
     pub async fn image_history(&self, name: &str, platform: &str) -> Result<Vec<HistoryItem>> {

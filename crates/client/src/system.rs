@@ -1,6 +1,6 @@
 //! The engine itself.
 
-use api::system::{DiskUsage, Info, VersionInfo, ping};
+use api::system::{Info, LegacyDiskUsage, VersionInfo, ping};
 use api::{Filters, Version, events};
 use hyper::Method;
 use hyper::header::HeaderName;
@@ -39,8 +39,10 @@ pub struct Pruned {
 }
 
 impl Client {
-    pub async fn system_df(&self) -> Result<DiskUsage> {
-        self.get("/system/df").await
+    /// In lists, which 1.52 began to replace by totals.
+    pub async fn system_df(&self) -> Result<LegacyDiskUsage> {
+        let document = self.get_raw_until(Version::v1(51), "/system/df").await?;
+        Ok(serde_json::from_slice(&document)?)
     }
 
     /// `all` is of the build cache: also what might still be useful.

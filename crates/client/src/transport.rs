@@ -86,6 +86,12 @@ impl Client {
         self.short(Method::GET, path, Upload::empty()).await
     }
 
+    /// As `get_raw`, in a form that newer versions no longer have.
+    pub(crate) async fn get_raw_until(&self, newest: Version, path: &str) -> Result<Bytes> {
+        let version = self.version().await?.min(newest);
+        self.ask(Method::GET, &format!("/v{version}{path}"), Upload::empty()).await
+    }
+
     pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.json(Method::DELETE, path, Upload::empty()).await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::go::{Empty, StrSlice, is_empty, none_or_empty, wire};
+use crate::go::{Empty, Nilable, StrSlice, is_empty, none_or_empty, wire};
 
 wire! {
     pub struct Config {
@@ -31,7 +31,9 @@ wire! {
         pub network_disabled: bool,
         #[serde(skip_serializing_if = "is_empty")]
         pub mac_address: String,
-        pub on_build: Option<Vec<String>>,
+        /// Omitted from 1.52 where there is none.
+        #[serde(skip_serializing_if = "Nilable::is_omitted")]
+        pub on_build: Nilable<Vec<String>>,
         pub labels: Option<BTreeMap<String, String>>,
         #[serde(skip_serializing_if = "is_empty")]
         pub stop_signal: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Config, HostConfig};
 use crate::go::{is_empty, wire};
+use crate::images::Descriptor;
 use crate::networks::{EndpointSettings, PortMap};
 
 wire! {
@@ -33,7 +34,7 @@ wire! {
         pub host_config: HostConfig,
         pub graph_driver: GraphDriver,
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub image_manifest_descriptor: Option<serde_json::Value>,
+        pub image_manifest_descriptor: Option<Descriptor>,
         /// Only with `size=1`.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub size_rw: Option<i64>,

@@ -39,6 +39,9 @@ snake! {
         pub name: String,
         #[serde(skip_serializing_if = "is_empty")]
         pub id: String,
+        /// Since 1.52.
+        #[serde(skip_serializing_if = "is_empty")]
+        pub os_type: String,
         #[serde(skip_serializing_if = "is_empty")]
         pub networks: BTreeMap<String, NetworkStats>,
     }

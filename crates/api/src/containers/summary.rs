@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::MountPoint;
 use crate::go::{is_empty, none_or_empty, wire};
+use crate::images::Descriptor;
 use crate::networks::EndpointSettings;
 
 wire! {
@@ -15,7 +16,7 @@ wire! {
         #[serde(rename = "ImageID")]
         pub image_id: String,
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub image_manifest_descriptor: Option<serde_json::Value>,
+        pub image_manifest_descriptor: Option<Descriptor>,
         pub command: String,
         /// Unix seconds.
         pub created: i64,

@@ -139,7 +139,8 @@ async fn containers(client: &Client, states: &[&str]) -> client::Result<Vec<Stri
 
 async fn images(client: &Client) -> client::Result<Vec<String>> {
     let images = client.image_list(false, &Filters::default()).await?;
-    let named = |image: &api::images::Summary| match image.repo_tags.as_slice() {
+    let named = |image: &api::images::Summary| match image.repo_tags.as_deref().unwrap_or_default()
+    {
         [] => vec![short_id(&image.id)],
         tags => tags.iter().filter(|tag| !tag.starts_with("<none>")).cloned().collect(),
     };

@@ -41,6 +41,7 @@ fn empty(record: &Record) -> Stats {
         preread: timestamp::NEVER.into(),
         name: format!("/{}", record.name),
         id: record.id.clone(),
+        os_type: "linux".into(),
         ..Stats::default()
     }
 }

@@ -75,8 +75,9 @@ async fn prune(call: Call) -> Result<Response> {
 
 async fn inspect(call: Call) -> Result<Response> {
     let with_size = call.query.flag("size");
-    // With the fields that 1.52 dropped, too: templates of many years name them.
-    Ok(json(&call.engine.containers.inspect(&call.name, with_size).await?))
+    let mut container = call.engine.containers.inspect(&call.name, with_size).await?;
+    container.for_version(call.version);
+    Ok(json(&container))
 }
 
 async fn top(call: Call) -> Result<Response> {
@@ -275,12 +276,13 @@ async fn stats(call: Call) -> Result<Response> {
     let stream = call.query.flag_or("stream", true);
     let one_shot = call.query.flag("one-shot");
     if !stream {
-        let first = containers.stats(&name, None).await?;
-        if one_shot || first.pids_stats.current == 0 {
-            return Ok(json(&first));
+        let mut sample = containers.stats(&name, None).await?;
+        if !one_shot && sample.pids_stats.current != 0 {
+            tokio::time::sleep(BETWEEN_SAMPLES).await;
+            sample = containers.stats(&name, Some(&sample)).await?;
         }
-        tokio::time::sleep(BETWEEN_SAMPLES).await;
-        return Ok(json(&containers.stats(&name, Some(&first)).await?));
+        sample.for_version(call.version);
+        return Ok(json(&sample));
     }
     if one_shot {
         return Err(Error::invalid("cannot have stream=true and one-shot=true"));
@@ -289,7 +291,9 @@ async fn stats(call: Call) -> Result<Response> {
     tokio::spawn(async move {
         let mut before = None;
         while let Ok(stats) = containers.stats(&name, before.as_ref()).await {
-            if writer.send(line(&stats)).await.is_err() {
+            let mut shown = stats.clone();
+            shown.for_version(call.version);
+            if writer.send(line(&shown)).await.is_err() {
                 return;
             }
             before = Some(stats);

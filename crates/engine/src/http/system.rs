@@ -1,6 +1,7 @@
 //! The engine about itself.
 
 use api::Version;
+use api::system::Detail;
 use api::version::ForVersion;
 
 use super::json::json;
@@ -34,8 +35,9 @@ async fn disk_usage(call: Call) -> Result<Response> {
         Objects::parse(call.query.all("type"))?
     };
     let engine = call.engine;
+    let detail = if call.query.flag("verbose") { Detail::Items } else { Detail::Totals };
     let mut usage = blocking(move || engine.system.disk_usage(objects)).await?;
-    usage.for_version(call.version);
+    usage.for_version(call.version, detail);
     Ok(json(&usage))
 }
 

@@ -28,13 +28,13 @@ impl Images {
             repo_tags: familiar(&image.tags),
             repo_digests: familiar(&image.digests),
             parent: Some(image.parent.as_ref().map(ToString::to_string).unwrap_or_default()),
-            comment: image.config.comment.clone(),
+            comment: Some(image.config.comment.clone()),
             created: image.config.created.clone().unwrap_or_default(),
             container: Some(image.config.container.clone()).filter(|id| !id.is_empty()),
             container_config,
             docker_version: Some(image.config.docker_version.clone()),
-            author: image.config.author.clone(),
-            config,
+            author: Some(image.config.author.clone()),
+            config: config.map(Into::into),
             architecture: image.config.architecture.clone(),
             variant: image.config.variant.clone(),
             os: image.config.os.clone(),
@@ -50,17 +50,19 @@ impl Images {
         })
     }
 
-    /// Where the layers lie. Upper and lower as Docker has them: an image's topmost layer is its upper.
+    /// Where the layers lie, as Docker has them: the topmost is the upper. Nothing is ever mounted at `MergedDir`, nor
+    /// is there anything in `WorkDir`: these are where they would be.
     fn graph_driver(&self, image: &Image) -> GraphDriver {
         let layers = self.store.data_root().join("layers");
-        let folder = |number: u64| layers.join(number.to_string()).join("diff");
-        let folders = image.layers.iter().rev().map(|layer| folder(layer.number));
-        let mut folders = folders.map(|folder| folder.display().to_string());
+        let folder =
+            |number: u64, name| layers.join(number.to_string()).join(name).display().to_string();
+        let mut numbers = image.layers.iter().rev().map(|layer| layer.number);
         let mut data = BTreeMap::new();
-        if let Some(upper) = folders.next() {
-            data.insert("UpperDir".to_owned(), upper);
+        if let Some(top) = numbers.next() {
+            let own = [("MergedDir", "merged"), ("UpperDir", "diff"), ("WorkDir", "work")];
+            data.extend(own.map(|(key, name)| (key.to_owned(), folder(top, name))));
         }
-        let lower = folders.collect::<Vec<_>>().join(":");
+        let lower = numbers.map(|number| folder(number, "diff")).collect::<Vec<_>>().join(":");
         if !lower.is_empty() {
             data.insert("LowerDir".to_owned(), lower);
         }

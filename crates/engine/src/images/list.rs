@@ -21,6 +21,7 @@ impl Images {
         }
         let images = self.store.images().list(&filter)?;
         let mut summaries: Vec<_> = images.iter().map(summary).collect();
+        self.count_containers(&mut summaries);
         if shared_size {
             let owners = self.layer_owners()?;
             for (summary, image) in summaries.iter_mut().zip(&images) {
@@ -44,15 +45,19 @@ impl Images {
         Ok(self.store.images().count()? as i64)
     }
 
-    /// All images, with what they share and how many containers use each.
-    pub fn disk_usage(&self) -> Result<Vec<Summary>> {
-        let uses = self.containers.image_uses();
-        let mut images = self.list(&Filters::default(), false, true)?;
-        for image in &mut images {
-            let used = uses.iter().filter(|one| one.image.as_str() == image.id);
-            image.containers = used.count() as i64;
+    fn count_containers(&self, images: &mut [Summary]) {
+        let mut counts: HashMap<String, i64> = HashMap::new();
+        for one in self.containers.image_uses() {
+            *counts.entry(one.image.to_string()).or_default() += 1;
         }
-        Ok(images)
+        for image in images {
+            image.containers = counts.get(&image.id).copied().unwrap_or(0);
+        }
+    }
+
+    /// All images, with what they share.
+    pub fn disk_usage(&self) -> Result<Vec<Summary>> {
+        self.list(&Filters::default(), false, true)
     }
 
     /// Bytes of all layers, each once.
@@ -77,13 +82,12 @@ pub fn filter(filters: &Filters) -> Result<Filter> {
 
 fn summary(image: &Listed) -> Summary {
     Summary {
-        containers: -1,
         created: image.created.as_second(),
         id: image.id.to_string(),
         labels: image.labels.clone(),
         parent_id: image.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
         repo_digests: Some(familiar(&image.digests)),
-        repo_tags: familiar(&image.tags),
+        repo_tags: Some(familiar(&image.tags)),
         shared_size: -1,
         size: image.size() as i64,
         ..Summary::default()

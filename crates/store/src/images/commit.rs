@@ -44,13 +44,12 @@ impl Images<'_> {
         lease: &crate::Lease<'_>,
     ) -> Result<Layer> {
         let (mut reader, mut writer) = std::io::pipe().map_err(|error| Error::io("pipe", error))?;
-        let changes = snapshot.open_upper()?;
         std::thread::scope(|scope| {
-            let writing = scope.spawn(move || archive::pack::write_layer(&changes, &mut writer));
+            let writing = scope.spawn(move || snapshot.write_layer(&mut writer));
             let layer = self.store.add_layer(&mut reader, lease, &mut |_| ());
             drop(reader);
             let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            written.map_err(|error| Error::io("read the container's changes", error)).and(layer)
+            written.and(layer)
         })
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A directory counts as changed if something below it did or its own owner or mode did; its time alone says nothing.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -35,12 +35,67 @@ impl Snapshot<'_> {
         let failed = |error| Error::io(format!("changes of container {}", self.container), error);
         let lower =
             Overlay { lower: self.lower(), ..Overlay::default() }.mount().map_err(failed)?;
-        let mut comparison =
-            Comparison { upper: self.open_upper()?, lower, found: BTreeMap::new() };
+        let upper = self.open_upper()?;
+        let stubs = stubs(&upper, &lower).map_err(failed)?;
+        let mut comparison = Comparison { upper, lower, found: BTreeMap::new() };
         comparison.run().map_err(failed)?;
+        comparison.found.retain(|path, _| !stubs.contains(path));
+        comparison.mark_directories_above();
         let change = |(path, kind)| Change { path: Path::new("/").join(path), kind };
         Ok(comparison.found.into_iter().map(change).collect())
     }
+
+    /// The changes as the tar of a layer.
+    pub(crate) fn write_layer(&self, out: &mut dyn Write) -> Result<()> {
+        let failed = |error| Error::io("read the container's changes", error);
+        let lower =
+            Overlay { lower: self.lower(), ..Overlay::default() }.mount().map_err(failed)?;
+        let upper = self.open_upper()?;
+        let stubs = stubs(&upper, &lower).map_err(failed)?;
+        pack::write_layer(&upper, &stubs, out).map_err(failed)
+    }
+}
+
+/// Where something is mounted in every container.
+const PLACES: [&str; 6] = ["dev", "proc", "sys", "etc/hostname", "etc/hosts", "etc/resolv.conf"];
+
+/// What is in the upper directory only to be mounted on: Docker has it in a layer of its own below, and so among no
+/// changes.
+fn stubs(upper: &OwnedFd, lower: &OwnedFd) -> io::Result<BTreeSet<PathBuf>> {
+    let mut stubs = BTreeSet::new();
+    for place in PLACES.map(Path::new) {
+        if stat(lower, place).is_none() && is_empty(upper, place)? {
+            stubs.insert(place.to_owned());
+        }
+    }
+    let etc = Path::new("etc");
+    if let Some(is) = stat(upper, etc).filter(is_directory) {
+        let directory = walk::open_directory(upper.as_fd(), etc)?;
+        let made = walk::names(&directory)?.iter().all(|name| stubs.contains(&etc.join(name)));
+        let unchanged = stat(lower, etc).is_none_or(|was| !differs(&is, &was));
+        if made && unchanged && !pack::is_opaque(directory.as_fd()) {
+            stubs.insert(etc.to_owned());
+        }
+    }
+    Ok(stubs)
+}
+
+fn is_empty(root: &OwnedFd, path: &Path) -> io::Result<bool> {
+    match stat(root, path) {
+        None => Ok(false),
+        Some(stat) if is_directory(&stat) => {
+            Ok(walk::names(&walk::open_directory(root.as_fd(), path)?)?.is_empty())
+        }
+        Some(stat) => {
+            let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+            Ok(is_file && stat.st_size == 0)
+        }
+    }
+}
+
+fn stat(root: &OwnedFd, path: &Path) -> Option<Stat> {
+    let parent = walk::open_directory(root.as_fd(), path.parent()?).ok()?;
+    rustix::fs::statat(&parent, path.file_name()?, AtFlags::SYMLINK_NOFOLLOW).ok()
 }
 
 struct Comparison {
@@ -60,7 +115,6 @@ impl Comparison {
                 upper => pending.extend(self.directory(&upper?, &path)?),
             }
         }
-        self.mark_directories_above();
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use store::Kind;
 use store::images::Commit;
@@ -100,6 +100,31 @@ fn a_container_that_changed_nothing_commits_no_layer() {
         .unwrap();
     let image = fixture.store.images().by_id(&id).unwrap();
     assert!(image.layers.len() == 1 && image.config.history[1].empty_layer);
+}
+
+#[test]
+fn places_to_mount_on_are_neither_changes_nor_committed() {
+    let fixture = Fixture::new();
+    let image = fixture.image(&[base()]).unwrap();
+    let snapshot = fixture.store.snapshots().create("c1", Some(&image)).unwrap();
+    let upper = snapshot.directory().join("diff");
+    for directory in ["dev", "proc", "sys", "etc"] {
+        fs::create_dir(upper.join(directory)).unwrap();
+    }
+    for file in ["etc/hosts", "etc/hostname", "etc/resolv.conf"] {
+        fs::write(upper.join(file), "").unwrap();
+    }
+    let commit = || {
+        let commit = Commit { container: "c1".into(), ..Commit::default() };
+        let id = fixture.store.images().commit(commit).unwrap();
+        fixture.store.images().by_id(&id).unwrap()
+    };
+    assert_eq!((snapshot.changes().unwrap(), commit().layers.len()), (vec![], 1));
+    // What somebody wrote there is a change.
+    fs::write(upper.join("etc/hosts"), "127.0.0.1 me").unwrap();
+    let changed: Vec<_> = snapshot.changes().unwrap().into_iter().map(|one| one.path).collect();
+    assert_eq!(changed, [Path::new("/etc"), Path::new("/etc/hosts")]);
+    assert_eq!(commit().layers.len(), 2);
 }
 
 #[test]

@@ -88,7 +88,8 @@ pub(crate) struct Name {
 /// One for each tag, or for each digest where there is no tag.
 fn names(image: &Summary, digests: bool) -> Vec<Name> {
     let mut repositories: BTreeMap<&str, (Vec<&str>, Vec<&str>)> = BTreeMap::new();
-    for (repository, tag) in image.repo_tags.iter().filter_map(|tag| tag.rsplit_once(':')) {
+    for (repository, tag) in image.repo_tags.iter().flatten().filter_map(|tag| tag.rsplit_once(':'))
+    {
         repositories.entry(repository).or_default().0.push(tag);
     }
     for (repository, digest) in

@@ -2,7 +2,7 @@
 
 use api::containers::Summary as Container;
 use api::images::Summary as Image;
-use api::system::DiskUsage;
+use api::system::LegacyDiskUsage;
 use serde::Deserialize;
 
 use crate::command::{Args, Command, Done, run};
@@ -133,7 +133,7 @@ struct Total {
 }
 
 impl Usage {
-    fn of(usage: DiskUsage) -> Result<Self> {
+    fn of(usage: LegacyDiskUsage) -> Result<Self> {
         let read = |error: serde_json::Error| Failure::new(error.to_string());
         let volumes = serde_json::to_value(usage.volumes.unwrap_or_default());
         let cache = serde_json::to_value(usage.build_cache.unwrap_or_default());
@@ -248,7 +248,7 @@ impl Usage {
     /// Each image once, by its first name.
     fn image_rows(&self, no_trunc: bool) -> Vec<Row> {
         let row = |image: &Image| {
-            let name = image.repo_tags.first().and_then(|tag| tag.rsplit_once(':'));
+            let name = image.repo_tags.iter().flatten().next().and_then(|tag| tag.rsplit_once(':'));
             let (repository, tag) = name.unwrap_or(("<none>", "<none>"));
             let (repository, tag) = (repository.to_owned(), tag.to_owned());
             images::row(image, images::Name { repository, tag, digest: String::new() }, no_trunc)
