@@ -9,6 +9,7 @@ mod container;
 mod context;
 mod differential;
 mod engine;
+mod help_text;
 mod image;
 mod runtime;
 mod stories;

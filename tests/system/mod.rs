@@ -2,4 +2,5 @@ mod completion;
 mod df;
 mod events;
 mod info;
+mod man;
 mod prune;

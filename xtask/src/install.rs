@@ -1,9 +1,17 @@
-//! Puts the release binaries and the systemd units in place.
+//! Puts the release binaries, the systemd units, the manual pages and the shells' completions in place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::{Result, build, shell};
+
+/// Where each shell looks for the completion of a command, below `share`.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "bash-completion/completions/gantry"),
+    ("zsh", "zsh/site-functions/_gantry"),
+    ("fish", "fish/vendor_completions.d/gantry.fish"),
+];
 
 pub(crate) fn run() -> Result {
     let bin = build::release()?;
@@ -15,6 +23,12 @@ pub(crate) fn run() -> Result {
     for unit in ["gantry.service", "gantry.socket"] {
         place(&units.join(unit), &prefix.join("lib/systemd/system").join(unit))?;
     }
+    let share = prefix.join("share");
+    shell::run(Command::new(bin.join("gantry")).arg("__man").arg(share.join("man/man1")))?;
+    for (shell, file) in COMPLETIONS {
+        let script = shell::output(Command::new(bin.join("gantry")).args(["completion", shell]))?;
+        write(script.as_bytes(), &share.join(file))?;
+    }
     println!(
         "installed under {}; start with: systemctl enable --now gantry.socket",
         prefix.display()
@@ -23,10 +37,19 @@ pub(crate) fn run() -> Result {
 }
 
 fn place(from: &Path, to: &Path) -> Result {
+    replace(to, |new| fs::copy(from, new).map(drop))
+}
+
+fn write(content: &[u8], to: &Path) -> Result {
+    replace(to, |new| fs::write(new, content))
+}
+
+/// A new file, not new content: the old one may be running, or be read.
+fn replace(to: &Path, make: impl Fn(&Path) -> std::io::Result<()>) -> Result {
     let failed = |e: std::io::Error| format!("{}: {e}", to.display());
     let dir = to.parent().expect("an installed file is in a directory");
     fs::create_dir_all(dir).map_err(failed)?;
-    let new = to.with_extension("new");
-    fs::copy(from, &new).map_err(failed)?;
-    fs::rename(&new, to).map_err(failed)
+    let mut new = to.as_os_str().to_owned();
+    new.push(".new");
+    make(Path::new(&new)).and_then(|()| fs::rename(&new, to)).map_err(failed)
 }

@@ -8,9 +8,19 @@ use crate::{Result, shell};
 pub(crate) const BUILD: &[&str] = &["gcc", "libc6-dev"];
 /// For making base images and running containers made of them.
 pub(crate) const IMAGES: &[&str] = &["mmdebstrap", "busybox-static"];
-/// For the tests: tools they look through, the second kernel, a second client.
-pub(crate) const TESTS: &[&str] =
-    &["nftables", "iproute2", "uidmap", "qemu-system-x86", "kmod", "cpio", "python3"];
+/// For the tests: tools they look through, the second kernel, a second client, shells to complete in, a reader of manuals.
+pub(crate) const TESTS: &[&str] = &[
+    "nftables",
+    "iproute2",
+    "uidmap",
+    "qemu-system-x86",
+    "kmod",
+    "cpio",
+    "python3",
+    "zsh",
+    "fish",
+    "groff-base",
+];
 /// For the Python SDK's tests.
 pub(crate) const SDK: &[&str] = &["python3", "python3-venv"];
 

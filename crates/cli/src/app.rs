@@ -9,6 +9,7 @@ use crate::context::{Context, GLOBAL_FLAGS};
 use crate::error::{Failure, Result};
 use crate::flags::{self, Interspersed, Parsed};
 use crate::help;
+use crate::man;
 use crate::output::{print, warn};
 
 /// A flag that is wrong, as opposed to a command that is.
@@ -29,10 +30,13 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn dispatch(words: &[String]) -> Result<u8> {
-    if let Some((completion::COMMAND, words)) =
-        words.split_first().map(|(w, rest)| (w.as_str(), rest))
-    {
-        return print(completion::complete(words)).map(|()| 0);
+    // Programs call these; they are no part of the tree.
+    match words.split_first().map(|(word, rest)| (word.as_str(), rest)) {
+        Some((completion::COMMAND, words)) => {
+            return print(completion::complete(words)).map(|()| 0);
+        }
+        Some((man::COMMAND, words)) => return man::write(words).map(|()| 0),
+        _ => {}
     }
     let globals = flags::parse(&[GLOBAL_FLAGS], words, Interspersed::No).map_err(|error| {
         let help = help::root(&Context::new(Parsed::default()));

@@ -23,7 +23,7 @@ pub(crate) fn complete(words: &[String]) -> String {
     let (current, before) = words.split_last().map_or(("", words), |(last, rest)| (last, rest));
     let candidates = match place(before) {
         Place::Value(flag) => values(flag, before),
-        Place::Command => commands_of_root(current),
+        Place::Command => commands_of_root(current, before),
         Place::Verb(group) => commands::shown(group).map(described).collect(),
         Place::Argument(path, command, arguments) => {
             arguments_of(&path, command, arguments, current, before)
@@ -110,15 +110,21 @@ fn described(command: &'static Command) -> String {
     format!("{}\t{}", command.name, command.summary())
 }
 
-fn commands_of_root(current: &str) -> Vec<String> {
+fn commands_of_root(current: &str, before: &[String]) -> Vec<String> {
     if current.starts_with('-') {
-        return flags_of(&[GLOBAL_FLAGS]);
+        return flags_of(&[GLOBAL_FLAGS], current, before);
     }
-    let listed = commands::common().into_iter().chain(commands::groups()).chain(commands::others());
+    let listed = commands::lists().into_iter().flat_map(|(_, rows)| rows);
     listed.map(|(name, about)| format!("{name}\t{about}")).collect()
 }
 
-fn flags_of(tables: &[&'static [Flag]]) -> Vec<String> {
+/// Or the values of the one whose name and equals sign are there already.
+fn flags_of(tables: &[&'static [Flag]], current: &str, before: &[String]) -> Vec<String> {
+    if let Some((name, _)) = current.split_once('=') {
+        let flag = tables.iter().flat_map(|table| table.iter()).find(|flag| is_called(flag, name));
+        let values = flag.map(|flag| values(flag, before)).unwrap_or_default();
+        return values.iter().map(|value| format!("{name}={value}")).collect();
+    }
     let shown = tables.iter().flat_map(|table| table.iter()).filter(|flag| !flag.hidden);
     let line =
         |flag: &Flag| format!("--{}\t{}", flag.long, flag.help.lines().next().unwrap_or_default());
@@ -136,7 +142,7 @@ fn arguments_of(
     before: &[String],
 ) -> Vec<String> {
     if current.starts_with('-') {
-        return flags_of(command.flags);
+        return flags_of(command.flags, current, before);
     }
     match names::of_argument(path, arguments) {
         Some(kind) => of_kind(kind, before),
@@ -198,5 +204,7 @@ mod tests {
         assert_eq!(candidates(&format!("--config {config} context use prod")), ["production"]);
         assert_eq!(candidates(&format!("--config {config} context use def")), ["default"]);
         assert_eq!(candidates(&format!("--config {config} --context prod")), ["production"]);
+        let with_sign = candidates(&format!("--config {config} --context=prod"));
+        assert_eq!(with_sign, ["--context=production"]);
     }
 }

@@ -63,15 +63,12 @@ pub(crate) fn group(group: &'static Group) -> String {
 }
 
 pub(crate) fn root(context: &Context) -> String {
-    let mut text = "\nUsage:  gantry [OPTIONS] COMMAND\n\nContainers in milliseconds\n".to_owned();
-    let section = |title: &str, lines: Vec<(&str, &str)>| {
-        let lines: String =
-            lines.iter().map(|(name, about)| format!("  {name:11} {about}\n")).collect();
-        format!("\n{title}:\n{lines}")
-    };
-    text += &section("Common Commands", commands::common());
-    text += &section("Management Commands", commands::groups());
-    text += &section("Commands", commands::others());
+    let mut text = format!("\nUsage:  gantry [OPTIONS] COMMAND\n\n{ABOUT}\n");
+    for (title, rows) in commands::lists() {
+        let rows: String =
+            rows.iter().map(|(name, about)| format!("  {name:11} {about}\n")).collect();
+        text += &format!("\n{title}:\n{rows}");
+    }
     let directory = context.config_directory();
     let options = flags::usages(&[GLOBAL_FLAGS], width(), |flag| {
         flag.default.replacen(CONFIG_DIRECTORY, &directory.to_string_lossy(), 1)
@@ -79,6 +76,9 @@ pub(crate) fn root(context: &Context) -> String {
     text += &format!("\nGlobal Options:\n{options}");
     text + "\nRun 'gantry COMMAND --help' for more information on a command.\n"
 }
+
+/// What the program is.
+pub(crate) const ABOUT: &str = "Containers in milliseconds";
 
 /// In defaults, where the config directory usually is.
 const CONFIG_DIRECTORY: &str = "~/.docker";
@@ -100,14 +100,11 @@ mod tests {
     #[test]
     fn every_help_text() {
         let mut text = String::new();
-        for (name, _) in commands::common().into_iter().chain(commands::others()) {
-            if let Some(Entry::Command(command)) = commands::find(name) {
-                text += &wrapped(command, &format!("gantry {name}"), 79);
-            }
-        }
-        for (name, _) in commands::groups() {
-            if let Some(Entry::Group(it)) = commands::find(name) {
-                text += &group(it);
+        for (name, _) in commands::lists().into_iter().flat_map(|(_, rows)| rows) {
+            match commands::find(name) {
+                Some(Entry::Command(it)) => text += &wrapped(it, &format!("gantry {name}"), 79),
+                Some(Entry::Group(it)) => text += &group(it),
+                None => panic!("{name} is listed and not found"),
             }
         }
         expect_test::expect_file!["../tests/help.txt"].assert_eq(&text);

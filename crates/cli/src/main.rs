@@ -11,6 +11,7 @@ mod daemon;
 mod error;
 mod flags;
 mod help;
+mod man;
 mod output;
 mod prune;
 mod reference;

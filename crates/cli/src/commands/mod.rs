@@ -19,7 +19,7 @@ pub(crate) enum Entry {
     Group(&'static Group),
 }
 
-const GROUPS: &[&Group] = &[
+pub(crate) const GROUPS: &[&Group] = &[
     &container::GROUP,
     &context::GROUP,
     &image::GROUP,
@@ -132,21 +132,26 @@ pub(crate) fn version_line() -> String {
     format!("Gantry version {}, build {}\n", env!("CARGO_PKG_VERSION"), version::BUILD)
 }
 
-pub(crate) fn common() -> Vec<(&'static str, &'static str)> {
-    let about = |name: &'static str| match find(name) {
-        Some(Entry::Command(command)) => (name, command.summary()),
-        _ => (name, ""),
-    };
-    COMMON.into_iter().map(about).collect()
+/// A command's name and what it does.
+type Row = (&'static str, &'static str);
+
+/// The commands by title, as help lists them.
+pub(crate) fn lists() -> [(&'static str, Vec<Row>); 3] {
+    let row = |&(name, command): &(&'static str, &Command)| (name, command.summary());
+    let common = COMMON.iter().filter_map(|name| TOP.iter().find(|(top, _)| top == name));
+    let others = TOP.iter().filter(|(name, _)| !COMMON.contains(name));
+    [
+        ("Common Commands", common.map(row).collect()),
+        ("Management Commands", GROUPS.iter().map(|group| (group.name, group.about)).collect()),
+        ("Commands", others.map(row).collect()),
+    ]
 }
 
-pub(crate) fn groups() -> Vec<(&'static str, &'static str)> {
-    GROUPS.iter().map(|group| (group.name, group.about)).collect()
-}
-
-pub(crate) fn others() -> Vec<(&'static str, &'static str)> {
-    let listed = TOP.iter().filter(|(name, _)| !COMMON.contains(name));
-    listed.map(|(name, command)| (*name, command.summary())).collect()
+/// Each command that people call, once.
+pub(crate) fn every() -> impl Iterator<Item = &'static Command> {
+    let without_noun = TOP.iter().filter(|(name, command)| command.paths[0] == *name);
+    let of_nouns = GROUPS.iter().copied().flat_map(shown);
+    of_nouns.chain(without_noun.map(|(_, command)| *command))
 }
 
 #[cfg(test)]
@@ -160,12 +165,24 @@ mod tests {
     }
 
     #[test]
+    fn a_command_is_found_by_each_of_its_paths() {
+        for command in every() {
+            for path in command.paths {
+                let found = match path.split_once(' ') {
+                    None => TOP.iter().find(|(name, _)| name == path).map(|(_, found)| *found),
+                    Some((noun, verb)) => GROUPS
+                        .iter()
+                        .find(|group| group.name == noun)
+                        .and_then(|group| group.find(verb)),
+                };
+                assert!(found.is_some_and(|found| found.paths == command.paths), "{path}");
+            }
+        }
+    }
+
+    #[test]
     fn no_two_flags_of_a_command_have_one_name() {
-        let commands = TOP
-            .iter()
-            .map(|(_, c)| *c)
-            .chain(GROUPS.iter().flat_map(|g| g.commands.iter().copied()));
-        for command in commands {
+        for command in every() {
             let mut names: Vec<String> = command
                 .flags
                 .iter()

@@ -27,7 +27,7 @@ const ZSH: &str = r#"#compdef gantry
 _gantry() {
     local -a lines candidates
     local line name about
-    lines=("${(@f)$(${words[1]} __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    lines=("${(@f)$(${words[1]} __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
     for line in $lines; do
         [[ -z $line ]] && continue
         name=${line%%$'\t'*} about=
@@ -53,7 +53,7 @@ function __gantry_complete
     $words[1] __complete $words[2..-1] 2>/dev/null
 end
 complete -c gantry -e
-complete -c gantry -n 'test -n "(__gantry_complete | string collect)"' -f -a '(__gantry_complete)'
+complete -c gantry -n 'count (__gantry_complete) >/dev/null' -f -a '(__gantry_complete)'
 "#;
 
 /// The completion script of a shell.

@@ -48,7 +48,8 @@ fn head(flag: &Flag) -> String {
     if flag.type_name.is_empty() { name } else { format!("{name} {}", flag.type_name) }
 }
 
-fn description(flag: &Flag, default: &str) -> String {
+/// What it does and its default.
+pub(crate) fn description(flag: &Flag, default: &str) -> String {
     match (default, flag.kind) {
         ("" | "false", _) => flag.help.to_owned(),
         (default, Kind::One) if flag.type_name == "string" => {

@@ -7,7 +7,7 @@ mod help;
 mod parse;
 
 pub(crate) use check::{bytes, bytes_or_unlimited, duration_ns, nano_cpus, parse_bool};
-pub(crate) use help::usages;
+pub(crate) use help::{description, listed, usages};
 pub(crate) use parse::{Interspersed, Parsed, parse};
 
 /// What a flag takes.

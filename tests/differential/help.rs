@@ -1,29 +1,24 @@
 //! `--help` of every command that both have. What ours says beside Docker's words, and in other ones, is exactly what
 //! the tables under "Help texts" of docs/differences.md list.
 
-mod text;
-
-use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
-
-use testkit::engine::{Output, binary, finish};
 use testkit::peers::Peers;
 
 use super::without_common;
-use text::{Layout, Text};
+use crate::help_text::{Layout, Text, Texts, ask_gantry, of_gantry, tree};
 
-const DIFFERENCES: &str = include_str!("../../../docs/differences.md");
+const DIFFERENCES: &str = include_str!("../../docs/differences.md");
 
 /// No list shows these.
 const HIDDEN: &[&str] = &["system dial-stdio", "volume update"];
 
-/// Help texts by command; the one of the program itself has no name.
-type Texts = BTreeMap<String, Text>;
-
 #[test]
 fn help() {
     let Some(peers) = Peers::at_hand("help texts") else { return };
-    let (docker, ours) = (tree(|names| of_docker(&peers, names)), tree(of_gantry));
+    let hidden: Vec<String> = HIDDEN.iter().map(|name| (*name).to_owned()).collect();
+    let mut docker = tree(|names| of_docker(&peers, names));
+    docker.extend(of_docker(&peers, &hidden));
+    let mut ours = tree(of_gantry);
+    ours.extend(of_gantry(&hidden));
     assert!(docker.len() > 80 && ours.len() > 60, "{} and {}", docker.len(), ours.len());
     let documented = Documented::read();
     let not_dockers: Vec<&String> =
@@ -44,17 +39,6 @@ fn help() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// The texts of the program, of what it lists, and of what that lists.
-fn tree(texts: impl Fn(&[String]) -> Texts) -> Texts {
-    let mut all = texts(&[String::new()]);
-    let nouns = all[""].commands("");
-    all.extend(texts(&nouns));
-    let verbs: Vec<String> = nouns.iter().flat_map(|noun| all[noun].commands(noun)).collect();
-    all.extend(texts(&verbs));
-    all.extend(texts(&HIDDEN.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()));
-    all
-}
-
 /// All in one go, since each way into their namespaces takes its time.
 fn of_docker(peers: &Peers, names: &[String]) -> Texts {
     let lines: String =
@@ -64,23 +48,8 @@ fn of_docker(peers: &Peers, names: &[String]) -> Texts {
     names.iter().cloned().zip(output.stdout.split('\u{c}').map(Text::read)).collect()
 }
 
-fn of_gantry(names: &[String]) -> Texts {
-    let text = |name: &String| {
-        let output = gantry(name);
-        assert_eq!(output.code, 0, "{name}: {output:?}");
-        (name.clone(), Text::read(&output.stdout))
-    };
-    names.iter().map(text).collect()
-}
-
-fn gantry(name: &str) -> Output {
-    let mut command = Command::new(binary("gantry"));
-    command.args(name.split_whitespace()).arg("--help").env("HOME", "/root");
-    finish(command.env_remove("DOCKER_CONFIG").stdin(Stdio::null()))
-}
-
 fn is_refused(name: &str) -> bool {
-    gantry(name).stderr.contains("is not in this version: it comes with")
+    ask_gantry(name).stderr.contains("is not in this version: it comes with")
 }
 
 /// What differs on purpose.

@@ -1,6 +1,40 @@
-//! A help text taken apart: paragraphs, and lists with a row for each command or flag.
+//! Help texts taken apart: paragraphs, and lists with a row for each command or flag.
 
-pub(super) struct Text(Vec<Block>);
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use testkit::engine::{Output, binary, finish};
+
+/// Help texts by command; the one of the program itself has no name.
+pub(crate) type Texts = BTreeMap<String, Text>;
+
+/// The texts of the program, of what it lists, and of what that lists.
+pub(crate) fn tree(texts: impl Fn(&[String]) -> Texts) -> Texts {
+    let mut all = texts(&[String::new()]);
+    let nouns = all[""].commands("");
+    all.extend(texts(&nouns));
+    let verbs: Vec<String> = nouns.iter().flat_map(|noun| all[noun].commands(noun)).collect();
+    all.extend(texts(&verbs));
+    all
+}
+
+/// What `gantry` says of these commands.
+pub(crate) fn of_gantry(names: &[String]) -> Texts {
+    let text = |name: &String| {
+        let output = ask_gantry(name);
+        assert_eq!(output.code, 0, "{name}: {output:?}");
+        (name.clone(), Text::read(&output.stdout))
+    };
+    names.iter().map(text).collect()
+}
+
+pub(crate) fn ask_gantry(name: &str) -> Output {
+    let mut command = Command::new(binary("gantry"));
+    command.args(name.split_whitespace()).arg("--help").env("HOME", "/root");
+    finish(command.env_remove("DOCKER_CONFIG").stdin(Stdio::null()))
+}
+
+pub(crate) struct Text(Vec<Block>);
 
 enum Block {
     Paragraph(String),
@@ -15,13 +49,13 @@ struct Row {
 
 /// How lists are to be compared.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     AsItIs,
     RowsInALine,
 }
 
 impl Text {
-    pub(super) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let mut blocks: Vec<Block> = text
             .split("\n\n")
             .map(|block| block.trim_matches('\n'))
@@ -37,18 +71,28 @@ impl Text {
         Self(blocks)
     }
 
-    /// The commands that it lists, each with its noun. Programs of others, which have a star, are not Docker's.
-    pub(super) fn commands(&self, noun: &str) -> Vec<String> {
-        let rows = self.0.iter().flat_map(|block| match block {
-            Block::List { title, rows } if title.ends_with("Commands:") => rows.as_slice(),
+    /// The flags that it lists, with their dashes.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = &str> {
+        self.rows(|title| title.ends_with("Options:"))
+    }
+
+    fn rows(&self, of: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+        let rows = self.0.iter().flat_map(move |block| match block {
+            Block::List { title, rows } if of(title) => rows.as_slice(),
             _ => &[],
         });
-        let names = rows.map(|row| row.name.as_str()).filter(|name| !name.ends_with('*'));
+        rows.map(|row| row.name.as_str())
+    }
+
+    /// The commands that it lists, each with its noun. Programs of others, which have a star, are not Docker's.
+    pub(crate) fn commands(&self, noun: &str) -> Vec<String> {
+        let names = self.rows(|title| title.ends_with("Commands:"));
+        let names = names.filter(|name| !name.ends_with('*'));
         names.map(|name| format!("{noun} {name}").trim_start().to_owned()).collect()
     }
 
     /// The whole but for the rows of these commands and flags, and of programs of others.
-    pub(super) fn without(&self, names: &[String], layout: Layout) -> String {
+    pub(crate) fn without(&self, names: &[String], layout: Layout) -> String {
         let blocks = self.0.iter().filter_map(|block| match block {
             Block::Paragraph(text) => Some(text.clone()),
             Block::List { title, rows } => {
