@@ -61,6 +61,7 @@ impl Containers {
             stopped_by_hand: false,
             exec_ids: Vec::new(),
         };
+        logging::tag(&record, &shared.config.data_root)?;
         self.make(record, name, claims).await?;
         Ok(CreateResponse { id, warnings })
     }
