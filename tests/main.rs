@@ -11,6 +11,7 @@ mod differential;
 mod engine;
 mod help_text;
 mod image;
+mod network;
 mod runtime;
 mod stories;
 mod system;

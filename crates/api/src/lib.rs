@@ -18,6 +18,7 @@ pub mod images;
 pub mod json;
 pub mod networks;
 pub mod plugins;
+pub mod ports;
 pub mod progress;
 pub mod stream;
 pub mod system;

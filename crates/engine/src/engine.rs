@@ -1,5 +1,6 @@
 //! The engine as its parts: one service for each noun, which holds only the handles it needs.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use network::{AddressPool, Identity, Network, Options};
@@ -55,14 +56,13 @@ impl Engine {
         };
         let containers = Containers::open(parts).await?;
         let networks = Networks::new(network, identity, containers.clone(), &config.data_root);
-        let images = Images::new(Arc::clone(&store), events.clone(), containers.clone());
+        let images = Images::new(store, events.clone(), containers.clone());
         let system = System::new(
             live,
             events.clone(),
             images.clone(),
             containers.clone(),
             volumes.clone(),
-            store,
             id,
         );
         Ok(Self { events, images, containers, networks, volumes, system, authorization, audit })
@@ -106,5 +106,7 @@ pub fn network_options(config: &Config) -> Result<Options> {
         icc: config.icc,
         ip_masq: config.ip_masq,
         ip_forward: config.ip_forward,
+        // 0.0.0.0 is Docker's default, and means IPv6 as well.
+        ip: config.publish_default_bind.or(config.ip).filter(|ip| *ip != Ipv4Addr::UNSPECIFIED),
     })
 }

@@ -5,18 +5,37 @@
 //! ```text
 //! bridges       { "gantry0" }                what belongs to us
 //! same_bridge   { "gantry0" . "gantry0" }    bridged frames, seen here where br_netfilter is on
-//! masqueraded   { 172.17.0.0/24 }            subnets that leave with the host's address
+//! subnets       { 172.17.0.0/24 }            the containers' own
+//! masqueraded   { 172.17.0.0/24 }            those of them that leave with the host's address
 //! uplinks       { "eth0", .. }               see Contents::uplinks
+//! ports4, ..    { tcp . 80 : 172.17.0.2 . 80 }   published ports, see publish/elements.rs
 //!
-//! prerouting    raw        iifname != @bridges ip daddr @masqueraded drop
+//! prerouting    raw        iifname != "lo" ip daddr 127.0.0.0/8 drop
+//!                          iifname != "lo" ip saddr 127.0.0.0/8 drop
+//!                          iifname != @bridges ip daddr @masqueraded drop
+//! incoming      dstnat     fib daddr type local meta nfproto ipv4 goto published4 (and so ipv6)
+//! outgoing      dstnat     as incoming, of what the host itself sends
+//! published4               dnat ip to ip daddr . meta l4proto . th dport map @addresses4
+//!                          dnat ip to meta l4proto . th dport map @ports4
+//!                          meta l4proto tcp dnat ip to th dport map @ranges4_tcp (and so udp, sctp)
+//! published6               as published4 with the maps of IPv6; what only the proxy can deliver: goto proxy
+//! proxy                    (empty)
 //! forward       filter     iifname . oifname @same_bridge accept
 //!                          oifname @bridges ct state established,related accept
+//!                          oifname @bridges ct status dnat accept
 //!                          oifname @bridges drop
 //!                          iifname @uplinks oifname @uplinks drop
-//! postrouting   srcnat     ip saddr @masqueraded oifname != @bridges masquerade
+//! postrouting   srcnat     ip saddr @subnets oifname @bridges ct status dnat masquerade
+//!                          meta nfproto ipv6 iifname @bridges oifname @bridges ct status dnat masquerade
+//!                          ip saddr 127.0.0.0/8 oifname @bridges masquerade
+//!                          ip saddr @masqueraded oifname != @bridges masquerade
 //! ```
 //!
-//! So nobody reaches a container's address from outside, by whatever route, and bridges do not reach one another.
+//! So nobody reaches a container's address from outside, by whatever route, and bridges do not reach one another; only
+//! what was addressed to a published port of the host is let through. Loopback addresses come from nowhere but
+//! loopback, although bridges may route them (CVE-2020-8558, CVE-2021-20199): a port published on 127.0.0.1 is reached
+//! by this host alone. Whoever is on a bridge itself, and whoever uses a loopback address, appears as the bridge's
+//! address, since the answer must come back here; all others as who they are.
 //! Where containers show their own addresses (`--ip-masq=false`), answers to them must pass the raw hook, which comes
 //! before connection tracking; the forward hook stops the rest.
 //!
@@ -24,25 +43,31 @@
 //! it is immune to that, stays when the engine dies and is claimed by the next one. Elsewhere a thread listens for
 //! the table's deletion and puts it back.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
-use sys::netlink::{Protocol, Socket};
+use sys::netlink::{Protocol as Netlink, Socket};
 
 use crate::error::{Context, Error, Result};
 use crate::nft::{
-    Chain, ChainKind, Direction, Element, KeyType, Rule, Set, Side, Table, Transaction,
-    set_elements,
+    Chain, ChainKind, Direction, Element, Family, KeyType, PortKey, Rule, Set, Side, Table,
+    Transaction, set_elements,
 };
+use crate::publish::elements::{self, Kind};
+use crate::publish::{Mapping, Target};
 use crate::subnet::Subnet;
 use crate::watcher::Watcher;
 
-const SETS: [Set<'static>; 4] = [
-    Set { name: "bridges", key: KeyType::InterfaceName },
-    Set { name: "same_bridge", key: KeyType::InterfacePair },
-    Set { name: "masqueraded", key: KeyType::Ipv4Interval },
-    Set { name: "uplinks", key: KeyType::InterfaceName },
+const SETS: [Set<'static>; 5] = [
+    Set { name: "bridges", key: KeyType::InterfaceName, data: None },
+    Set { name: "same_bridge", key: KeyType::InterfacePair, data: None },
+    Set { name: "subnets", key: KeyType::Ipv4Interval, data: None },
+    Set { name: "masqueraded", key: KeyType::Ipv4Interval, data: None },
+    Set { name: "uplinks", key: KeyType::InterfaceName, data: None },
 ];
+
+const PROXY: &str = "proxy";
 
 /// What the table knows of one bridge.
 #[derive(Clone, Debug)]
@@ -52,12 +77,21 @@ pub(crate) struct BridgeRules {
     pub(crate) masquerade: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) bridges: Vec<BridgeRules>,
     /// The links which the host had when we turned on forwarding for it. Between those it must not begin to route
     /// on our account. (Docker sets the policy of the whole FORWARD chain to DROP then, which breaks others.)
     pub(crate) uplinks: Vec<String>,
+    /// By container.
+    pub(crate) published: BTreeMap<String, Publication>,
+}
+
+/// What is published of one container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Publication {
+    pub(crate) target: Target,
+    pub(crate) mappings: Vec<Mapping>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,18 +135,67 @@ impl Firewall {
         contents: Contents,
     ) -> Result<Self> {
         let socket =
-            Socket::open(Protocol::Netfilter).context(|| "open a netfilter socket".to_owned())?;
+            Socket::open(Netlink::Netfilter).context(|| "open a netfilter socket".to_owned())?;
         // Listening begins before the table is there, lest a deletion be missed.
         let notifications =
             (protection == Protection::Watched).then(Watcher::subscribe).transpose()?;
         let mut inner = Inner { socket, table: table.clone(), protection, contents };
-        inner.replace()?;
+        // One that is there leads to published ports, which are known later: see recover.
+        if !inner.is_there()? {
+            inner.replace()?;
+        }
         let inner = Arc::new(Mutex::new(inner));
         let watcher = notifications.map(|socket| {
             let inner = Arc::clone(&inner);
             Watcher::start(socket, table, move || lock(&inner).restore())
         });
         Ok(Self { inner, watcher: Mutex::new(watcher.transpose()?) })
+    }
+
+    /// Replaces what an earlier engine left, at once: at no moment are the published ports not there.
+    pub(crate) fn recover(&self, published: BTreeMap<String, Publication>) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        inner.contents.published = published;
+        inner.replace()
+    }
+
+    /// Lets through what is addressed to these ports, besides those of the container that are published already.
+    pub(crate) fn publish(&self, container: &str, target: Target, more: &[Mapping]) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        let mut transaction = Transaction::new();
+        for mapping in more {
+            if let Some((map, elements)) = elements::elements(mapping, target) {
+                transaction.add_mappings(&inner.table, map, &elements);
+            }
+        }
+        inner.change(transaction, "publish ports")?;
+        let publication = Publication { target, mappings: Vec::new() };
+        let entry = inner.contents.published.entry(container.to_owned()).or_insert(publication);
+        entry.mappings.extend_from_slice(more);
+        Ok(())
+    }
+
+    /// Takes those back, the container's whole publication with the last one. When this returns no connection can begin
+    /// any more.
+    pub(crate) fn unpublish(&self, container: &str, mappings: &[Mapping]) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        let Some(publication) = inner.contents.published.get_mut(container) else { return Ok(()) };
+        let target = publication.target;
+        publication.mappings.retain(|mapping| !mappings.contains(mapping));
+        if publication.mappings.is_empty() {
+            inner.contents.published.remove(container);
+        }
+        let mut transaction = Transaction::new();
+        for mapping in mappings {
+            if let Some((map, elements)) = elements::elements(mapping, target) {
+                transaction.delete_mappings(&inner.table, map, &elements);
+            }
+        }
+        match inner.change(transaction, "take back published ports") {
+            // Somebody changed the table under our hands: as it should be now.
+            Err(_) => inner.replace(),
+            result => result,
+        }
     }
 
     /// Removes the table.
@@ -133,7 +216,7 @@ impl Firewall {
 /// The uplinks in a table that an earlier engine left; none if there is no such table.
 pub(crate) fn recorded_uplinks(table: &str) -> Result<Vec<String>> {
     let action = || format!("read the firewall table {table}");
-    let mut socket = Socket::open(Protocol::Netfilter).context(action)?;
+    let mut socket = Socket::open(Netlink::Netfilter).context(action)?;
     let keys = set_elements(&mut socket, table, "uplinks").context(action)?;
     let name = |key: Vec<u8>| String::from_utf8_lossy(&key).trim_end_matches('\0').to_owned();
     Ok(keys.into_iter().map(name).collect())
@@ -150,6 +233,21 @@ impl Inner {
             Protection::Watched => 0,
         };
         Table { name: &self.table, flags }
+    }
+
+    fn is_there(&mut self) -> Result<bool> {
+        let action = || format!("look for the firewall table {}", self.table);
+        let bridges = set_elements(&mut self.socket, &self.table, "bridges").context(action)?;
+        Ok(!bridges.is_empty())
+    }
+
+    fn change(&mut self, transaction: Transaction, action: &str) -> Result<()> {
+        if transaction.is_empty() {
+            return Ok(());
+        }
+        transaction
+            .commit(&mut self.socket)
+            .context(|| format!("{action} in the firewall table {}", self.table))
     }
 
     /// Replaces whatever table of our name is there, an older version's included.
@@ -181,12 +279,19 @@ impl Inner {
 
     fn fill(&self, transaction: &mut Transaction) {
         let table = &self.table;
-        for (id, set) in (1..).zip(&SETS) {
-            transaction.create_set(table, set, id);
+        for (id, set) in (1..).zip(SETS.into_iter().chain(elements::maps())) {
+            transaction.create_set(table, &set, id);
         }
-        for (chain, rules) in chains() {
-            transaction.create_chain(table, &chain);
+        let chains = chains();
+        // Before the rules, which name chains.
+        chains.iter().for_each(|(chain, _)| transaction.create_chain(table, chain));
+        for (chain, rules) in &chains {
             rules.iter().for_each(|rule| transaction.append_rule(table, chain.name, rule));
+        }
+        for Publication { target, mappings } in self.contents.published.values() {
+            let elements =
+                mappings.iter().filter_map(|mapping| elements::elements(mapping, *target));
+            elements.for_each(|(map, elements)| transaction.add_mappings(table, map, &elements));
         }
         for bridge in &self.contents.bridges {
             transaction.add_elements(table, "bridges", &[Element::interface(&bridge.name)]);
@@ -195,6 +300,7 @@ impl Inner {
                 "same_bridge",
                 &[Element::interface_pair(&bridge.name, &bridge.name)],
             );
+            transaction.add_elements(table, "subnets", &[Element::subnet(bridge.subnet)]);
             if bridge.masquerade {
                 transaction.add_elements(table, "masqueraded", &[Element::subnet(bridge.subnet)]);
             }
@@ -205,15 +311,24 @@ impl Inner {
     }
 }
 
-fn chains() -> [(Chain<'static>, Vec<Rule>); 3] {
+fn chains() -> Vec<(Chain<'static>, Vec<Rule>)> {
     use Direction::{In, Out};
-    let prerouting = Chain { name: "prerouting", kind: ChainKind::RawPrerouting };
-    let forward = Chain { name: "forward", kind: ChainKind::Forward };
-    let postrouting = Chain { name: "postrouting", kind: ChainKind::PostroutingNat };
-    [
+    let chain = |name, kind| Chain { name, kind };
+    let published = |rule: fn() -> Rule| {
+        vec![
+            rule().family(Family::Ipv4).goto("published4"),
+            rule().family(Family::Ipv6).goto("published6"),
+        ]
+    };
+    vec![
+        (chain(PROXY, ChainKind::Called), Vec::new()),
+        (chain("published4", ChainKind::Called), published4()),
+        (chain("published6", ChainKind::Called), published6()),
         (
-            prerouting,
+            chain("prerouting", ChainKind::RawPrerouting),
             vec![
+                Rule::new().not_from_loopback().loopback_address(Side::Destination).drop(),
+                Rule::new().not_from_loopback().loopback_address(Side::Source).drop(),
                 Rule::new()
                     .interface_not_in(In, "bridges")
                     .address_in(Side::Destination, "masqueraded")
@@ -221,17 +336,39 @@ fn chains() -> [(Chain<'static>, Vec<Rule>); 3] {
             ],
         ),
         (
-            forward,
+            chain("incoming", ChainKind::PreroutingNat),
+            published(|| Rule::new().destination_is_local()),
+        ),
+        (chain("outgoing", ChainKind::OutputNat), published(|| Rule::new().destination_is_local())),
+        (
+            chain("forward", ChainKind::Forward),
             vec![
                 Rule::new().interfaces_in("same_bridge").accept(),
                 Rule::new().interface_in(Out, "bridges").reply().accept(),
+                Rule::new().interface_in(Out, "bridges").redirected().accept(),
                 Rule::new().interface_in(Out, "bridges").drop(),
                 Rule::new().interface_in(In, "uplinks").interface_in(Out, "uplinks").drop(),
             ],
         ),
         (
-            postrouting,
+            chain("postrouting", ChainKind::PostroutingNat),
             vec![
+                // Not by the interface: where br_netfilter is on, such packets are bridged and have none.
+                Rule::new()
+                    .address_in(Side::Source, "subnets")
+                    .interface_in(Out, "bridges")
+                    .redirected()
+                    .masquerade(),
+                Rule::new()
+                    .family(Family::Ipv6)
+                    .interface_in(In, "bridges")
+                    .interface_in(Out, "bridges")
+                    .redirected()
+                    .masquerade(),
+                Rule::new()
+                    .loopback_address(Side::Source)
+                    .interface_in(Out, "bridges")
+                    .masquerade(),
                 Rule::new()
                     .address_in(Side::Source, "masqueraded")
                     .interface_not_in(Out, "bridges")
@@ -239,4 +376,39 @@ fn chains() -> [(Chain<'static>, Vec<Rule>); 3] {
             ],
         ),
     ]
+}
+
+/// The rule up to the look-up in that map, and by what it is asked.
+fn asking(rule: Rule, family: Family, maps: elements::Family, kind: Kind) -> (Rule, PortKey) {
+    let map = maps.map(kind);
+    let (rule, key) = match kind {
+        Kind::Addresses => (rule, PortKey::AddressProtocolAndPort),
+        Kind::Ports => (rule, PortKey::ProtocolAndPort),
+        Kind::Ranges(protocol) => (rule.transport(protocol.number()), PortKey::Port),
+    };
+    (rule.look_up_port(family, key, map), key)
+}
+
+fn changing_destinations(family: Family, maps: elements::Family) -> impl Iterator<Item = Rule> {
+    Kind::ALL.into_iter().map(move |kind| {
+        let (rule, key) = asking(Rule::new(), family, maps, kind);
+        rule.change_destination(family, key)
+    })
+}
+
+fn published4() -> Vec<Rule> {
+    changing_destinations(Family::Ipv4, elements::Family::V4).collect()
+}
+
+/// The kernel never lets ::1 out of the host, and does not translate between families: that is the proxy's.
+fn published6() -> Vec<Rule> {
+    let by_proxy = |rule: fn() -> Rule, maps| {
+        Kind::ALL
+            .into_iter()
+            .map(move |kind| asking(rule(), Family::Ipv6, maps, kind).0.goto(PROXY))
+    };
+    by_proxy(|| Rule::new().destination_is_loopback_ipv6(), elements::Family::V6)
+        .chain(by_proxy(Rule::new, elements::Family::V6ToV4))
+        .chain(changing_destinations(Family::Ipv6, elements::Family::V6))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! The kernel's switch for forwarding packets between links.
+//! The kernel's switches for forwarding packets between links.
 
 use std::fs;
 
@@ -13,4 +13,19 @@ pub(crate) fn is_enabled() -> Result<bool> {
 
 pub(crate) fn enable() -> Result<()> {
     fs::write(IP_FORWARD, "1").context(|| format!("turn on forwarding in {IP_FORWARD}"))
+}
+
+/// Lets this host's loopback addresses reach containers on the bridge, and their answers come back. Only once the table
+/// is there, which drops such addresses where they come from any other link (CVE-2020-8558).
+pub(crate) fn allow_loopback(bridge: &str) -> Result<()> {
+    let key = format!("/proc/sys/net/ipv4/conf/{bridge}/route_localnet");
+    fs::write(&key, "1").context(|| format!("route loopback addresses by {key}"))
+}
+
+/// Whether the kernel shows bridged packets to IP's hooks, as Docker and Kubernetes have it. A packet whose destination
+/// is changed to another container's address is bridged then, and so must leave by the port it came by when that
+/// container is its own.
+pub(crate) fn sees_bridged_packets() -> bool {
+    fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables")
+        .is_ok_and(|value| value.trim() != "0")
 }

@@ -18,6 +18,7 @@ mod mac;
 mod network;
 mod nft;
 mod options;
+pub mod publish;
 mod route;
 mod sandbox;
 mod subnet;

@@ -16,6 +16,7 @@ use crate::identity::{Identity, hex};
 use crate::ipam::{Addresses, Refused};
 use crate::mac::MacAddress;
 use crate::options::Options;
+use crate::publish::{self, Mapping, Published, Publisher, Target, Wish};
 use crate::route::{self, VethPair};
 use crate::sandbox::{self, Sandbox};
 use crate::worker::{Doomed, Shared, Worker};
@@ -33,6 +34,7 @@ pub struct Network {
     shared: Arc<Shared>,
     worker: Worker,
     firewall: Firewall,
+    publisher: Publisher,
 }
 
 impl Network {
@@ -49,7 +51,8 @@ impl Network {
         let worker = Worker::start(Arc::clone(&shared), identity.doomed_group())?;
         worker.refill();
         let (host, endpoints) = (Mutex::new(host), Mutex::default());
-        Ok(Self { identity, options, bridge, host, endpoints, shared, worker, firewall })
+        let publisher = Publisher::new(options.ip);
+        Ok(Self { identity, options, bridge, host, endpoints, shared, worker, firewall, publisher })
     }
 
     /// The default bridge.
@@ -97,6 +100,30 @@ impl Network {
             endpoints.values().map(|interface| interface.host_link.as_str()).collect();
         self.delete_strays(&known)?;
         Ok(failures)
+    }
+
+    /// Lets clients of the host's ports reach the container, which has joined: all of the wishes or none.
+    pub fn publish(
+        &self,
+        container: &str,
+        target: Target,
+        wishes: &[Wish],
+    ) -> Result<Published, publish::Refused> {
+        self.publisher.publish(&self.firewall, container, target, wishes)
+    }
+
+    /// Takes ports back; no connection to them begins any more when this returns.
+    pub fn unpublish(&self, container: &str, mappings: &[Mapping]) -> Result<()> {
+        self.publisher.unpublish(&self.firewall, container, mappings)
+    }
+
+    /// After a restart of the engine, once: the ports of the containers that are alive. Those of others are not
+    /// published any more. What stays is there at every moment.
+    pub fn recover_ports(
+        &self,
+        alive: impl IntoIterator<Item = (String, Target, Vec<Mapping>)>,
+    ) -> Result<()> {
+        self.firewall.recover(self.publisher.recover(alive))
     }
 
     /// Waits until links of containers that have left are gone, and a spare namespace is made.
@@ -204,6 +231,9 @@ impl Network {
         if !self.options.icc {
             route::isolate_port(&mut batch, &interface.host_link);
         }
+        if forwarding::sees_bridged_packets() {
+            route::hairpin_port(&mut batch, &interface.host_link);
+        }
         let action = || format!("connect the container to the bridge {}", self.bridge.name);
         lock(&self.host).transact(batch).map(drop).context(action)
     }
@@ -249,10 +279,12 @@ fn open_firewall(
         subnet: bridge.subnet,
         masquerade: options.ip_masq,
     };
-    let firewall = Firewall::open(identity.table(), Contents { bridges: vec![rules], uplinks })?;
+    let contents = Contents { bridges: vec![rules], uplinks, ..Contents::default() };
+    let firewall = Firewall::open(identity.table(), contents)?;
     if turn_on {
         forwarding::enable()?;
     }
+    forwarding::allow_loopback(&bridge.name)?;
     Ok(firewall)
 }
 

@@ -5,7 +5,7 @@ mod expression;
 mod message;
 
 pub(crate) use attributes::find;
-pub(crate) use expression::{Direction, Rule, Side};
+pub(crate) use expression::{Direction, Family, PortKey, Rule, Side};
 pub(crate) use message::{
-    Chain, ChainKind, Element, KeyType, Set, Table, Transaction, set_elements,
+    Chain, ChainKind, DataType, Element, KeyType, MapElement, Set, Table, Transaction, set_elements,
 };

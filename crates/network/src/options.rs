@@ -1,6 +1,6 @@
 //! The engine's network options, under dockerd's names.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use crate::subnet::{InvalidSubnet, Subnet, parse_cidr};
@@ -20,6 +20,8 @@ pub struct Options {
     pub ip_masq: bool,
     /// `--ip-forward`: whether to turn on forwarding in the kernel. Without it containers reach the host only.
     pub ip_forward: bool,
+    /// `--ip`: where ports are published unless a container says where; everywhere if None.
+    pub ip: Option<IpAddr>,
 }
 
 impl Default for Options {
@@ -31,6 +33,7 @@ impl Default for Options {
             icc: true,
             ip_masq: true,
             ip_forward: true,
+            ip: None,
         }
     }
 }

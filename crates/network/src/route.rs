@@ -80,11 +80,20 @@ pub(crate) fn create_veth(batch: &mut Batch, pair: &VethPair<'_>) {
 
 /// Frames from this port of a bridge go to the bridge itself, but not to other isolated ports.
 pub(crate) fn isolate_port(batch: &mut Batch, name: &str) {
+    change_port(batch, name, InfoBridgePort::Isolated(true));
+}
+
+/// A frame may leave by this port of a bridge although it came by it.
+pub(crate) fn hairpin_port(batch: &mut Batch, name: &str) {
+    change_port(batch, name, InfoBridgePort::HairpinMode(true));
+}
+
+fn change_port(batch: &mut Batch, name: &str, change: InfoBridgePort) {
     let port = link(vec![
         LinkAttribute::IfName(name.into()),
         LinkAttribute::LinkInfo(vec![
             LinkInfo::PortKind(InfoPortKind::Bridge),
-            LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::Isolated(true)])),
+            LinkInfo::PortData(InfoPortData::BridgePort(vec![change])),
         ]),
     ]);
     push(batch, RouteNetlinkMessage::NewLink(port), 0);

@@ -4,6 +4,7 @@
 mod firewall;
 mod host;
 mod lifecycle;
+mod publish;
 mod traffic;
 
 use std::net::Ipv4Addr;
@@ -12,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use crate::{Attachment, Endpoint, Identity, Interface, Joined, Network, Options};
 
 /// Runs the test as on a machine of its own.
-fn isolated(test: impl FnOnce() + Send) {
+pub(crate) fn isolated(test: impl FnOnce() + Send) {
     sys::netns::create(|| {
         host::loopback_up();
         // A new namespace starts with the machine's own setting.

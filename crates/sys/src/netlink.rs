@@ -33,6 +33,8 @@ pub enum Protocol {
     Route,
     /// nftables. A batch is a transaction between its begin and end messages.
     Netfilter,
+    /// What sockets there are.
+    SockDiag,
 }
 
 /// A netlink socket. It belongs to the network namespace it was opened in, whichever thread uses it.
@@ -131,6 +133,7 @@ impl Socket {
             // rustix's word for NETLINK_ROUTE, which is 0.
             Protocol::Route => None,
             Protocol::Netfilter => Some(net::netlink::NETFILTER),
+            Protocol::SockDiag => Some(net::netlink::SOCK_DIAG),
         };
         let fd = net::socket_with(
             AddressFamily::NETLINK,
@@ -155,7 +158,7 @@ impl Socket {
     /// On a Route socket the messages after one that failed were still carried out; on a Netfilter socket none was.
     pub fn transact(&mut self, mut batch: Batch) -> Result<Vec<Message>, Error> {
         let Some(last) = batch.starts.len().checked_sub(match self.protocol {
-            Protocol::Route => 1,
+            Protocol::Route | Protocol::SockDiag => 1,
             // The end of a transaction is not acknowledged by every kernel; the message before it is.
             Protocol::Netfilter => 2,
         }) else {
@@ -165,6 +168,7 @@ impl Socket {
         self.next_sequence = first.wrapping_add(batch.starts.len() as u32);
         batch.acknowledge(last);
         batch.number(first);
+        self.make_room(batch.bytes.len())?;
         net::send(&self.fd, &batch.bytes, SendFlags::empty())?;
         self.collect(first, last)
     }
@@ -227,6 +231,16 @@ impl Socket {
                 }
             }
         }
+    }
+
+    /// A batch is one message to the socket, which must be able to hold it.
+    fn make_room(&self, len: usize) -> Result<(), Errno> {
+        const DEFAULT: usize = 128 * 1024;
+        if len <= DEFAULT {
+            return Ok(());
+        }
+        let len = libc::c_int::try_from(len).map_err(|_| Errno::MSGSIZE)?;
+        set_option_of(self.fd.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, len)
     }
 
     fn receive(&mut self, flags: RecvFlags) -> Result<usize, Errno> {
@@ -318,11 +332,20 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 fn set_option(fd: BorrowedFd<'_>, option: libc::c_int, value: libc::c_int) -> Result<(), Errno> {
+    set_option_of(fd, libc::SOL_NETLINK, option, value)
+}
+
+fn set_option_of(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> Result<(), Errno> {
     // SAFETY: the pointer and the length describe `value`, a live int, which the kernel only reads.
     let result = unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),
-            libc::SOL_NETLINK,
+            level,
             option,
             (&raw const value).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,

@@ -1,13 +1,14 @@
 //! `gantry inspect`: everything about objects of any kind.
 
 use client::Client;
-use template::{Format, Json};
 
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
-use crate::output::{object, say, warn};
+use crate::output::json::Json;
+use crate::output::template::Format;
+use crate::output::{say, warn};
 
 const FLAGS: &[Flag] = &[
     Flag::string("format", INSPECT_FORMAT_HELP).short('f'),
@@ -55,7 +56,7 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
     // All of them together are one document, unless each is to be shown in its own way.
     let format = match parsed.str("format") {
         "json" => None,
-        template => object::format("", template)?,
+        template => Format::of_object(template)?,
     };
     let client = context.connect().await?;
     let (mut documents, mut printed) = (Vec::new(), false);

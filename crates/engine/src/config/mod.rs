@@ -76,6 +76,9 @@ pub struct Config {
     pub dns_opts: Vec<String>,
     pub dns_search: Vec<String>,
     pub host_gateway_ip: Option<IpAddr>,
+    pub ip: Option<IpAddr>,
+    #[serde(rename = "publish.default_bind")]
+    pub publish_default_bind: Option<IpAddr>,
 
     pub allow_nondistributable_artifacts: Vec<String>,
     pub insecure_registries: Vec<String>,
@@ -140,6 +143,8 @@ impl Default for Config {
             dns_opts: Vec::new(),
             dns_search: Vec::new(),
             host_gateway_ip: None,
+            ip: None,
+            publish_default_bind: None,
             allow_nondistributable_artifacts: Vec::new(),
             insecure_registries: Vec::new(),
             registry_mirrors: Vec::new(),
@@ -171,9 +176,6 @@ impl Default for Config {
 
 /// Gantry's own runtime, which the monitor contains.
 pub const OWN_RUNTIME: &str = "gantry-runtime";
-/// The names that it answers to, unless another one was registered under them: Docker's, which clients ask for.
-pub const OWN_NAMES: [&str; 3] = [OWN_RUNTIME, DEFAULT_RUNTIME, "io.containerd.runc.v2"];
-const DEFAULT_RUNTIME: &str = "runc";
 
 pub const DEFAULT_EXEC_ROOT: &str = "/run/gantry";
 
@@ -215,12 +217,14 @@ impl Config {
 
     /// The runtime of containers that ask for none.
     pub fn default_runtime(&self) -> &str {
-        if self.default_runtime.is_empty() { DEFAULT_RUNTIME } else { &self.default_runtime }
+        if self.default_runtime.is_empty() { OWN_RUNTIME } else { &self.default_runtime }
     }
 
-    /// Whether a runtime of this name can be asked for.
+    /// Whether a runtime of this name can be asked for. Our own also answers to the names that Docker's has, unless
+    /// another one was registered under them.
     pub fn has_runtime(&self, name: &str) -> bool {
-        name.is_empty() || OWN_NAMES.contains(&name) || self.runtimes.contains_key(name)
+        self.runtimes.contains_key(name)
+            || matches!(name, "" | OWN_RUNTIME | "runc" | "io.containerd.runc.v2")
     }
 
     pub fn pidfile(&self) -> PathBuf {

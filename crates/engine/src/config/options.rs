@@ -88,7 +88,7 @@ options! {
     "default-gateway-v6" => "default-gateway-v6" Ip Later("IPv6 networks"): "Container default gateway IPv6 address";
     "default-ipc-mode" => "default-ipc-mode" Text Works: "Default mode for containers ipc (\"shareable\" | \"private\") (default \"private\")";
     "default-network-opt" => "default-network-opts" Json Later("networks by name"): "Default network options";
-    "default-runtime" => "default-runtime" Text Works: "Default OCI runtime for containers (default \"runc\")";
+    "default-runtime" => "default-runtime" Text Works: "Default OCI runtime for containers (default \"gantry-runtime\")";
     "default-shm-size" => "default-shm-size" Size Works: "Default shm size for containers (default 64MiB)";
     "default-ulimit" => "default-ulimits" Ulimits Works: "Default ulimits for containers";
     "" => "deprecated-key-path" Text Nothing("the engine's id is not a key"): "";
@@ -111,7 +111,7 @@ options! {
     "init" => "init" Switch Works: "Run an init in the container to forward signals and reap processes";
     "init-path" => "init-path" Text Nothing("the init of --init is the engine's own"): "Path to the docker-init binary";
     "insecure-registry" => "insecure-registries" List Nothing("shown by info; there is no registry client yet"): "Enable insecure registry communication";
-    "ip" => "ip" Ip Later("published ports"): "Default IP when binding container ports";
+    "ip" => "ip" Ip Works: "Default IP when binding container ports";
     "ip-forward" => "ip-forward" Switch Works: "Enable net.ipv4.ip_forward (default true)";
     "ip-masq" => "ip-masq" Switch Works: "Enable IP masquerading (default true)";
     "ip6tables" => "ip6tables" Switch Nothing("the firewall's rules are nftables', for both families"): "Enable addition of ip6tables rules (experimental)";
@@ -133,6 +133,7 @@ options! {
     "no-proxy" => "no-proxy" Text Nothing("shown by info; there is no registry client yet"): "Comma-separated list of hosts or IP addresses for which the proxy is skipped";
     "node-generic-resource" => "node-generic-resources" List Later("swarm"): "Advertise user-defined resource";
     "pidfile" / 'p' => "pidfile" Text Works: "Path to use for daemon PID file (default \"<exec-root>/gantry.pid\")";
+    "publish-default-bind" => "publish.default_bind" Ip Works: "Address that ports are published on unless one is given (goes before --ip)";
     "raw-logs" => "raw-logs" Switch Nothing("the log has no colours and whole timestamps"): "Full timestamps without ANSI coloring";
     "registry-mirror" => "registry-mirrors" Mirrors Nothing("shown by info; there is no registry client yet"): "Preferred registry mirror";
     "rootless" => "rootless" Switch Later("engines of ordinary users"): "Enable rootless mode; typically used with RootlessKit";
@@ -286,7 +287,7 @@ mod tests {
         shutdown-timeout storage-driver storage-opt swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify \
         userland-proxy userland-proxy-path userns-remap";
     /// What only daemon.json has, by Docker's reference.
-    const OURS: [&str; 1] = ["audit-log"];
+    const OURS: [&str; 2] = ["audit-log", "publish-default-bind"];
     const FILE_ONLY: &str = "builder deprecated-key-path features";
 
     #[test]

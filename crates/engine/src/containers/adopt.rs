@@ -45,7 +45,12 @@ enum Found {
 impl Containers {
     pub async fn adopt(&self) -> Result<()> {
         let disk = self.0.disk.clone();
-        let records = blocking(move || disk.all()).await?;
+        let records = blocking(move || {
+            let records = disk.all()?;
+            disk.remove_strays(&records)?;
+            Ok(records)
+        })
+        .await?;
         let mut found = Vec::with_capacity(records.len());
         for record in records {
             let shared = self.0.clone();
@@ -76,7 +81,8 @@ impl Containers {
         for failure in failures {
             tracing::warn!("a container's network is not as it was: {failure}");
         }
-        Ok(())
+        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
+        self.recover_ports(alive.map(|(record, _)| record))
     }
 
     /// Only containers that were up have something there; the rest was left by a crash.
@@ -189,12 +195,12 @@ impl Actor {
     }
 
     async fn reconnect(&mut self, connection: Connection, init: Option<adopt::Init>) -> After {
-        match Link::start(connection) {
-            Ok((link, news)) => {
+        match Link::start(connection, self.news.clone()) {
+            Ok(link) => {
                 let ran_for = init.map_or(Duration::ZERO, |init| init.running_for());
                 let started = Instant::now().checked_sub(ran_for).unwrap_or_else(Instant::now);
                 let running = self.shared.cheap_moves.hold();
-                self.run = Some(Run { link, news, started, _running: running });
+                self.run = Some(Run { link, started, _running: running });
                 self.record.state.status = self.running_or_paused().await;
                 self.adopt_execs().await;
                 self.end_adopted_checks().await;

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use api::containers::{
-    GraphDriver, HostConfig, Inspect, LegacyNetworkSettings, NetworkSettings, State, Status,
+    GraphDriver, Inspect, LegacyNetworkSettings, NetworkSettings, State, Status,
 };
-use api::networks::{EndpointSettings, PortBinding};
+use api::networks::EndpointSettings;
 
 use super::health::Health;
 use super::index::Handle;
 use super::mounts::{Kind, MountPoint};
+use super::ports::port_map;
 use super::record::Record;
-use super::spec::security::{self, SecurityOptions};
+use super::spec::security::SecurityOptions;
 use super::state::is_up;
 use super::{Containers, Shared};
 use crate::error::Result;
@@ -70,20 +71,12 @@ fn document(record: &Record, data_root: &Path, networks: Endpoints) -> Inspect {
         platform: "linux".into(),
         app_armor_profile: apparmor,
         exec_ids: Some(record.exec_ids.clone()).filter(|ids| !ids.is_empty()),
-        host_config: host_config(record),
+        host_config: record.host_config.clone(),
         mounts: record.mounts.iter().filter_map(mount_point).collect(),
         config: config(record),
         network_settings: network_settings(record, networks),
         ..Inspect::default()
     }
-}
-
-/// With the defaults that are not kept with each container.
-fn host_config(record: &Record) -> HostConfig {
-    let mut host = record.host_config.clone();
-    host.masked_paths = security::masked_paths(&host);
-    host.readonly_paths = security::readonly_paths(&host);
-    host
 }
 
 fn config(record: &Record) -> api::containers::Config {
@@ -155,15 +148,10 @@ fn network_settings(record: &Record, networks: Endpoints) -> NetworkSettings {
         } else {
             String::new()
         },
-        ports: Some(if runs { ports(record) } else { BTreeMap::new() }),
+        ports: Some(if runs { port_map(record) } else { BTreeMap::new() }),
         legacy: Some(legacy),
         networks: Some(networks),
     }
-}
-
-/// Ports that are exposed; none is published yet.
-fn ports(record: &Record) -> BTreeMap<String, Option<Vec<PortBinding>>> {
-    record.config.exposed_ports.iter().flatten().map(|(port, _)| (port.clone(), None)).collect()
 }
 
 /// By network name.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::disk::{Disk, Sizes};
 use super::health;
 use super::index::Handle;
+use super::ports::{PortFilter, listed};
 use super::record::Record;
 use super::state::is_up;
 use super::{Containers, Shared, inspect, timestamp};
@@ -128,6 +129,8 @@ struct Query<'a> {
     statuses: Vec<Status>,
     exit_codes: Vec<i64>,
     ancestors: Vec<String>,
+    expose: PortFilter,
+    publish: PortFilter,
 }
 
 impl<'a> Query<'a> {
@@ -158,6 +161,8 @@ impl<'a> Query<'a> {
             statuses,
             exit_codes,
             ancestors,
+            expose: PortFilter::parse("expose", filters.get("expose"))?,
+            publish: PortFilter::parse("publish", filters.get("publish"))?,
         })
     }
 
@@ -199,14 +204,8 @@ impl<'a> Query<'a> {
             inspect::networks(record, &self.shared)
                 .iter()
                 .any(|(name, endpoint)| name == network || endpoint.network_id.starts_with(network))
-        }) && any(self.filters, "expose", |port| {
-            record
-                .config
-                .exposed_ports
-                .iter()
-                .flatten()
-                .any(|(exposed, _)| port_matches(port, exposed))
-        }) && !self.filters.contains("publish")
+        }) && (!self.filters.contains("expose") || self.expose.matches_exposed(record))
+            && (!self.filters.contains("publish") || self.publish.matches_published(record))
     }
 }
 
@@ -234,10 +233,6 @@ fn name_matches(pattern: &str, name: &str) -> bool {
         (false, true) => name.ends_with(pattern),
         (false, false) => name.contains(pattern),
     }
-}
-
-fn port_matches(wanted: &str, exposed: &str) -> bool {
-    exposed == wanted || exposed.strip_suffix("/tcp") == Some(wanted)
 }
 
 fn status(text: &str) -> Result<Status> {
@@ -297,19 +292,9 @@ fn command(args: &[String]) -> String {
     std::iter::once(program.to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
 }
 
-/// Only while it runs are its exposed ports listed.
+/// Only while it runs are its ports listed.
 fn ports(record: &Record) -> Vec<Port> {
-    if !is_up(record.state.status) {
-        return Vec::new();
-    }
-    let exposed = record.config.exposed_ports.iter().flatten();
-    exposed
-        .filter_map(|(port, _)| {
-            let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
-            let private_port = number.parse().ok()?;
-            Some(Port { private_port, kind: protocol.to_owned(), ..Port::default() })
-        })
-        .collect()
+    if is_up(record.state.status) { listed(record) } else { Vec::new() }
 }
 
 /// For people: "Up 5 minutes".

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use api::containers::{Config, HostConfig, Status};
 use api::networks::EndpointSettings;
 use network::Interface;
+use network::publish::Mapping;
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
@@ -54,6 +55,9 @@ pub struct State {
     /// What it has while it runs, in the order of the names in it: `eth0`, `eth1`.
     #[serde(default)]
     pub interfaces: Vec<Interface>,
+    /// Ports of the host that lead to it while it runs.
+    #[serde(default)]
+    pub ports: Vec<Mapping>,
     /// 64 hexadecimal digits, new with each start.
     pub sandbox: String,
     /// The cgroup that its processes are in.
@@ -74,6 +78,7 @@ impl Default for State {
             started_at: timestamp::NEVER.into(),
             finished_at: timestamp::NEVER.into(),
             interfaces: Vec::new(),
+            ports: Vec::new(),
             sandbox: String::new(),
             cgroup: String::new(),
             health: None,

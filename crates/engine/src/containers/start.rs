@@ -14,13 +14,15 @@ use std::time::Instant;
 
 use api::containers::Status;
 use network::Interface;
+use network::publish::{Mapping, Reservation};
 use runtime::monitor::protocol::{Command, ErrorKind, Failure};
 
 use super::Containers;
 use super::actor::{Actor, Run};
 use super::bundle::{self, Bundle, Monitor};
-use super::link::{self, Link};
+use super::link::Link;
 use super::name;
+use super::publish;
 use super::request::{Remove, Request, Started};
 use super::restart_policy::Backoff;
 use super::state::{Action, Verdict, may};
@@ -57,6 +59,14 @@ struct Place {
     /// None for the host's.
     netns: Option<OwnedFd>,
     interfaces: Vec<Interface>,
+    ports: Vec<Mapping>,
+    reservations: Vec<Reservation>,
+}
+
+impl Place {
+    fn without_interfaces(netns: Option<OwnedFd>) -> Self {
+        Self { netns, interfaces: Vec::new(), ports: Vec::new(), reservations: Vec::new() }
+    }
 }
 
 impl Actor {
@@ -118,6 +128,10 @@ impl Actor {
         self.record.state.cgroup.clone_from(&bundle.cgroup_path);
         let (place, monitor) =
             tokio::join!(join_network(self, joins.network), Monitor::spawn(&self.shared, bundle));
+        if let Ok(place) = &place {
+            self.record.state.interfaces.clone_from(&place.interfaces);
+            self.record.state.ports.clone_from(&place.ports);
+        }
         let (mut monitor, place) = match (monitor, place) {
             (Ok(monitor), Ok(place)) => (monitor, place),
             (Ok(monitor), Err(error)) => {
@@ -126,7 +140,6 @@ impl Actor {
             }
             (Err(error), _) => return Err(error.into()),
         };
-        self.record.state.interfaces.clone_from(&place.interfaces);
         match self.go(&mut monitor, place).await {
             Ok(()) => {
                 monitor.leave_running();
@@ -141,21 +154,22 @@ impl Actor {
 
     async fn go(&mut self, monitor: &mut Monitor, place: Place) -> Result<(), NotStarted> {
         bundle::write_hosts(&self.shared, &self.record).await?;
-        let (link, news) = Link::start(monitor.connection()?)
+        let link = Link::start(monitor.connection()?, self.news.clone())
             .map_err(|cause| Error::system("cannot talk to the monitor").because(cause))?;
         self.hand_over_early_clients(&link).await;
+        publish::hold(&link, &place.reservations).await.map_err(in_dockers_words)?;
         let size =
             self.record.host_config.console_size.map(|side| u16::try_from(side).unwrap_or(0));
         let command = Command::Start { console_size: (size != [0, 0]).then_some(size) };
         let fds: Vec<_> = place.netns.iter().map(AsFd::as_fd).collect();
         let done = link.call(command, &fds).await.map_err(in_dockers_words)?;
-        self.started(link, news, done.pid.unwrap_or(0)).await;
+        self.started(link, done.pid.unwrap_or(0)).await;
         Ok(())
     }
 
-    async fn started(&mut self, link: Link, news: link::Receiver, pid: i32) {
+    async fn started(&mut self, link: Link, pid: i32) {
         let running = self.shared.cheap_moves.hold();
-        self.run = Some(Run { link, news, started: Instant::now(), _running: running });
+        self.run = Some(Run { link, started: Instant::now(), _running: running });
         let state = &mut self.record.state;
         state.status = Status::Running;
         state.pid = pid;
@@ -171,8 +185,9 @@ impl Actor {
         self.save_or_warn().await;
     }
 
-    /// Gives the network's place back; harmless without one.
+    /// Gives the network's place back, and its ports before it; harmless without one.
     pub fn leave_network(&mut self) {
+        self.unpublish();
         if !self.record.state.interfaces.is_empty() {
             self.shared.network.leave(&self.record.id);
             self.tell_network("disconnect");
@@ -196,19 +211,30 @@ impl Actor {
 
 /// The network's part, on a thread that may block.
 async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place> {
-    let network = actor.shared.network.clone();
-    let id = actor.record.id.clone();
+    let shared = Arc::clone(&actor.shared);
+    let record = actor.record.share();
     let attachment = match wish {
-        bundle::NetworkWish::Host => return Ok(Place { netns: None, interfaces: Vec::new() }),
+        bundle::NetworkWish::Host => return Ok(Place::without_interfaces(None)),
         bundle::NetworkWish::Of(pid) => return other_containers_network(pid),
         bundle::NetworkWish::Join(attachment) => attachment,
     };
     crate::error::blocking(move || {
-        let endpoint = network::Endpoint { container: &id, attachment };
+        let network = &shared.network;
+        let endpoint = network::Endpoint { container: &record.id, attachment };
         let joined = network.join(&endpoint).map_err(|cause| {
             Error::system("failed to set up container networking").because(cause)
         })?;
-        Ok(Place { netns: Some(joined.netns), interfaces: Vec::from_iter(joined.interface) })
+        let interfaces = Vec::from_iter(joined.interface);
+        let published = publish::publish(network, &record, &interfaces).map_err(|failed| {
+            network.leave(&record.id);
+            shared.not_published(&record.name, &interfaces, failed)
+        })?;
+        Ok(Place {
+            netns: Some(joined.netns),
+            interfaces,
+            ports: published.mappings,
+            reservations: published.reservations,
+        })
     })
     .await
 }
@@ -217,7 +243,7 @@ fn other_containers_network(pid: i32) -> Result<Place> {
     let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net")).map_err(|cause| {
         Error::conflict("cannot join the network of the other container").because(cause)
     })?;
-    Ok(Place { netns: Some(namespace.into()), interfaces: Vec::new() })
+    Ok(Place::without_interfaces(Some(namespace.into())))
 }
 
 /// Docker's long chain, which clients search for their words.

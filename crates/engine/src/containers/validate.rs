@@ -9,7 +9,7 @@ use super::health::on_failure::Action as OnFailure;
 use super::restart_policy::Policy;
 use super::spec::security::SecurityOptions;
 use super::spec::{capabilities, devices, ulimits};
-use super::{mounts, signal};
+use super::{mounts, ports, signal};
 use crate::error::Error;
 
 const LEAST_MEMORY: i64 = 6 << 20;
@@ -130,6 +130,7 @@ fn validate_host_config(config: &Config, host: &HostConfig) -> Result<(), Error>
             "invalid Annotations: the empty string is not permitted as an annotation key",
         ));
     }
+    ports::validate(host)?;
     storage_options(host)?;
     unsupported(host)?;
     cgroup_parent(&host.resources.cgroup_parent)?;
@@ -153,11 +154,6 @@ fn unsupported(host: &HostConfig) -> Result<(), Error> {
     };
     let some = |list: Option<usize>| list.is_some_and(|length| length > 0);
     present("--link", some(host.links.as_ref().map(Vec::len)))?;
-    // In the other modes Docker discards them.
-    let bridged = matches!(host.network_mode.as_str(), "" | "default" | "bridge");
-    let published =
-        host.publish_all_ports || some(host.port_bindings.as_ref().map(|ports| ports.len()));
-    present("publishing ports", bridged && published)?;
     Ok(())
 }
 
@@ -498,9 +494,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_is_said() {
-        let all = HostConfig { publish_all_ports: true, ..HostConfig::default() };
-        assert_eq!(host_said(all.clone()), "publishing ports is not supported yet");
-        assert_eq!(host_said(HostConfig { network_mode: "host".into(), ..all }), "");
+        let linked = HostConfig { links: Some(vec!["a:b".into()]), ..HostConfig::default() };
+        assert_eq!(host_said(linked), "--link is not supported yet");
     }
 
     #[test]

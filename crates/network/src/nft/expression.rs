@@ -10,16 +10,31 @@ const DATA_VALUE: u16 = 1;
 const DATA_VERDICT: u16 = 2;
 const VERDICT_CODE: u16 = 1;
 
-/// Registers are 16 bytes, as long as an interface name; a key of two parts fills two in a row.
+/// Registers are 16 bytes, as long as an interface name; a key of two names fills two in a row.
 const FIRST: u32 = 1;
 const SECOND: u32 = 2;
 const VERDICT_REGISTER: u32 = 0;
 
+/// The same memory in pieces of 4 bytes: the one that begins so many pieces after the first register.
+const fn piece(number: u32) -> u32 {
+    8 + number
+}
+
 const META_IIFNAME: u32 = 6;
 const META_OIFNAME: u32 = 7;
 const META_NFPROTO: u32 = 15;
+const META_L4PROTO: u32 = 16;
+const NFPROTO_IPV4: u8 = 2;
+const NFPROTO_IPV6: u8 = 10;
 const CT_STATE: u32 = 0;
 const CT_ESTABLISHED_OR_RELATED: u32 = 0b110;
+const CT_STATUS: u32 = 2;
+const CT_DESTINATION_CHANGED: u32 = 1 << 5;
+
+const EQUAL: u32 = 0;
+const NOT_EQUAL: u32 = 1;
+const NETWORK_HEADER: u32 = 1;
+const TRANSPORT_HEADER: u32 = 2;
 
 /// Which of a packet's two interfaces.
 #[derive(Clone, Copy)]
@@ -33,6 +48,20 @@ pub(crate) enum Direction {
 pub(crate) enum Side {
     Source,
     Destination,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+/// By what a map of published ports is asked.
+#[derive(Clone, Copy)]
+pub(crate) enum PortKey {
+    Port,
+    ProtocolAndPort,
+    AddressProtocolAndPort,
 }
 
 /// A rule being written, in nft's order of words.
@@ -60,23 +89,72 @@ impl Rule {
 
     /// `ip saddr @set` or `ip daddr @set`; packets of other protocols do not match.
     pub(crate) fn address_in(self, side: Side, set: &str) -> Self {
-        const NETWORK_HEADER: u32 = 1;
-        let offset = match side {
-            Side::Source => 12,
-            Side::Destination => 16,
-        };
-        self.ipv4()
-            .expression("payload", |data| {
-                data.number(1, FIRST).number(2, NETWORK_HEADER).number(3, offset).number(4, 4);
-            })
+        self.family(Family::Ipv4)
+            .load_payload(NETWORK_HEADER, address_offset(Family::Ipv4, side), 4, FIRST)
             .lookup(set, false)
+    }
+
+    /// `ip saddr 127.0.0.0/8` or `ip daddr 127.0.0.0/8`
+    pub(crate) fn loopback_address(self, side: Side) -> Self {
+        const NET: u8 = 127;
+        self.family(Family::Ipv4)
+            .load_payload(NETWORK_HEADER, address_offset(Family::Ipv4, side), 1, FIRST)
+            .compare(EQUAL, &[NET])
+    }
+
+    /// `ip6 daddr ::1`
+    pub(crate) fn destination_is_loopback_ipv6(self) -> Self {
+        let offset = address_offset(Family::Ipv6, Side::Destination);
+        self.family(Family::Ipv6)
+            .load_payload(NETWORK_HEADER, offset, 16, FIRST)
+            .compare(EQUAL, &std::net::Ipv6Addr::LOCALHOST.octets())
+    }
+
+    /// `iifname != "lo"`
+    pub(crate) fn not_from_loopback(self) -> Self {
+        let mut name = [0; 16];
+        name[..2].copy_from_slice(b"lo");
+        self.load_interface(Direction::In, FIRST).compare(NOT_EQUAL, &name)
+    }
+
+    /// `fib daddr type local`
+    pub(crate) fn destination_is_local(self) -> Self {
+        const ADDRESS_TYPE: u32 = 3;
+        const DESTINATION: u32 = 2;
+        const LOCAL: u32 = 2;
+        self.expression("fib", |data| {
+            data.number(1, FIRST).number(2, ADDRESS_TYPE).number(3, DESTINATION);
+        })
+        .compare(EQUAL, &LOCAL.to_ne_bytes())
+    }
+
+    /// `meta nfproto ipv4`
+    pub(crate) fn family(self, family: Family) -> Self {
+        let number = match family {
+            Family::Ipv4 => NFPROTO_IPV4,
+            Family::Ipv6 => NFPROTO_IPV6,
+        };
+        self.load_meta(META_NFPROTO, FIRST).compare(EQUAL, &[number])
+    }
+
+    /// `meta l4proto 6`
+    pub(crate) fn transport(self, number: u8) -> Self {
+        self.load_meta(META_L4PROTO, FIRST).compare(EQUAL, &[number])
     }
 
     /// `ct state established,related`
     pub(crate) fn reply(self) -> Self {
-        const NOT_EQUAL: u32 = 1;
+        self.ct_has(CT_STATE, CT_ESTABLISHED_OR_RELATED)
+    }
+
+    /// `ct status dnat`
+    pub(crate) fn redirected(self) -> Self {
+        self.ct_has(CT_STATUS, CT_DESTINATION_CHANGED)
+    }
+
+    fn ct_has(self, key: u32, bits: u32) -> Self {
         self.expression("ct", |data| {
-            data.number(1, FIRST).number(2, CT_STATE);
+            data.number(1, FIRST).number(2, key);
         })
         .expression("bitwise", |data| {
             data.number(1, FIRST)
@@ -84,13 +162,63 @@ impl Rule {
                 .number(3, 4)
                 // Register contents are in the host's order.
                 .nest(4, |mask| {
-                    mask.bytes(DATA_VALUE, &CT_ESTABLISHED_OR_RELATED.to_ne_bytes());
+                    mask.bytes(DATA_VALUE, &bits.to_ne_bytes());
                 })
                 .nest(5, |xor| {
                     xor.bytes(DATA_VALUE, &[0; 4]);
                 });
         })
         .compare(NOT_EQUAL, &[0; 4])
+    }
+
+    /// `th dport map @map`, and so on: ends the rule where the map has nothing. The value is where the key was.
+    pub(crate) fn look_up_port(self, family: Family, key: PortKey, map: &str) -> Self {
+        let words = if family == Family::Ipv4 { 1 } else { 4 };
+        let rule = match key {
+            PortKey::Port => self.load_port(FIRST),
+            PortKey::ProtocolAndPort => self.load_meta(META_L4PROTO, piece(0)).load_port(piece(1)),
+            PortKey::AddressProtocolAndPort => self
+                .family(family)
+                .load_payload(
+                    NETWORK_HEADER,
+                    address_offset(family, Side::Destination),
+                    words * 4,
+                    FIRST,
+                )
+                .load_meta(META_L4PROTO, piece(words))
+                .load_port(piece(words + 1)),
+        };
+        rule.expression("lookup", |data| {
+            data.string(1, map).number(2, FIRST).number(3, FIRST);
+        })
+    }
+
+    /// `dnat ip to ..`: to what was looked up, an address, or an address and a port.
+    pub(crate) fn change_destination(self, family: Family, key: PortKey) -> Self {
+        const DESTINATION: u32 = 1;
+        let (number, port) = match family {
+            Family::Ipv4 => (NFPROTO_IPV4, piece(1)),
+            Family::Ipv6 => (NFPROTO_IPV6, piece(4)),
+        };
+        self.expression("nat", |data| {
+            data.number(1, DESTINATION).number(2, number.into()).number(3, FIRST);
+            if !matches!(key, PortKey::Port) {
+                data.number(5, port);
+            }
+        })
+    }
+
+    /// What is in the chain, and not what follows here.
+    pub(crate) fn goto(self, chain: &str) -> Self {
+        const GOTO: i32 = -4;
+        const VERDICT_CHAIN: u16 = 2;
+        self.expression("immediate", |data| {
+            data.number(1, VERDICT_REGISTER).nest(2, |data| {
+                data.nest(DATA_VERDICT, |verdict| {
+                    verdict.number(VERDICT_CODE, GOTO.cast_unsigned()).string(VERDICT_CHAIN, chain);
+                });
+            });
+        })
     }
 
     pub(crate) fn accept(self) -> Self {
@@ -110,10 +238,14 @@ impl Rule {
         &self.0
     }
 
-    fn ipv4(self) -> Self {
-        const EQUAL: u32 = 0;
-        const NFPROTO_IPV4: u8 = 2;
-        self.load_meta(META_NFPROTO, FIRST).compare(EQUAL, &[NFPROTO_IPV4])
+    fn load_payload(self, base: u32, offset: u32, len: u32, register: u32) -> Self {
+        self.expression("payload", |data| {
+            data.number(1, register).number(2, base).number(3, offset).number(4, len);
+        })
+    }
+
+    fn load_port(self, register: u32) -> Self {
+        self.load_payload(TRANSPORT_HEADER, 2, 2, register)
     }
 
     fn load_interface(self, direction: Direction, register: u32) -> Self {
@@ -159,5 +291,14 @@ impl Rule {
             element.string(EXPRESSION_NAME, name).nest(EXPRESSION_DATA, data);
         });
         self
+    }
+}
+
+fn address_offset(family: Family, side: Side) -> u32 {
+    match (family, side) {
+        (Family::Ipv4, Side::Source) => 12,
+        (Family::Ipv4, Side::Destination) => 16,
+        (Family::Ipv6, Side::Source) => 8,
+        (Family::Ipv6, Side::Destination) => 24,
     }
 }

@@ -16,6 +16,7 @@ const NEW_RULE: u16 = 6;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENTS: u16 = 12;
 const GET_ELEMENTS: u16 = 13;
+const DELETE_ELEMENTS: u16 = 14;
 
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
@@ -26,6 +27,7 @@ const FAMILY_INET: u8 = 1;
 const LIST_ELEMENT: u16 = 1;
 const DATA_VALUE: u16 = 1;
 const ELEMENT_KEY: u16 = 1;
+const ELEMENT_DATA: u16 = 2;
 const ELEMENT_FLAGS: u16 = 3;
 const ELEMENT_INTERVAL_END: u32 = 1;
 /// A remark for the nft command, which would print names backwards: the key's byte order (type 0, 4 bytes) is the
@@ -51,9 +53,15 @@ impl Table<'_> {
 pub(crate) enum ChainKind {
     /// Before connection tracking.
     RawPrerouting,
+    /// Destination address translation of what comes in.
+    PreroutingNat,
+    /// Destination address translation of what the host itself sends.
+    OutputNat,
     Forward,
     /// Source address translation.
     PostroutingNat,
+    /// Hooked nowhere; others jump to it.
+    Called,
 }
 
 pub(crate) struct Chain<'a> {
@@ -67,19 +75,91 @@ pub(crate) enum KeyType {
     InterfaceName,
     InterfacePair,
     Ipv4Interval,
+    PortInterval,
+    ProtocolAndPort,
+    Ipv4ProtocolAndPort,
+    Ipv6ProtocolAndPort,
+}
+
+/// What a map's values are.
+#[derive(Clone, Copy)]
+pub(crate) enum DataType {
+    Ipv4,
+    Ipv6,
+    Ipv4AndPort,
+    Ipv6AndPort,
 }
 
 pub(crate) struct Set<'a> {
     pub(crate) name: &'a str,
     pub(crate) key: KeyType,
+    /// Of a map.
+    pub(crate) data: Option<DataType>,
+}
+
+/// The numbers of nft's types, which prints by them. A concatenation's parts take six bits each.
+mod types {
+    pub(super) const IPV4_ADDRESS: u32 = 7;
+    pub(super) const IPV6_ADDRESS: u32 = 8;
+    pub(super) const PROTOCOL: u32 = 12;
+    pub(super) const PORT: u32 = 13;
+    pub(super) const INTERFACE_NAME: u32 = 41;
+
+    pub(super) const fn concatenation(parts: &[u32]) -> u32 {
+        let (mut all, mut index) = (0, 0);
+        while index < parts.len() {
+            all = all << 6 | parts[index];
+            index += 1;
+        }
+        all
+    }
+}
+
+impl KeyType {
+    /// The number of its type, its length, and whether keys are intervals.
+    fn shape(self) -> (u32, u32, bool) {
+        use types::*;
+        match self {
+            Self::InterfaceName => (INTERFACE_NAME, 16, false),
+            Self::InterfacePair => (concatenation(&[INTERFACE_NAME; 2]), 32, false),
+            Self::Ipv4Interval => (IPV4_ADDRESS, 4, true),
+            Self::PortInterval => (PORT, 2, true),
+            Self::ProtocolAndPort => (concatenation(&[PROTOCOL, PORT]), 8, false),
+            Self::Ipv4ProtocolAndPort => {
+                (concatenation(&[IPV4_ADDRESS, PROTOCOL, PORT]), 12, false)
+            }
+            Self::Ipv6ProtocolAndPort => {
+                (concatenation(&[IPV6_ADDRESS, PROTOCOL, PORT]), 24, false)
+            }
+        }
+    }
+}
+
+impl DataType {
+    fn shape(self) -> (u32, u32) {
+        use types::*;
+        match self {
+            Self::Ipv4 => (IPV4_ADDRESS, 4),
+            Self::Ipv6 => (IPV6_ADDRESS, 16),
+            Self::Ipv4AndPort => (concatenation(&[IPV4_ADDRESS, PORT]), 8),
+            Self::Ipv6AndPort => (concatenation(&[IPV6_ADDRESS, PORT]), 20),
+        }
+    }
 }
 
 /// A key as the kernel has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
     Key(Vec<u8>),
-    /// From the first address up to, and without, the second.
-    Interval([u8; 4], [u8; 4]),
+    /// From the first key up to, and without, the second; to the end of the space where there is none.
+    Interval(Vec<u8>, Option<Vec<u8>>),
+}
+
+/// An element of a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MapElement {
+    pub(crate) key: Element,
+    pub(crate) data: Vec<u8>,
 }
 
 impl Element {
@@ -94,7 +174,13 @@ impl Element {
     pub(crate) fn subnet(subnet: crate::Subnet) -> Self {
         // 255.255.255.255 is never a container's: the end of the space needs no open interval.
         let end = subnet.last().saturating_add(1);
-        Self::Interval(subnet.address().octets(), end.to_be_bytes())
+        Self::Interval(subnet.address().octets().to_vec(), Some(end.to_be_bytes().to_vec()))
+    }
+
+    /// Both included.
+    pub(crate) fn ports(first: u16, last: u16) -> Self {
+        let end = last.checked_add(1).map(|end| end.to_be_bytes().to_vec());
+        Self::Interval(first.to_be_bytes().to_vec(), end)
     }
 }
 
@@ -107,13 +193,18 @@ fn interface_key(name: &str) -> Vec<u8> {
 /// Changes that the kernel makes all together or not at all.
 pub(crate) struct Transaction {
     batch: Batch,
+    is_empty: bool,
 }
 
 impl Transaction {
     pub(crate) fn new() -> Self {
         let mut batch = Batch::default();
         boundary(&mut batch, BATCH_BEGIN);
-        Self { batch }
+        Self { batch, is_empty: true }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     pub(crate) fn commit(mut self, socket: &mut Socket) -> Result<(), Error> {
@@ -138,32 +229,37 @@ impl Transaction {
     }
 
     pub(crate) fn create_chain(&mut self, table: &str, chain: &Chain<'_>) {
-        let (kind, hook, priority) = match chain.kind {
-            ChainKind::RawPrerouting => ("filter", 0, -300),
-            ChainKind::Forward => ("filter", 2, 0),
-            ChainKind::PostroutingNat => ("nat", 4, 100),
+        let hook = match chain.kind {
+            ChainKind::RawPrerouting => Some(("filter", 0, -300)),
+            ChainKind::PreroutingNat => Some(("nat", 0, -100)),
+            ChainKind::Forward => Some(("filter", 2, 0)),
+            ChainKind::OutputNat => Some(("nat", 3, -100)),
+            ChainKind::PostroutingNat => Some(("nat", 4, 100)),
+            ChainKind::Called => None,
         };
         self.push(NEW_CHAIN, NLM_F_CREATE, |message| {
-            message.string(1, table).string(3, chain.name).string(7, kind).nest(4, |place| {
-                place.number(1, hook).number(2, i32::cast_unsigned(priority));
-            });
+            message.string(1, table).string(3, chain.name);
+            if let Some((kind, hook, priority)) = hook {
+                message.string(7, kind).nest(4, |place| {
+                    place.number(1, hook).number(2, i32::cast_unsigned(priority));
+                });
+            }
         });
     }
 
     /// `id` tells the sets of one transaction apart.
     pub(crate) fn create_set(&mut self, table: &str, set: &Set<'_>, id: u32) {
-        const IPV4_ADDRESS: u32 = 7;
-        const INTERFACE_NAME: u32 = 41;
         const INTERVAL: u32 = 4;
-        let (kind, len, flags) = match set.key {
-            KeyType::InterfaceName => (INTERFACE_NAME, 16, 0),
-            // A concatenation's parts take six bits each.
-            KeyType::InterfacePair => (INTERFACE_NAME << 6 | INTERFACE_NAME, 32, 0),
-            KeyType::Ipv4Interval => (IPV4_ADDRESS, 4, INTERVAL),
-        };
+        const MAP: u32 = 8;
+        let (kind, len, is_interval) = set.key.shape();
+        let data = set.data.map(DataType::shape);
+        let flags = if is_interval { INTERVAL } else { 0 } | if data.is_some() { MAP } else { 0 };
         self.push(NEW_SET, NLM_F_CREATE, |message| {
             message.string(1, table).string(2, set.name).number(3, flags).number(4, kind);
             message.number(5, len).number(10, id);
+            if let Some((kind, len)) = data {
+                message.number(6, kind).number(7, len);
+            }
             if matches!(set.key, KeyType::InterfaceName) {
                 message.bytes(13, &NAMES_ARE_NO_NUMBERS);
             }
@@ -171,14 +267,44 @@ impl Transaction {
     }
 
     pub(crate) fn add_elements(&mut self, table: &str, set: &str, elements: &[Element]) {
-        if elements.is_empty() {
-            return;
-        }
-        self.push(NEW_ELEMENTS, NLM_F_CREATE, |message| {
-            message.string(1, table).string(2, set).nest(3, |list| {
-                elements.iter().for_each(|element| write_element(list, element));
-            });
+        self.change_elements(NEW_ELEMENTS, NLM_F_CREATE, table, set, elements, |element| {
+            (element, None)
         });
+    }
+
+    pub(crate) fn add_mappings(&mut self, table: &str, map: &str, elements: &[MapElement]) {
+        self.change_elements(NEW_ELEMENTS, NLM_F_CREATE, table, map, elements, |element| {
+            (&element.key, Some(&element.data))
+        });
+    }
+
+    /// Fails with ENOENT if one of them is not there.
+    pub(crate) fn delete_mappings(&mut self, table: &str, map: &str, elements: &[MapElement]) {
+        self.change_elements(DELETE_ELEMENTS, 0, table, map, elements, |element| {
+            (&element.key, None)
+        });
+    }
+
+    fn change_elements<T>(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        table: &str,
+        set: &str,
+        elements: &[T],
+        parts: impl Fn(&T) -> (&Element, Option<&Vec<u8>>),
+    ) {
+        // An attribute's length has 16 bits.
+        const MOST: usize = 500;
+        for some in elements.chunks(MOST) {
+            self.push(kind, flags, |message| {
+                message.string(1, table).string(2, set).nest(3, |list| {
+                    for (key, data) in some.iter().map(&parts) {
+                        write_element(list, key, data);
+                    }
+                });
+            });
+        }
     }
 
     pub(crate) fn append_rule(&mut self, table: &str, chain: &str, rule: &Rule) {
@@ -197,6 +323,7 @@ impl Transaction {
     }
 
     fn push(&mut self, kind: u16, flags: u16, attributes: impl FnOnce(&mut Attributes<'_>)) {
+        self.is_empty = false;
         self.batch.push(SUBSYSTEM << 8 | kind, flags, |bytes| {
             bytes.extend_from_slice(&header(FAMILY_INET, 0));
             attributes(&mut Attributes(bytes));
@@ -221,20 +348,29 @@ pub(crate) fn set_elements(
     Ok(lists.flat_map(items).filter_map(|(_, element)| key(element)).collect())
 }
 
-fn write_element(list: &mut Attributes<'_>, element: &Element) {
-    let mut write = |key: &[u8], flags: u32| {
+fn write_element(list: &mut Attributes<'_>, key: &Element, data: Option<&Vec<u8>>) {
+    let mut write = |key: &[u8], flags: u32, data: Option<&Vec<u8>>| {
         list.nest(LIST_ELEMENT, |element| {
-            element.nest(ELEMENT_KEY, |data| {
-                data.bytes(DATA_VALUE, key);
+            element.nest(ELEMENT_KEY, |value| {
+                value.bytes(DATA_VALUE, key);
             });
-            element.number(ELEMENT_FLAGS, flags);
+            if flags != 0 {
+                element.number(ELEMENT_FLAGS, flags);
+            }
+            if let Some(data) = data {
+                element.nest(ELEMENT_DATA, |value| {
+                    value.bytes(DATA_VALUE, data);
+                });
+            }
         });
     };
-    match element {
-        Element::Key(key) => write(key, 0),
+    match key {
+        Element::Key(key) => write(key, 0, data),
         Element::Interval(first, end) => {
-            write(first, 0);
-            write(end, ELEMENT_INTERVAL_END);
+            write(first, 0, data);
+            if let Some(end) = end {
+                write(end, ELEMENT_INTERVAL_END, None);
+            }
         }
     }
 }

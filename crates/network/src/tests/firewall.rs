@@ -13,7 +13,7 @@ const TABLE: &str = "gantry-test";
 fn contents() -> Contents {
     let subnet = Subnet::around([10, 9, 0, 0].into(), 24);
     let bridge = BridgeRules { name: "gantry0".into(), subnet, masquerade: true };
-    Contents { bridges: vec![bridge], uplinks: vec!["eth0".into()] }
+    Contents { bridges: vec![bridge], uplinks: vec!["eth0".into()], ..Contents::default() }
 }
 
 /// What nft reads out of our messages.
@@ -29,11 +29,24 @@ fn the_table_reads_as_documented() {
             r#"elements = { "gantry0" . "gantry0" }"#,
             "elements = { 10.9.0.0/24 }",
             r#"elements = { "eth0" }"#,
-            "type filter hook prerouting priority raw; policy accept; iifname != @bridges ip daddr @masqueraded drop }",
+            "map addresses4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service }",
+            "map ranges64_tcp { type inet_service : ipv4_addr flags interval }",
+            "chain published4 { dnat ip to ip daddr . meta l4proto . th dport map @addresses4 \
+             dnat ip to meta l4proto . th dport map @ports4 dnat ip to tcp dport map @ranges4_tcp \
+             dnat ip to udp dport map @ranges4_udp dnat ip to sctp dport map @ranges4_sctp }",
+            "type filter hook prerouting priority raw; policy accept; iifname != \"lo\" ip daddr 127.0.0.0/8 drop \
+             iifname != \"lo\" ip saddr 127.0.0.0/8 drop iifname != @bridges ip daddr @masqueraded drop }",
+            "type nat hook prerouting priority dstnat; policy accept; \
+             fib daddr type local meta nfproto ipv4 goto published4 \
+             fib daddr type local meta nfproto ipv6 goto published6 }",
             "type filter hook forward priority filter; policy accept; iifname . oifname @same_bridge accept \
-             oifname @bridges ct state established,related accept oifname @bridges drop \
-             iifname @uplinks oifname @uplinks drop }",
-            "type nat hook postrouting priority srcnat; policy accept; ip saddr @masqueraded oifname != @bridges masquerade }",
+             oifname @bridges ct state established,related accept oifname @bridges ct status dnat accept \
+             oifname @bridges drop iifname @uplinks oifname @uplinks drop }",
+            "type nat hook postrouting priority srcnat; policy accept; \
+             ip saddr @subnets oifname @bridges ct status dnat masquerade \
+             meta nfproto ipv6 iifname @bridges oifname @bridges ct status dnat masquerade \
+             ip saddr 127.0.0.0/8 oifname @bridges masquerade \
+             ip saddr @masqueraded oifname != @bridges masquerade }",
         ] {
             assert!(text.contains(part), "{part}\nis not in\n{text}");
         }
@@ -74,7 +87,7 @@ fn a_table_that_the_kernel_cannot_protect_is_put_back() {
 #[test]
 fn a_table_of_an_earlier_version_is_replaced() {
     isolated(|| {
-        let set = format!("add set inet {TABLE} bridges {{ type inet_service ; }}");
+        let set = format!("add set inet {TABLE} bridges {{ type ether_addr ; }}");
         if nft(&["add", "table", "inet", TABLE]).is_none() {
             return;
         }
@@ -82,7 +95,7 @@ fn a_table_of_an_earlier_version_is_replaced() {
         let firewall =
             Firewall::open_as(Protection::Watched, TABLE.into(), contents()).expect("open");
         let text = nft(&["list", "table", "inet", TABLE]).expect("nft is there");
-        assert!(text.contains("type ifname") && !text.contains("inet_service"), "{text}");
+        assert!(text.contains("type ifname") && !text.contains("ether_addr"), "{text}");
         firewall.remove().expect("remove");
         assert_eq!(nft(&["list", "ruleset"]).as_deref(), Some(""));
     });

@@ -124,24 +124,6 @@ fn icc_off_separates_containers_but_not_from_the_host() {
     });
 }
 
-/// A service on the host's 127.0.0.1 is reached from elsewhere only if the kernel routes that network.
-#[test]
-fn cve_2020_8558_loopback_services_stay_on_loopback() {
-    isolated(|| {
-        let network = open("one");
-        let _container = Container::join(&network, "c1");
-        for link in super::host::links() {
-            assert_eq!(
-                sysctl(&format!("ipv4/conf/{}/route_localnet", link.name)),
-                "0",
-                "{}",
-                link.name
-            );
-        }
-        assert_eq!(sysctl("ipv4/conf/all/route_localnet"), "0");
-    });
-}
-
 #[test]
 fn cve_2020_13401_router_advertisements_ignored() {
     isolated(|| {

@@ -57,6 +57,10 @@ pub enum Command {
         #[serde(default)]
         detach: bool,
     },
+    /// Keeps sockets open that hold ports for the container, until it ends. fds: one for each name.
+    Hold { names: Vec<String> },
+    /// Closes those.
+    Release { names: Vec<String> },
     /// Changes the size of a terminal: init's, or that of an exec.
     Resize {
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -42,13 +42,17 @@ impl Monitor {
     }
 
     fn perform(&mut self, command: Command, mut fds: Vec<OwnedFd>) -> Reply {
-        let fd = fds.pop();
         match command {
-            Command::Start { console_size } => self.start(console_size, fd),
-            Command::Attach(streams) => self.attach(streams, fd),
+            Command::Start { console_size } => self.start(console_size, fds.pop()),
+            Command::Attach(streams) => self.attach(streams, fds.pop()),
             Command::Exec { exec_id, streams, tty, console_size, detach } => {
-                let client = if detach { None } else { fd };
+                let client = if detach { None } else { fds.pop() };
                 self.exec(exec_id, tty, console_size, client, streams)
+            }
+            Command::Hold { names } => self.hold(names, fds),
+            Command::Release { names } => {
+                self.held.retain(|(name, _)| !names.contains(name));
+                Ok(Done::default())
             }
             Command::Resize { exec_id, height, width } => {
                 let session = self.session(exec_id.as_deref())?;
@@ -61,6 +65,20 @@ impl Monitor {
                 Ok(Done::default())
             }
         }
+    }
+
+    fn hold(&mut self, names: Vec<String>, sockets: Vec<OwnedFd>) -> Reply {
+        if names.len() != sockets.len() {
+            return Err(invalid("hold needs one socket for each name"));
+        }
+        if matches!(self.state, State::Exited { .. }) {
+            return Err(Failure {
+                kind: ErrorKind::Gone,
+                message: "the container has exited".into(),
+            });
+        }
+        self.held.extend(names.into_iter().zip(sockets));
+        Ok(Done::default())
     }
 
     fn session(&self, exec_id: Option<&str>) -> Result<&Session, Failure> {

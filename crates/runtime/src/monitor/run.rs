@@ -1,7 +1,7 @@
 //! The monitor's loop.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,8 @@ pub(super) struct Monitor {
     signals: Source,
     listener: Source,
     pub(super) scratch: Vec<u8>,
+    /// Sockets that keep others from the container's published ports, by name. Nobody reads from them.
+    pub(super) held: Vec<(String, OwnedFd)>,
     /// Sessions whose process is gone while somebody still holds their pipes.
     lingering: Vec<(u32, Instant)>,
     /// When we end, whoever may still be reading.
@@ -93,6 +95,7 @@ impl Monitor {
             next_session: 1,
             state: State::Created,
             scratch: Vec::new(),
+            held: Vec::new(),
             oom: None,
             lingering: Vec::new(),
             end: None,
@@ -307,8 +310,10 @@ impl Monitor {
         self.sessions[0].log.as_mut().map_or(0, |log| log.finish(Timestamp::now()))
     }
 
-    /// The container is over: the record first, then the news.
+    /// The container is over: the record first, then the news. Its ports are free before anybody hears of it, since it
+    /// may be started again at once.
     pub(super) fn exited(&mut self, record: ExitRecord) -> io::Result<()> {
+        self.held.clear();
         self.write_record(&self.directory.join("exit.json"), &record);
         self.state = State::Exited { record: record.clone() };
         self.end = Some(Instant::now() + FAREWELL);

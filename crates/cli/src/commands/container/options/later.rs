@@ -7,8 +7,6 @@ const WINDOWS: &str = "are not for Linux";
 
 /// The flag, what it is for, and why not.
 const REFUSED: &[(&str, &str, &str)] = &[
-    ("publish", "published ports", LATER),
-    ("publish-all", "published ports", LATER),
     ("ip", "fixed addresses", LATER),
     ("ip6", "fixed addresses", LATER),
     ("link", "links", LATER),

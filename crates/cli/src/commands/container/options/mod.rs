@@ -248,7 +248,7 @@ fn config(parsed: &Parsed) -> Result<Config, String> {
         attach_stdin,
         attach_stdout: streams.is_empty() || attached("stdout"),
         attach_stderr: streams.is_empty() || attached("stderr"),
-        exposed_ports: Some(network::exposed_ports(&parsed.list("expose"))?),
+        exposed_ports: Some(exposed_ports(parsed)?),
         tty: parsed.bool("tty"),
         open_stdin,
         stdin_once: open_stdin && attach_stdin,
@@ -273,6 +273,14 @@ fn config(parsed: &Parsed) -> Result<Config, String> {
     })
 }
 
+/// Those that are published, and those that are only exposed.
+fn exposed_ports(parsed: &Parsed) -> Result<BTreeMap<String, api::Empty>, String> {
+    let published = network::published_ports(&parsed.list("publish"))?;
+    let mut exposed = network::exposed_ports(&parsed.list("expose"))?;
+    exposed.extend(published.into_keys().map(|key| (key, api::Empty {})));
+    Ok(exposed)
+}
+
 fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
     let security = security::options(&parsed.list("security-opt"))?;
     let binds = mounts::volumes(&parsed.list("volume"))?.binds;
@@ -286,7 +294,8 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
             config: Some(log_options(parsed)?),
         },
         network_mode: network::mode(&[parsed.list("net"), parsed.list("network")].concat())?,
-        port_bindings: Some(BTreeMap::new()),
+        port_bindings: Some(network::published_ports(&parsed.list("publish"))?),
+        publish_all_ports: parsed.bool("publish-all"),
         restart_policy: restart_policy(parsed.str("restart"))?,
         auto_remove: parsed.bool("rm"),
         annotations: Some(pairs(&parsed.list("annotation"))),
@@ -512,7 +521,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_honoured_is_refused_by_name() {
-        for flag in ["-p 80:80", "-P", "--link a"] {
+        for flag in ["--network-alias x", "--link a"] {
             let error = options(&format!("{flag} busybox")).err().unwrap_or_default();
             assert!(error.contains("come"), "{flag}: {error}");
         }

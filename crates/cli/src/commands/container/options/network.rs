@@ -1,9 +1,11 @@
 //! What can be said about networks before there are any but the default ones.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use api::Empty;
+use api::networks::PortMap;
 
 pub(super) fn check_ip(text: &str) -> Result<(), String> {
     match text.trim().parse::<IpAddr>() {
@@ -65,28 +67,42 @@ pub(super) fn exposed_ports(words: &[String]) -> Result<BTreeMap<String, Empty>,
         }
         let (range, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
         let protocol = if protocol.is_empty() { "tcp" } else { protocol };
-        let (first, last) = port_range(range)
+        let (first, last) = api::ports::range(range)
             .map_err(|why| format!("invalid range format for --expose: {word}, error: {why}"))?;
         ports.extend((first..=last).map(|port| (format!("{port}/{protocol}"), Empty {})));
     }
     Ok(ports)
 }
 
-/// In the words of Docker's port library.
-fn port_range(range: &str) -> Result<(u16, u16), String> {
-    if range.is_empty() {
-        return Err("Empty string specified for ports.".to_owned());
+/// What `-p` means, for `PortBindings`; the ports are exposed as well.
+pub(super) fn published_ports(words: &[String]) -> Result<PortMap, String> {
+    let mut bindings = PortMap::new();
+    for word in words {
+        api::ports::publish(&in_short_form(word)?, &mut bindings)?;
     }
-    let number = |text: &str| -> Result<u16, String> {
-        super::limits::check_uint16(text)?;
-        Ok(text.parse().unwrap_or_default())
-    };
-    let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let (first, last) = (number(first)?, number(last)?);
-    if last < first {
-        return Err(format!("Invalid range specified for the Port: {range}"));
+    Ok(bindings)
+}
+
+/// `target=80,published=8080,protocol=tcp` as `8080:80/tcp`.
+fn in_short_form(word: &str) -> Result<Cow<'_, str>, String> {
+    if !word.contains('=') {
+        return Ok(word.into());
     }
-    Ok((first, last))
+    let (mut published, mut target, mut protocol) = ("", "", "tcp");
+    for field in word.split(',') {
+        let Some((key, value)) = field.split_once('=') else {
+            return Err(format!(
+                "invalid publish opts format (should be name=value but got '{field}')"
+            ));
+        };
+        match key {
+            "published" => published = value,
+            "target" => target = value,
+            "protocol" => protocol = value,
+            _ => {}
+        }
+    }
+    Ok(format!("{published}:{target}/{protocol}").into())
 }
 
 #[cfg(test)]
@@ -111,6 +127,15 @@ mod tests {
         assert!(said("9-8").ends_with("error: Invalid range specified for the Port: 9-8"));
         assert!(said("70000").contains("value out of range"));
         assert!(said("a:1").starts_with("invalid port format"));
+    }
+
+    #[test]
+    fn published_ports_have_a_long_form() {
+        let ports = |word: &str| published_ports(&[word.to_owned()]);
+        assert_eq!(ports("target=80,published=81,mode=ingress"), ports("81:80"));
+        assert_eq!(ports("target=80,published=90-92,protocol=udp"), ports("90-92:80/udp"));
+        assert_eq!(ports("published=80"), Err("No port specified: 80:/tcp<empty>".into()));
+        assert!(ports("target=80,published").unwrap_err().ends_with("but got 'published')"));
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Numbers by verb. Each function says whether the verb is one for numbers of its kind.
 
 use super::Flags;
-use crate::print;
+use crate::output::template::print;
 
-pub(crate) fn integer(out: &mut String, number: i128, verb: char, flags: Flags) -> bool {
+pub(in crate::output::template) fn integer(
+    out: &mut String,
+    number: i128,
+    verb: char,
+    flags: Flags,
+) -> bool {
     let size = number.unsigned_abs();
     let (digits, prefix) = match verb {
         'v' | 'd' => (size.to_string(), ""),
@@ -33,7 +38,12 @@ pub(crate) fn integer(out: &mut String, number: i128, verb: char, flags: Flags) 
     true
 }
 
-pub(crate) fn float(out: &mut String, number: f64, verb: char, flags: Flags) -> bool {
+pub(in crate::output::template) fn float(
+    out: &mut String,
+    number: f64,
+    verb: char,
+    flags: Flags,
+) -> bool {
     let size = number.abs();
     let digits = match verb {
         'v' | 'g' => general(size, flags.precision()),

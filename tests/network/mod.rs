@@ -1,0 +1,3 @@
+//! Networks and published ports.
+
+mod publish;
