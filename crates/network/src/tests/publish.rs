@@ -326,7 +326,7 @@ fn a_chain_of_the_administrator_restricts_published_ports() {
             web.publish(&network, "web", &[single(None, 5432, 80), single(None, 8080, 80)]);
         let rules = format!(
             "table inet mine {{ chain forward {{ type filter hook forward priority filter - 1; policy accept; \
-             ct status dnat meta l4proto tcp ct original proto-dst 5432 ip saddr != {} drop; }}; }}",
+             ct state new ct status dnat meta l4proto tcp ct original proto-dst 5432 ip saddr != {} drop; }}; }}",
             friend.ip
         );
         if nft(&[&rules]).is_none() {
