@@ -4,6 +4,7 @@ mod devices;
 mod exec;
 mod health;
 mod inspect;
+mod ipc;
 mod kill;
 mod lifecycle;
 mod log_drivers;

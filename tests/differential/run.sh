@@ -48,6 +48,8 @@ docker run --rm --init busybox cat /proc/1/comm
 docker run --rm --pid host busybox sh -c 'test $(ls -d /proc/[0-9]* 2>/dev/null | wc -l) -gt 5 && echo many'
 docker run --rm --uts host --hostname x busybox true
 docker run --rm --ipc none busybox ls -d /dev/shm
+docker run -d --name run-lender --network none --ipc shareable --shm-size 8m busybox sleep 60 >/dev/null; docker exec run-lender grep ' /dev/shm ' /proc/mounts; docker run --rm --network none --ipc container:run-lender --shm-size 64m busybox sh -c "grep ' /dev/shm ' /proc/mounts; dd if=/dev/zero of=/dev/shm/x bs=1M count=9 2>&1 | grep -i space"
+docker kill run-lender; docker run --rm --network none --ipc container:run-lender busybox true; docker run --rm --network none --pid container:run-lender busybox true; docker rm run-lender
 docker run --rm debian cat /etc/debian_version
 docker run --rm -v /tmp:/x:zz busybox true
 docker run --rm -v /no-such-dir-d:/x busybox ls -d /x; rmdir /no-such-dir-d 2>/dev/null; true

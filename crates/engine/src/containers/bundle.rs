@@ -20,7 +20,7 @@ use super::spec::mounts::Shm;
 use super::spec::security::{Seccomp, SecurityOptions};
 use super::spec::{self, Namespaces, Space, capabilities, user};
 use super::state::is_up;
-use super::{logging, validate, volumes};
+use super::{logging, shared_memory, validate, volumes};
 use crate::error::{Error, Result, blocking};
 
 /// Which namespaces come from elsewhere.
@@ -32,8 +32,6 @@ pub struct Joins {
     pub shm: SharedMemory,
 }
 
-/// A container that lends its IPC namespace has its /dev/shm in a directory on the exec root's tmpfs, since a mount
-/// inside its namespace could not be given to another.
 #[derive(Clone, Debug)]
 pub enum SharedMemory {
     Own,
@@ -69,7 +67,8 @@ pub fn joins(shared: &Shared, record: &Record) -> Result<Joins> {
 }
 
 fn shared_memory(shared: &Shared, record: &Record) -> Result<SharedMemory> {
-    let directory = |id: &str| SharedMemory::Directory(shared.exec_directory(id).join("shm"));
+    let directory =
+        |id: &str| SharedMemory::Directory(shared_memory::place(&shared.exec_directory(id)));
     Ok(match record.host_config.ipc_mode.as_str() {
         "host" => SharedMemory::Host,
         "none" => SharedMemory::Absent,
@@ -83,6 +82,7 @@ fn shared_memory(shared: &Shared, record: &Record) -> Result<SharedMemory> {
 
 fn lender(shared: &Shared, wanted: &str) -> Result<Arc<Record>> {
     let lender = shared.index.find(wanted)?.record();
+    pid_of(&lender).ok_or_else(|| not_joined("ipc", &lender))?;
     if lender.host_config.ipc_mode == "shareable" {
         return Ok(lender);
     }
@@ -98,14 +98,15 @@ fn space(shared: &Shared, kind: &str, mode: &str) -> Result<Space> {
         return Ok(Space::Host);
     }
     let Some(other) = mode.strip_prefix("container:") else { return Ok(Space::Own) };
-    let pid = running_pid(shared, other, kind)?;
+    let record = shared.index.find(other)?.record();
+    let pid = pid_of(&record).ok_or_else(|| not_joined(kind, &record))?;
     Ok(Space::Path(format!("/proc/{pid}/ns/{kind}").into()))
 }
 
 fn network_wish(shared: &Shared, record: &Record) -> Result<(NetworkWish, Space)> {
     let mode = record.host_config.network_mode.as_str();
     if let Some(other) = record.network_of() {
-        return Ok((NetworkWish::Of(running_pid(shared, other, "network")?), Space::Own));
+        return Ok((NetworkWish::Of(network_pid(shared, other)?), Space::Own));
     }
     match mode {
         "host" => Ok((NetworkWish::Host, Space::Host)),
@@ -118,12 +119,24 @@ fn network_wish(shared: &Shared, record: &Record) -> Result<(NetworkWish, Space)
     }
 }
 
-fn running_pid(shared: &Shared, wanted: &str, what: &str) -> Result<i32> {
+/// Docker's words, and kinds.
+fn not_joined(kind: &str, other: &Record) -> Error {
+    let (name, id) = (kind.to_uppercase(), &other.id);
+    let said = format!("failed to join {name} namespace: container {id} is not running");
+    if kind == "ipc" { Error::conflict(said) } else { Error::system(said) }
+}
+
+fn network_pid(shared: &Shared, wanted: &str) -> Result<i32> {
     let record = shared.index.find(wanted)?.record();
-    if is_up(record.state.status) && record.state.pid > 0 {
-        return Ok(record.state.pid);
-    }
-    Err(Error::conflict(format!("cannot join {what} of a non running container: {}", record.id)))
+    pid_of(&record).ok_or_else(|| {
+        let id = &record.id;
+        Error::conflict(format!("cannot join network of a non running container: {id}"))
+    })
+}
+
+/// None while it does not run.
+fn pid_of(record: &Record) -> Option<i32> {
+    (is_up(record.state.status) && record.state.pid > 0).then_some(record.state.pid)
 }
 
 /// Everything that is decided before the monitor exists.
@@ -151,15 +164,16 @@ impl Bundle {
         let failed = |cause: io::Error| {
             Error::system(format!("cannot prepare {}", self.directory.display())).because(cause)
         };
-        match sys::remove::tree(&self.directory) {
+        match shared_memory::remove_with(&self.directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
         make_private(&self.directory).map_err(failed)?;
         make_private(&self.directory.join("exec")).map_err(failed)?;
         make_private(&self.directory.join("rootfs")).map_err(failed)?;
-        if self.record.host_config.ipc_mode == "shareable" {
-            make_shared_memory(&self.directory.join("shm")).map_err(failed)?;
+        let host = &self.record.host_config;
+        if host.ipc_mode == "shareable" {
+            shared_memory::make(&self.directory, host.shm_size).map_err(failed)?;
         }
         let overlay = self.shared.disk.overlay(&self.record)?;
         volumes::prepare(&self.shared, &self.record)?;
@@ -400,13 +414,6 @@ impl Monitor {
             });
         }
     }
-}
-
-/// Open to all users of the containers that have it, like any /dev/shm.
-fn make_shared_memory(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::create_dir(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o1777))
 }
 
 /// For engine directories: nobody else looks inside (CVE-2021-41091).

@@ -12,6 +12,7 @@ use runtime::monitor::adopt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use super::shared_memory;
 use crate::error::{Error, Result};
 use crate::runtime_binary::RuntimeBinary;
 
@@ -30,7 +31,7 @@ pub fn discard(driver: Driver, runtime: &RuntimeBinary, directory: &Path) -> Res
         Error::system(format!("cannot end what runs of {}", directory.display())).because(cause)
     })?;
     follow_end(runtime, directory);
-    sys::remove::tree(directory).map_err(failed("remove what is left"))
+    shared_memory::remove_with(directory).map_err(failed("remove what is left"))
 }
 
 /// Runs the hooks of the end, unless the monitor has come to that.

@@ -14,6 +14,7 @@ use super::discard::follow_end;
 use super::index::Exit;
 use super::request::Remove;
 use super::restart_policy::{self, Decision, Policy};
+use super::shared_memory;
 use super::timestamp;
 use crate::error::{Result, blocking};
 use crate::events::Kind;
@@ -203,7 +204,7 @@ impl Actor {
 
 /// Removes a container's directory under the exec root. What is left of it, the next start removes.
 pub fn clear(directory: &Path) {
-    match sys::remove::tree(directory) {
+    match shared_memory::remove_with(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!("cannot remove {}: {error}", directory.display());
         }

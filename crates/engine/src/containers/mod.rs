@@ -45,6 +45,7 @@ mod request;
 mod resize;
 mod resource;
 mod restart_policy;
+mod shared_memory;
 pub mod signal;
 mod spec;
 mod start;
