@@ -3,6 +3,7 @@ mod history;
 mod hostile;
 mod import;
 mod load;
+mod ls;
 mod rm;
 mod save;
 mod tag;

@@ -11,6 +11,15 @@ use crate::body::{Body, JsonLines, Upload};
 use crate::error::Result;
 use crate::query::{Query, segment};
 
+/// Which images, and what of them.
+#[derive(Debug, Clone, Default)]
+pub struct List {
+    pub all: bool,
+    pub filters: Filters,
+    /// Count what they have in common, which costs the engine a pass over all layers.
+    pub shared_size: bool,
+}
+
 /// What to make of a root file system tar.
 #[derive(Debug, Clone, Default)]
 pub struct Import {
@@ -24,8 +33,10 @@ pub struct Import {
 }
 
 impl Client {
-    pub async fn image_list(&self, all: bool, filters: &Filters) -> Result<Vec<Summary>> {
-        let query = Query::default().flag("all", all).set("filters", filters.encode());
+    pub async fn image_list(&self, list: &List) -> Result<Vec<Summary>> {
+        let List { all, filters, shared_size } = list;
+        let query = Query::default().flag("all", *all).set("filters", filters.encode());
+        let query = query.flag("shared-size", *shared_size);
         // Newer ones count containers, which `images` never showed.
         let list = self.get_raw_until(Version::v1(50), &query.on("/images/json")).await?;
         Ok(serde_json::from_slice(&list)?)

@@ -138,7 +138,7 @@ async fn containers(client: &Client, states: &[&str]) -> client::Result<Vec<Stri
 }
 
 async fn images(client: &Client) -> client::Result<Vec<String>> {
-    let images = client.image_list(false, &Filters::default()).await?;
+    let images = client.image_list(&client::images::List::default()).await?;
     let named = |image: &api::images::Summary| match image.repo_tags.as_deref().unwrap_or_default()
     {
         [] => vec![short_id(&image.id)],

@@ -1,8 +1,11 @@
 //! `gantry image ls`, `gantry images`.
 
+mod tree;
+
 use std::collections::BTreeMap;
 
 use api::images::Summary;
+use client::images::List;
 
 use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
@@ -18,6 +21,7 @@ const FLAGS: &[Flag] = &[
     Flag::format(),
     Flag::bool("no-trunc", "Don't truncate output"),
     Flag::bool("quiet", "Only show image IDs").short('q'),
+    Flag::bool("tree", "Show which images are based on which, and what they share"),
 ];
 
 pub(crate) const COMMAND: Command = Command {
@@ -65,8 +69,14 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     if let Some(reference) = parsed.args.first() {
         filters.add("reference", reference);
     }
+    if parsed.bool("tree") {
+        tree::check(parsed)?;
+        tree::show(&context.connect().await?, parsed, filters).await?;
+        return Ok(0);
+    }
     let client = context.connect().await?;
-    let images = client.image_list(parsed.bool("all"), &filters).await?;
+    let list = List { all: parsed.bool("all"), filters, shared_size: false };
+    let images = client.image_list(&list).await?;
     let show_digests = digests || given.contains(".Digest");
     let no_trunc = parsed.bool("no-trunc");
     let rows = images.iter().flat_map(|image| {
