@@ -45,6 +45,16 @@ pub(crate) fn check(engine: &Engine) -> Vec<String> {
     let digests =
         column(digests).iter().map(|d| d.trim_start_matches("sha256:").to_owned()).collect();
     wrong.extend(differ("images and blobs", &digests, &names(&root.join("blobs/sha256"))));
+    let volumes = column("SELECT name FROM volumes");
+    // One that a crash left without is made when it is needed.
+    let directories = names(&root.join("volumes"));
+    let stray = directories.difference(&volumes);
+    wrong.extend(stray.map(|name| format!("volumes/{name} is no volume's")));
+    wrong.extend(differ(
+        "anonymous volumes and what containers have",
+        &volumes.iter().filter(|name| is_anonymous(name)).cloned().collect(),
+        &mounted(&database).into_iter().filter(|name| is_anonymous(name)).collect(),
+    ));
     let dangling = column("SELECT name FROM refs WHERE root NOT IN (SELECT root FROM roots)");
     wrong.extend(dangling.iter().map(|name| format!("the name {name} leads to no image")));
     wrong.extend(
@@ -70,17 +80,35 @@ fn sound(database: &Connection) -> Vec<String> {
     wrong
 }
 
-/// Ids of those whose record says that they have processes.
-fn running(database: &Connection) -> Names {
+/// Containers' documents by id.
+fn records(database: &Connection) -> Vec<(String, Value)> {
     let mut statement = database.prepare("SELECT id, document FROM containers").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     let records = rows.map(|row| -> (String, Vec<u8>) { row.unwrap() });
-    let is_up = |document: &[u8]| {
-        let record: Value = serde_json::from_slice(document).unwrap();
-        let status = record["state"]["status"].as_str().unwrap_or_default().to_owned();
-        ["running", "paused", "restarting"].contains(&status.as_str())
+    records.map(|(id, document)| (id, serde_json::from_slice(&document).unwrap())).collect()
+}
+
+/// Ids of those whose record says that they have processes.
+fn running(database: &Connection) -> Names {
+    let is_up = |record: &Value| {
+        let status = record["state"]["status"].as_str().unwrap_or_default();
+        ["running", "paused", "restarting"].contains(&status)
     };
-    records.filter(|(_, document)| is_up(document)).map(|(id, _)| id).collect()
+    let records = records(database);
+    records.into_iter().filter(|(_, record)| is_up(record)).map(|(id, _)| id).collect()
+}
+
+/// Names of all volumes that containers have.
+fn mounted(database: &Connection) -> Names {
+    let points = records(database)
+        .into_iter()
+        .flat_map(|(_, record)| record["mounts"].as_array().cloned().unwrap_or_default());
+    let names = points.filter_map(|point| Some(point["name"].as_str()?.to_owned()));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+fn is_anonymous(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What lives in the kernel for containers that do not run.

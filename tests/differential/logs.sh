@@ -51,3 +51,9 @@ docker logs logs-r
 docker inspect -f '{{.HostConfig.LogConfig.Type}} {{.LogPath}}' logs-r
 docker run --name logs-s --log-driver syslog --log-opt syslog-address=udp://127.0.0.1:9 --log-opt cache-disabled=true busybox echo cached
 docker logs logs-s
+docker run --rm=false --name logs-tag0 -l x=yy -e A=b --log-opt 'tag={{.ImageName}}/{{.Name}}' busybox echo hi; docker logs --details logs-tag0
+docker run --rm=false --name logs-tag1 -l x=yy -e A=b --log-opt 'tag={{printf "%.5s" .ContainerName}} {{index .ContainerLabels "x"}}|{{index .ContainerLabels "none"}}' busybox echo hi; docker logs --details logs-tag1
+docker run --rm=false --name logs-tag2 -l x=yy -e A=b --log-opt 'tag={{.Command}} {{.DaemonName}} {{json .ContainerArgs}} {{upper .ContainerEntrypoint}}' busybox echo hi; docker logs --details logs-tag2
+docker run --rm=false --name logs-tag3 -l x=yy -e A=b --log-opt 'tag={{if eq .ImageName "busybox"}}yes{{else}}no{{end}} {{join .ContainerEnv ","}} {{.Config}}' busybox echo hi; docker logs --details logs-tag3
+docker run --rm=false --name logs-tag4 -l x=yy -e A=b --log-opt 'tag={{len .FullID}} {{len .ID}} {{slice .ImageID 0 7}} {{len .ImageFullID}}' busybox echo hi; docker logs --details logs-tag4
+docker rm -f logs-tag0 logs-tag1 logs-tag2 logs-tag3 logs-tag4

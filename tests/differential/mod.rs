@@ -43,6 +43,9 @@ scripts! {
     contexts
     cp
     errors
+    events
+    eventsall
+    eventsrun
     exec
     formats
     health
@@ -147,6 +150,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("ctx", include_str!("bin/ctx")),
     ("shape", include_str!("bin/shape")),
     ("terminal", include_str!("bin/terminal")),
+    ("told", include_str!("bin/told")),
 ];
 
 /// A client and the engine it talks to.
@@ -163,10 +167,10 @@ impl<'a> Way<'a> {
         let dir = format!("/tmp/differential-{}/{}", std::process::id(), name.replace(' ', "-"));
         let tools: String = TOOLS
             .iter()
-            .map(|(name, text)| format!("cat >{dir}/bin/{name} <<'END'\n{text}END\n"))
+            .map(|(name, text)| format!("cat >{name} <<'END'\n{text}END\nchmod +x {name}\n"))
             .collect();
         let line = format!("mkdir -p {dir}/bin && cd {dir}/bin && ln -s {client} docker\n");
-        peers.sh(&format!("{line}{tools}chmod +x api ctx shape terminal")).ok();
+        peers.sh(&format!("{line}{tools}")).ok();
         Self { name, peers, socket: socket.to_owned(), dir }
     }
 

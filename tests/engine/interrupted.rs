@@ -164,6 +164,47 @@ fn containers_are_made_and_removed_whole_or_not_at_all() {
     }
 }
 
+/// Each has two volumes that nobody named, one of them filled from the image, and goes with them.
+fn lives_with_volumes(client: &Client, round: u64) {
+    for n in 0.. {
+        let name = format!("v{round}-{n}");
+        let create = ["create", "--name", &name, "-v", "/etc", "-v", "/empty", "busybox", "true"];
+        let run = ["run", "--rm", "--network", "none", "-v", "/empty", "busybox", "true"];
+        let steps: [&[&str]; 3] = [&create, &["rm", "-v", &name], &run];
+        // One in three lives on.
+        let steps = if n % 3 == 0 { &steps[..1] } else { &steps[..] };
+        if !steps.iter().all(|words| client.does(words)) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn no_volume_is_left_that_was_made_for_a_container() {
+    let mut engine = Engine::with_busybox();
+    let mut random = Random::new();
+    for round in 0..ROUNDS {
+        let client = Client::new(&engine);
+        let worker = std::thread::spawn(move || lives_with_volumes(&client, round));
+        std::thread::sleep(random.moment(Duration::from_millis(300)));
+        engine.kill();
+        worker.join().unwrap();
+        engine.launch();
+        let format = "{{range .Mounts}}{{.Name}}\n{{end}}";
+        let ids = ids(&engine, "-aq");
+        let mut inspect = vec!["inspect", "-f", format];
+        inspect.extend(ids.iter().map(String::as_str));
+        let listed = if ids.is_empty() { String::new() } else { engine.gantry(&inspect).ok() };
+        let had: BTreeSet<String> =
+            listed.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let volumes = engine.gantry(&["volume", "ls", "-q"]).ok();
+        let there: BTreeSet<String> = volumes.lines().map(str::to_owned).collect();
+        assert_eq!(there, had);
+        assert_eq!(names(engine.data_root().join("volumes")), had);
+    }
+    nothing_is_left_over(&mut engine);
+}
+
 /// A state that a container may rest in.
 fn settled(state: &str) -> Seen {
     let known = ["created", "running", "exited"];

@@ -49,6 +49,28 @@ fn metrics_are_off_unless_asked_for_and_nothing_else_is_there() {
     );
 }
 
+/// What a start waits for is in design/0007.
+#[test]
+fn a_container_that_removes_itself_takes_three_transactions() {
+    let address = free_address();
+    let engine = Engine::start_with(&["--metrics-addr", &address]);
+    engine.load("busybox");
+    let transactions = || -> u64 {
+        let page = get(TcpStream::connect(&address).unwrap(), "/metrics");
+        let line =
+            |line: &str| line.strip_prefix("gantry_database_transactions_total ")?.parse().ok();
+        page.lines().find_map(line).unwrap()
+    };
+    let run = |more: &[&str]| {
+        let before = transactions();
+        let words = [&["run", "--rm"], more, &["busybox", "true"]].concat();
+        engine.gantry(&words).ok();
+        transactions() - before
+    };
+    assert_eq!(run(&[]), 3);
+    assert_eq!(run(&["-v", "/anonymous"]), 3);
+}
+
 #[test]
 fn an_address_that_cannot_be_had_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

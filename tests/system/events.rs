@@ -103,6 +103,10 @@ const ACTIONS: &[(&str, &[(&str, Made)])] = &[
             ("untag", Here),
         ],
     ),
+    (
+        "volume",
+        &[("create", Here), ("destroy", Here), ("mount", Here), ("prune", Here), ("unmount", Here)],
+    ),
     ("daemon", &[("reload", Elsewhere("tests/engine/reload.rs"))]),
     ("network", &[("connect", Here), ("disconnect", Here), ("create", Later("networks by name"))]),
 ];
@@ -132,6 +136,9 @@ fn every_action_of_docker_is_told_or_has_no_place_here() {
     run("rmi kept:1 kept:2");
     run("rmi imported:1");
     run("stop -t 0 longer");
+    run("run --rm -v data:/data busybox true");
+    run("volume rm data");
+    run("volume prune -f");
     run("container prune -f");
     run("image prune -f");
     let told = run("events --since 1h --until 0s --format {{.Type}}:{{.Action}}");
@@ -153,6 +160,48 @@ fn every_action_of_docker_is_told_or_has_no_place_here() {
             ACTIONS.iter().find(|(k, _)| *k == kind).map_or(&[][..], |(_, actions)| actions);
         assert!(known.iter().any(|(name, _)| *name == action), "{line} is none of Docker's");
     }
+}
+
+#[test]
+fn what_happens_to_volumes_is_told_with_dockers_attributes() {
+    let engine = Engine::with_busybox();
+    let run = |args: &str| engine.gantry(&args.split(' ').collect::<Vec<_>>()).ok();
+    run("volume create data");
+    run("run --rm --name box -v data:/here:ro -v /own busybox true");
+    run("volume rename data renamed");
+    run("volume clone renamed copy");
+    run("volume snapshot renamed kept");
+    run("volume restore renamed kept");
+    run("volume rm renamed");
+    let told = run(
+        "events --since 1h --until 0s --filter type=volume --format {{.Action}}={{.Actor.ID}}={{.Actor.Attributes}}",
+    );
+    // Ids of the container and of the volume that nobody named.
+    let hidden = |word: &str| match word.rsplit_once(':').unwrap_or(("", word)) {
+        ("", id) if id.len() == 64 => "ID".to_owned(),
+        (key, id) if id.len() == 64 => format!("{key}:ID"),
+        _ => word.to_owned(),
+    };
+    let shown = |line: &str| line.split([' ', '=']).map(hidden).collect::<Vec<_>>().join(" ");
+    let mut lines: Vec<_> = told.lines().map(shown).collect();
+    // Volumes of one container come in the order of their names, and one of these is made up.
+    lines[2..4].sort();
+    lines[4..6].sort();
+    let expected = [
+        "create data map[driver:local]",
+        "create ID map[driver:local]",
+        "mount ID map[container:ID destination:/own driver:local propagation: read/write:true]",
+        "mount data map[container:ID destination:/here driver:local propagation: read/write:false]",
+        "unmount ID map[container:ID driver:local]",
+        "unmount data map[container:ID driver:local]",
+        "destroy ID map[driver:local]",
+        "rename renamed map[driver:local oldName:data]",
+        "create copy map[driver:local]",
+        "create kept map[driver:local]",
+        "restore renamed map[driver:local snapshot:kept]",
+        "destroy renamed map[driver:local]",
+    ];
+    assert_eq!(lines, expected);
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use template::Json;
 
 use crate::error::Result;
-use crate::output::json::Json;
 use crate::output::warn;
 
 #[derive(Debug, Default, Deserialize)]

@@ -56,13 +56,14 @@ impl Engine {
         };
         let containers = Containers::open(parts).await?;
         let networks = Networks::new(network, identity, containers.clone(), &config.data_root);
-        let images = Images::new(store, events.clone(), containers.clone());
+        let images = Images::new(Arc::clone(&store), events.clone(), containers.clone());
         let system = System::new(
             live,
             events.clone(),
             images.clone(),
             containers.clone(),
             volumes.clone(),
+            store,
             id,
         );
         Ok(Self { events, images, containers, networks, volumes, system, authorization, audit })

@@ -123,6 +123,12 @@ impl Metrics {
             page.value(&[("status", class)], count.load(Ordering::Relaxed));
         }
         page.one("gantry_api_connections", "gauge", "Connections to the API", seen.connections);
+        page.one(
+            "gantry_database_transactions_total",
+            "counter",
+            "Transactions that wrote to the database",
+            seen.transactions,
+        );
         page.one("gantry_images", "gauge", "Images", seen.images);
         let usage = &seen.usage;
         page.one(
@@ -185,6 +191,7 @@ pub struct Seen {
     pub events: u64,
     pub listeners: usize,
     pub connections: usize,
+    pub transactions: u64,
 }
 
 struct Page(String);
@@ -237,6 +244,7 @@ mod tests {
             events: 5,
             listeners: 1,
             connections: 4,
+            transactions: 6,
         };
         let text = metrics.text(&seen);
         for line in [
@@ -250,6 +258,7 @@ mod tests {
             "engine_daemon_container_states_containers{state=\"running\"} 3",
             "gantry_api_answers_total{status=\"4xx\"} 1",
             "gantry_api_connections 4",
+            "gantry_database_transactions_total 6",
             "engine_daemon_events_total 5",
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");

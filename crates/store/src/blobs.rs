@@ -36,7 +36,8 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps a small document; syncing it is what makes it visible only once whole.
+    /// Keeps a small document; syncing it is what makes it visible only once whole. Whether its name survives a power
+    /// loss is the caller's to see to, once for all that it adds.
     pub(crate) fn add_blob(&self, bytes: &[u8]) -> Result<Digest> {
         let digest = digest_of(bytes);
         let path = self.root.blob(&digest);

@@ -11,6 +11,7 @@ use crate::Store;
 use crate::database::Durability;
 use crate::error::{Error, Result};
 use crate::leases::now;
+use crate::volumes::Rows;
 
 const UNUSED_LAYERS: &str = "FROM layers WHERE number NOT IN (SELECT layer FROM image_layers)
         AND number NOT IN (SELECT layer FROM snapshot_layers)
@@ -50,11 +51,27 @@ impl Store {
         let containers: HashSet<String> = self.snapshots().all()?.into_iter().collect();
         self.discard_unknown("containers", |name| containers.contains(name))?;
         self.fill_in_listing()?;
-        self.volumes().reconcile()?;
+        self.volumes().reconcile(self.rows())?;
+        self.note_boot()?;
         let next = known.iter().max().map_or(1, |highest| highest + 1);
         *self.next_layer.lock().unwrap_or_else(PoisonError::into_inner) = next;
         self.root.empty_trash();
         Ok(())
+    }
+
+    /// Nothing that was committed in this run of the kernel is lost before its next one.
+    fn rows(&self) -> Rows {
+        let noted = fs::read_to_string(self.root.boot()).ok();
+        match sys::process::boot_id() {
+            Ok(now) if noted.as_ref() == Some(&now) => Rows::AllThere,
+            _ => Rows::MayBeLost,
+        }
+    }
+
+    /// After the rows were looked at. Not synced: what a power loss takes of it is of the past then.
+    fn note_boot(&self) -> Result<()> {
+        let noted = sys::process::boot_id().and_then(|now| fs::write(self.root.boot(), now));
+        noted.map_err(|error| Error::io("note the kernel's run", error))
     }
 
     fn discard_unknown(&self, directory: &str, is_known: impl Fn(&str) -> bool) -> Result<()> {
@@ -97,7 +114,16 @@ mod tests {
     #[test]
     fn a_containers_directory_without_a_row_goes_at_the_next_open() {
         let root = tempfile::tempdir().unwrap();
-        Store::open(root.path()).unwrap().snapshots().create("whole", None).unwrap();
+        let container = |id: &str| crate::Record {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            document: Vec::new(),
+        };
+        let store = Store::open(root.path()).unwrap();
+        store.snapshots().make("whole", None).unwrap().keep(&container("whole"), &[]).unwrap();
+        drop(store.snapshots().make("given-up", None).unwrap());
+        assert!(!root.path().join("containers/given-up").exists());
+        drop(store);
         // A crash between the directory and the row.
         let half_made = root.path().join("containers/halfmade");
         fs::create_dir_all(half_made.join("diff")).unwrap();

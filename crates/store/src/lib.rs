@@ -81,6 +81,16 @@ impl Store {
         self.maintenance.wake_to_compact();
     }
 
+    /// Transactions that wrote to the database since the store was opened.
+    pub fn writes(&self) -> u64 {
+        self.database.writes()
+    }
+
+    /// Gives up memory that only many readers at once need.
+    pub fn rest(&self) {
+        self.database.rest();
+    }
+
     fn write<T>(
         &self,
         durability: Durability,

@@ -1,6 +1,6 @@
 //! The engine's own documents: containers and networks, opaque here but for id and unique name.
 
-use rusqlite::{ErrorCode, OptionalExtension};
+use rusqlite::{ErrorCode, OptionalExtension, Transaction};
 
 use crate::Store;
 use crate::database::Durability;
@@ -34,9 +34,13 @@ impl Store {
 impl Records<'_> {
     /// Adds a record; of two with one name, one gets `Conflict`. The caller words the message for its noun.
     pub fn create(&self, record: &Record) -> Result<()> {
+        self.store.write(self.durability, |transaction| self.insert(transaction, record))
+    }
+
+    pub(crate) fn insert(&self, transaction: &Transaction<'_>, record: &Record) -> Result<()> {
         let sql = format!("INSERT INTO {} (id, name, document) VALUES (?1, ?2, ?3)", self.table);
-        let changed =
-            self.execute(&sql, (&record.id, &record.name, &record.document), &record.name)?;
+        let row = (&record.id, &record.name, &record.document);
+        let changed = execute(transaction, &sql, row, &record.name)?;
         debug_assert_eq!(changed, 1);
         Ok(())
     }
@@ -81,17 +85,23 @@ impl Records<'_> {
     }
 
     fn execute(&self, sql: &str, parameters: impl rusqlite::Params, name: &str) -> Result<usize> {
-        let done = self.store.write(self.durability, |transaction| {
-            match transaction.prepare_cached(sql)?.execute(parameters) {
-                Err(rusqlite::Error::SqliteFailure(failure, _))
-                    if failure.code == ErrorCode::ConstraintViolation =>
-                {
-                    Err(Error::conflict(format!("{name:?} is already in use")))
-                }
-                result => Ok(result?),
-            }
-        })?;
-        Ok(done)
+        self.store.write(self.durability, |transaction| execute(transaction, sql, parameters, name))
+    }
+}
+
+fn execute(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    name: &str,
+) -> Result<usize> {
+    match transaction.prepare_cached(sql)?.execute(parameters) {
+        Err(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.code == ErrorCode::ConstraintViolation =>
+        {
+            Err(Error::conflict(format!("{name:?} is already in use")))
+        }
+        result => Ok(result?),
     }
 }
 

@@ -37,12 +37,21 @@ impl Root {
         &self.path
     }
 
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.path.join("blobs/sha256")
+    }
+
     pub(crate) fn blob(&self, digest: &oci::Digest) -> PathBuf {
-        self.path.join("blobs/sha256").join(digest.hex())
+        self.blobs().join(digest.hex())
     }
 
     pub(crate) fn layer(&self, number: u64) -> PathBuf {
         self.path.join("layers").join(number.to_string())
+    }
+
+    /// Names the run of the kernel in which the root was last opened.
+    pub(crate) fn boot(&self) -> PathBuf {
+        self.path.join("last-boot")
     }
 
     /// The lower directory of containers without layers.

@@ -15,6 +15,11 @@ pub struct Clone3<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
 }
 
+/// What the kernel calls its present run.
+pub fn boot_id() -> io::Result<String> {
+    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+}
+
 /// Both sides of a [`fork`].
 pub enum Fork {
     Parent(Child),

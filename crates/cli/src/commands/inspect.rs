@@ -1,14 +1,13 @@
 //! `gantry inspect`: everything about objects of any kind.
 
 use client::Client;
+use template::{Format, Json};
 
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
-use crate::output::json::Json;
-use crate::output::template::Format;
-use crate::output::{say, warn};
+use crate::output::{object, say, warn};
 
 const FLAGS: &[Flag] = &[
     Flag::string("format", INSPECT_FORMAT_HELP).short('f'),
@@ -56,7 +55,7 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
     // All of them together are one document, unless each is to be shown in its own way.
     let format = match parsed.str("format") {
         "json" => None,
-        template => Format::of_object(template)?,
+        template => object::format("", template)?,
     };
     let client = context.connect().await?;
     let (mut documents, mut printed) = (Vec::new(), false);

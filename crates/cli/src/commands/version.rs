@@ -3,14 +3,13 @@
 use api::Version;
 use api::system::VersionInfo;
 use client::Client;
+use template::{Json, MissingKey, Type, Value};
 
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
-use crate::output::json::Json;
-use crate::output::template::{Format, MissingKey, Type, Value};
-use crate::output::{print, say, table};
+use crate::output::{object, print, say, table};
 
 /// The commit this was built from, where the build knew it.
 pub(crate) const BUILD: &str = match option_env!("GANTRY_BUILD") {
@@ -36,7 +35,7 @@ pub(crate) const COMMAND: Command = Command {
 const COLUMN: usize = 20;
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let format = Format::of_named_object("version", parsed.str("format"))?;
+    let format = object::format("version", parsed.str("format"))?;
     let (server, agreed, failure) = match ask(context).await {
         Ok((server, agreed)) => (Some(server), agreed, None),
         Err(failure) => (None, Version::MAX, Some(failure)),

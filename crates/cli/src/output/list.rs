@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::json::Json;
-use super::template::{Format, Method, MissingKey, Of, Value};
+use template::{Format, Json, Method, MissingKey, Of, Value};
+
 use super::{print, table};
 use crate::error::Result;
 

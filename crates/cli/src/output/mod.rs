@@ -1,10 +1,9 @@
 //! What commands print.
 
-pub(crate) mod json;
 pub(crate) mod list;
+pub(crate) mod object;
 pub(crate) mod progress;
 pub(crate) mod table;
-pub(crate) mod template;
 pub(crate) mod units;
 
 use std::io::Write;

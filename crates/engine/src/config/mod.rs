@@ -176,6 +176,9 @@ impl Default for Config {
 
 /// Gantry's own runtime, which the monitor contains.
 pub const OWN_RUNTIME: &str = "gantry-runtime";
+/// The names that it answers to, unless another one was registered under them: Docker's, which clients ask for.
+pub const OWN_NAMES: [&str; 3] = [OWN_RUNTIME, DEFAULT_RUNTIME, "io.containerd.runc.v2"];
+const DEFAULT_RUNTIME: &str = "runc";
 
 pub const DEFAULT_EXEC_ROOT: &str = "/run/gantry";
 
@@ -217,14 +220,12 @@ impl Config {
 
     /// The runtime of containers that ask for none.
     pub fn default_runtime(&self) -> &str {
-        if self.default_runtime.is_empty() { OWN_RUNTIME } else { &self.default_runtime }
+        if self.default_runtime.is_empty() { DEFAULT_RUNTIME } else { &self.default_runtime }
     }
 
-    /// Whether a runtime of this name can be asked for. Our own also answers to the names that Docker's has, unless
-    /// another one was registered under them.
+    /// Whether a runtime of this name can be asked for.
     pub fn has_runtime(&self, name: &str) -> bool {
-        self.runtimes.contains_key(name)
-            || matches!(name, "" | OWN_RUNTIME | "runc" | "io.containerd.runc.v2")
+        name.is_empty() || OWN_NAMES.contains(&name) || self.runtimes.contains_key(name)
     }
 
     pub fn pidfile(&self) -> PathBuf {

@@ -88,7 +88,7 @@ options! {
     "default-gateway-v6" => "default-gateway-v6" Ip Later("IPv6 networks"): "Container default gateway IPv6 address";
     "default-ipc-mode" => "default-ipc-mode" Text Works: "Default mode for containers ipc (\"shareable\" | \"private\") (default \"private\")";
     "default-network-opt" => "default-network-opts" Json Later("networks by name"): "Default network options";
-    "default-runtime" => "default-runtime" Text Works: "Default OCI runtime for containers (default \"gantry-runtime\")";
+    "default-runtime" => "default-runtime" Text Works: "Default OCI runtime for containers (default \"runc\")";
     "default-shm-size" => "default-shm-size" Size Works: "Default shm size for containers (default 64MiB)";
     "default-ulimit" => "default-ulimits" Ulimits Works: "Default ulimits for containers";
     "" => "deprecated-key-path" Text Nothing("the engine's id is not a key"): "";

@@ -39,9 +39,7 @@ pub struct Actor {
     pub view: watch::Sender<View>,
     /// See [`Handle::root`].
     pub root: Arc<tokio::sync::Mutex<()>>,
-    requests: mpsc::Receiver<Request>,
-    pub news: link::Sender,
-    heard: mpsc::UnboundedReceiver<(u64, Box<News>)>,
+    requests: mpsc::Receiver<Box<Request>>,
     /// Its monitor, while it has one.
     pub run: Option<Run>,
     /// The end of the delay before a restart.
@@ -61,6 +59,7 @@ pub struct Actor {
 /// A container that has a monitor.
 pub struct Run {
     pub link: Link,
+    pub news: link::Receiver,
     pub started: Instant,
     /// Held for its end.
     pub _running: Running,
@@ -85,7 +84,6 @@ impl Actor {
         };
         let (view, seen) = watch::channel(view);
         let (sender, requests) = mpsc::channel(QUEUE);
-        let (news, heard) = mpsc::unbounded_channel();
         let handle = Handle::new(&record.id, sender, seen);
         let actor = Self {
             shared,
@@ -93,8 +91,6 @@ impl Actor {
             view,
             root: Arc::clone(&handle.root),
             requests,
-            news,
-            heard,
             run: None,
             restart: None,
             backoff: Backoff::default(),
@@ -133,8 +129,8 @@ impl Actor {
     /// What is done is boxed: a task that waits, as most do all the time, is not to be as large as a start.
     async fn turn(&mut self) -> After {
         tokio::select! {
-            Some((number, news)) = self.heard.recv() => Box::pin(self.hear(number, *news)).await,
-            Some(request) = self.requests.recv() => Box::pin(self.answer(request)).await,
+            Some(news) = news(&mut self.run) => Box::pin(self.hear(*news)).await,
+            Some(request) = self.requests.recv() => Box::pin(self.answer(*request)).await,
             () = due(&mut self.restart) => {
                 Box::pin(self.restart_now()).await;
                 After::GoOn
@@ -182,11 +178,7 @@ impl Actor {
         After::GoOn
     }
 
-    /// News of a monitor before the present one come too late to matter.
-    async fn hear(&mut self, number: u64, news: News) -> After {
-        if self.run.as_ref().is_none_or(|run| run.link.number() != number) {
-            return After::GoOn;
-        }
+    async fn hear(&mut self, news: News) -> After {
         match news {
             News::Message(Message::Exited { record }) => return self.exited(record).await,
             News::Message(Message::ExecExited { exec_id, record }) => {
@@ -256,6 +248,14 @@ impl Actor {
 
     pub fn status(&self) -> Status {
         self.record.state.status
+    }
+}
+
+/// Never completes while it does not run.
+async fn news(run: &mut Option<Run>) -> Option<Box<News>> {
+    match run {
+        Some(run) => run.news.recv().await,
+        None => std::future::pending().await,
     }
 }
 

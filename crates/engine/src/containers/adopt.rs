@@ -45,12 +45,7 @@ enum Found {
 impl Containers {
     pub async fn adopt(&self) -> Result<()> {
         let disk = self.0.disk.clone();
-        let records = blocking(move || {
-            let records = disk.all()?;
-            disk.remove_strays(&records)?;
-            Ok(records)
-        })
-        .await?;
+        let records = blocking(move || disk.all()).await?;
         let mut found = Vec::with_capacity(records.len());
         for record in records {
             let shared = self.0.clone();
@@ -195,12 +190,12 @@ impl Actor {
     }
 
     async fn reconnect(&mut self, connection: Connection, init: Option<adopt::Init>) -> After {
-        match Link::start(connection, self.news.clone()) {
-            Ok(link) => {
+        match Link::start(connection) {
+            Ok((link, news)) => {
                 let ran_for = init.map_or(Duration::ZERO, |init| init.running_for());
                 let started = Instant::now().checked_sub(ran_for).unwrap_or_else(Instant::now);
                 let running = self.shared.cheap_moves.hold();
-                self.run = Some(Run { link, started, _running: running });
+                self.run = Some(Run { link, news, started, _running: running });
                 self.record.state.status = self.running_or_paused().await;
                 self.adopt_execs().await;
                 self.end_adopted_checks().await;

@@ -6,11 +6,11 @@ use api::containers::{CreateRequest, CreateResponse, HostConfig, LogConfig};
 
 use oci::Platform;
 
+use super::Containers;
 use super::actor::Actor;
 use super::index::Reservation;
 use super::record::{Record, State};
-use super::spec::security::{MASKED_PATHS, READONLY_PATHS};
-use super::{Containers, Disk};
+use super::volumes::Claims;
 use super::{logging, merge, mounts, name, timestamp, validate, volumes};
 use crate::error::{Error, Kind, Result, blocking};
 
@@ -61,17 +61,15 @@ impl Containers {
             stopped_by_hand: false,
             exec_ids: Vec::new(),
         };
-        self.make(record, name).await?;
-        claims.keep();
+        logging::tag(&record, &shared.config.data_root)?;
+        self.make(record, name, claims).await?;
         Ok(CreateResponse { id, warnings })
     }
 
     /// The part that leaves something behind: on disk, in the index, in the events.
-    async fn make(&self, record: Record, name: Reservation) -> Result<()> {
+    async fn make(&self, record: Record, name: Reservation, claims: Claims) -> Result<()> {
         let shared = &self.0;
-        let volumes = shared.volumes.clone();
-        let fill = move |disk: &Disk, record: &Record| volumes::fill(&volumes, disk, record);
-        shared.disk.create(&record, fill).await?;
+        shared.disk.create(&record, claims).await?;
         let (actor, handle) = Actor::new(shared.clone(), record);
         shared.index.add(handle);
         name.keep();
@@ -141,7 +139,6 @@ impl Containers {
             host.resources.blkio_weight_device.iter_mut().for_each(Vec::clear);
         }
         apply_default_ulimits(host, &config.default_ulimits);
-        apply_default_paths(host);
         Ok(())
     }
 
@@ -221,16 +218,6 @@ fn apply_default_ulimits(
             ulimits.push(api::containers::Ulimit { name: name.clone(), soft, hard });
         }
     }
-}
-
-/// A privileged container sees everything; an explicit list, an empty one included, is taken as it is.
-fn apply_default_paths(host: &mut HostConfig) {
-    if host.privileged {
-        return;
-    }
-    let owned = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
-    host.masked_paths.get_or_insert_with(|| owned(&MASKED_PATHS));
-    host.readonly_paths.get_or_insert_with(|| owned(&READONLY_PATHS));
 }
 
 /// As Docker words an image that is not there: clients pull it then.

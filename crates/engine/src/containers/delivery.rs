@@ -22,20 +22,11 @@ pub struct Delivery {
 impl Delivery {
     /// `None` for logs that stay here.
     pub fn begin(record: &Record, data_root: &Path) -> Option<Self> {
-        let log = &record.host_config.log_config;
-        if !is_remote(&log.driver) {
+        if !is_remote(&record.host_config.log_config.driver) {
             return None;
         }
-        let path = record.log_path(data_root);
-        let job = Job {
-            source: Source { path, format: Format::Local, tty: record.config.tty },
-            cursor: record.files(data_root).join("log-cursor.json"),
-            driver: log.driver.clone(),
-            options: log.config.clone().unwrap_or_default(),
-            subject: logging::subject(record),
-        };
         let (over, watch) = watch::channel(false);
-        match Feed::new(job) {
+        match feed(record, data_root) {
             Ok(feed) => Some(Self { over, task: tokio::spawn(feed.run(watch)) }),
             Err(error) => {
                 tracing::warn!(container = record.id, "the log is not sent: {error}");
@@ -51,6 +42,18 @@ impl Delivery {
             tracing::warn!("the last lines of a removed container have not reached its log server");
         }
     }
+}
+
+fn feed(record: &Record, data_root: &Path) -> Result<Feed, String> {
+    let log = &record.host_config.log_config;
+    let path = record.log_path(data_root);
+    Feed::new(Job {
+        source: Source { path, format: Format::Local, tty: record.config.tty },
+        cursor: record.files(data_root).join("log-cursor.json"),
+        driver: log.driver.clone(),
+        options: log.config.clone().unwrap_or_default(),
+        subject: logging::subject(record, data_root).map_err(|error| error.to_string())?,
+    })
 }
 
 impl Drop for Delivery {

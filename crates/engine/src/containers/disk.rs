@@ -13,6 +13,7 @@ use sys::overlay::Overlay;
 
 use super::create::no_such_image;
 use super::record::Record;
+use super::volumes::Claims;
 use crate::error::{Error, Kind, Result, blocking};
 
 #[derive(Clone)]
@@ -50,26 +51,17 @@ impl Disk {
         self.0.containers().all()?.into_iter().map(read).collect()
     }
 
-    /// The snapshot and the record of a new container, or neither. `fill` is done in between, with the root there is.
-    pub async fn create(
-        &self,
-        record: &Record,
-        fill: impl FnOnce(&Self, &Record) -> Result<()> + Send + 'static,
-    ) -> Result<()> {
+    /// Snapshot, record and volumes of a new container, or nothing of it.
+    pub async fn create(&self, record: &Record, claims: Claims) -> Result<()> {
         let image = Digest::parse(&record.image)
             .map_err(|cause| Error::system("the image's id").because(cause))?;
         let stored = stored(record)?;
-        let (disk, record) = (self.clone(), record.clone());
+        let (store, mounts) = (Arc::clone(&self.0), record.mounts.clone());
         blocking(move || {
-            let store = &disk.0;
-            store.snapshots().create(&stored.id, Some(&image))?;
-            let filled = fill(&disk, &record);
-            let created = filled.and_then(|()| Ok(store.containers().create(&stored)?));
-            if let Err(error) = created {
-                // What could not be undone here is at the next start of an engine: a snapshot without a record.
-                let _ = store.snapshots().remove(&stored.id);
-                return Err(error);
-            }
+            let snapshot = store.snapshots().make(&stored.id, Some(&image))?;
+            claims.fill(&mounts, || snapshot.read_only())?;
+            snapshot.keep(&stored, claims.new_volumes())?;
+            claims.keep();
             Ok(())
         })
         .await
@@ -81,21 +73,9 @@ impl Disk {
         blocking(move || Ok(store.containers().update(&stored)?)).await
     }
 
-    /// Root first: a record without a root is removed again, a root without a record would be lost. Blocks.
-    pub fn remove(&self, id: &str) -> Result<()> {
-        self.0.snapshots().remove(id)?;
-        self.0.containers().delete(id)?;
-        Ok(())
-    }
-
-    /// Roots whose record is gone, or was never written.
-    pub fn remove_strays(&self, known: &[Record]) -> Result<()> {
-        for id in self.0.snapshots().all()? {
-            if !known.iter().any(|record| record.id == id) {
-                self.0.snapshots().remove(&id)?;
-            }
-        }
-        Ok(())
+    /// The container with these of its volumes. Blocks.
+    pub fn remove(&self, id: &str, volumes: &[&str]) -> Result<()> {
+        Ok(self.0.snapshots().remove(id, volumes)?)
     }
 
     pub fn image(&self, reference: &str) -> Result<Image> {

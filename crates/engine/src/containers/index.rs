@@ -32,12 +32,17 @@ pub struct Handle {
     pub id: Arc<str>,
     /// Held by whoever writes to its root from outside, and while it is being started.
     pub root: Arc<tokio::sync::Mutex<()>>,
-    requests: mpsc::Sender<Request>,
+    /// Boxed: a queue has room for many from its beginning, and most containers are never asked for anything.
+    requests: mpsc::Sender<Box<Request>>,
     view: watch::Receiver<View>,
 }
 
 impl Handle {
-    pub fn new(id: &str, requests: mpsc::Sender<Request>, view: watch::Receiver<View>) -> Self {
+    pub fn new(
+        id: &str,
+        requests: mpsc::Sender<Box<Request>>,
+        view: watch::Receiver<View>,
+    ) -> Self {
         Self { id: id.into(), root: Arc::default(), requests, view }
     }
 
@@ -57,7 +62,7 @@ impl Handle {
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let gone = || no_such_container(&self.id);
-        self.requests.send(request(reply)).await.map_err(|_| gone())?;
+        self.requests.send(Box::new(request(reply))).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }

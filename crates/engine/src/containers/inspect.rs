@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use api::containers::{
-    GraphDriver, Inspect, LegacyNetworkSettings, NetworkSettings, State, Status,
+    GraphDriver, HostConfig, Inspect, LegacyNetworkSettings, NetworkSettings, State, Status,
 };
 use api::networks::EndpointSettings;
 
@@ -13,7 +13,7 @@ use super::index::Handle;
 use super::mounts::{Kind, MountPoint};
 use super::ports::port_map;
 use super::record::Record;
-use super::spec::security::SecurityOptions;
+use super::spec::security::{self, SecurityOptions};
 use super::state::is_up;
 use super::{Containers, Shared};
 use crate::error::Result;
@@ -71,12 +71,20 @@ fn document(record: &Record, data_root: &Path, networks: Endpoints) -> Inspect {
         platform: "linux".into(),
         app_armor_profile: apparmor,
         exec_ids: Some(record.exec_ids.clone()).filter(|ids| !ids.is_empty()),
-        host_config: record.host_config.clone(),
+        host_config: host_config(record),
         mounts: record.mounts.iter().filter_map(mount_point).collect(),
         config: config(record),
         network_settings: network_settings(record, networks),
         ..Inspect::default()
     }
+}
+
+/// With the defaults that are not kept with each container.
+fn host_config(record: &Record) -> HostConfig {
+    let mut host = record.host_config.clone();
+    host.masked_paths = security::masked_paths(&host);
+    host.readonly_paths = security::readonly_paths(&host);
+    host
 }
 
 fn config(record: &Record) -> api::containers::Config {

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use runtime::monitor::protocol::{
@@ -26,15 +25,15 @@ pub enum News {
     Lost,
 }
 
-/// News and the link it came from, so that late news of a monitor before this one is known as such.
 /// Boxed: a queue has room for many from its beginning.
-pub type Sender = mpsc::UnboundedSender<(u64, Box<News>)>;
+type Sender = mpsc::UnboundedSender<Box<News>>;
+/// What one monitor tells: late news of one before it come to nobody.
+pub type Receiver = mpsc::UnboundedReceiver<Box<News>>;
 
 #[derive(Clone)]
 pub struct Link(Arc<Shared>);
 
 struct Shared {
-    number: u64,
     connection: Connection,
     /// The same socket, for the kernel to tell when it can be used.
     ready: AsyncFd<OwnedFd>,
@@ -48,24 +47,17 @@ struct Waiting {
     replies: Option<HashMap<u64, oneshot::Sender<Outcome>>>,
 }
 
-static LINKS: AtomicU64 = AtomicU64::new(1);
-
 impl Link {
     /// Reads from now on until the monitor is gone.
-    pub fn start(connection: Connection, news: Sender) -> io::Result<Self> {
+    pub fn start(connection: Connection) -> io::Result<(Self, Receiver)> {
         let socket: OwnedFd = connection.into();
         rustix::io::ioctl_fionbio(&socket, true)?;
         let ready = readiness::watch(socket.try_clone()?)?;
         let waiting = Mutex::new(Waiting { last_seq: 0, replies: Some(HashMap::new()) });
-        let number = LINKS.fetch_add(1, Ordering::Relaxed);
-        let shared =
-            Arc::new(Shared { number, connection: Connection::from(socket), ready, waiting });
-        tokio::spawn(read(Arc::clone(&shared), news));
-        Ok(Self(shared))
-    }
-
-    pub fn number(&self) -> u64 {
-        self.0.number
+        let shared = Arc::new(Shared { connection: Connection::from(socket), ready, waiting });
+        let (sender, news) = mpsc::unbounded_channel();
+        tokio::spawn(read(Arc::clone(&shared), sender));
+        Ok((Self(shared), news))
     }
 
     /// Sends a command and waits for its reply.
@@ -132,7 +124,7 @@ async fn read(shared: Arc<Shared>, news: Sender) {
         match received {
             Ok(Some((Message::Reply { seq, outcome }, _))) => shared.answer(seq, outcome),
             Ok(Some((message, _))) => {
-                if news.send((shared.number, Box::new(News::Message(message)))).is_err() {
+                if news.send(Box::new(News::Message(message))).is_err() {
                     return;
                 }
             }
@@ -145,7 +137,7 @@ async fn read(shared: Arc<Shared>, news: Sender) {
     }
     shared.waiting().replies = None;
     // The container's task may have ended before its monitor.
-    let _ = news.send((shared.number, Box::new(News::Lost)));
+    let _ = news.send(Box::new(News::Lost));
 }
 
 fn gone(why: &str) -> Failure {
@@ -172,8 +164,7 @@ mod tests {
     #[tokio::test]
     async fn replies_find_their_caller_and_news_the_container() {
         let (connection, monitor) = Connection::pair().unwrap();
-        let (sender, mut news) = mpsc::unbounded_channel();
-        let link = Link::start(connection, sender).unwrap();
+        let (link, mut news) = Link::start(connection).unwrap();
         let answering = tokio::task::spawn_blocking(move || {
             answer(&monitor);
             monitor
@@ -183,10 +174,10 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(done.pid, Some(7));
-        let (_, first) = news.recv().await.unwrap();
+        let first = news.recv().await.unwrap();
         assert!(matches!(*first, News::Message(Message::Oom)));
         drop(answering.await.unwrap());
-        let (_, last) = news.recv().await.unwrap();
+        let last = news.recv().await.unwrap();
         assert!(matches!(*last, News::Lost));
         let late = link
             .call(Command::Signal { exec_id: None, signal: 1, group: false }, &[])

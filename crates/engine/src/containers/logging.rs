@@ -9,15 +9,12 @@ use runtime::monitor::config::{self as monitor, LogDriver};
 
 use super::record::Record;
 use crate::error::{Error, Result};
-use crate::logs::remote::{self, Attributes, Subject, Tag, is_remote};
+use crate::logs::remote::{self, Attributes, Info, Subject, Tag, is_remote};
 
-/// Without a wish a log is bounded: Docker's is not, and fills disks.
-const DEFAULT_MAX_SIZE: &str = "100m";
-const DEFAULT_MAX_FILE: &str = "5";
-
-/// As Docker's for the local copy of a log that is kept elsewhere.
-const CACHE_MAX_SIZE: u64 = 20 << 20;
-const CACHE_MAX_FILE: u32 = 5;
+/// Without a wish a log is bounded: Docker's json-file is not, and fills disks.
+const JSON_FILE: Limits = Limits { max_size: Some(100 << 20), max_file: 5 };
+/// As Docker's for `local`, and for the local copy of a log that is kept elsewhere.
+const LOCAL: Limits = Limits { max_size: Some(20 << 20), max_file: 5 };
 
 const LIMITS: [&str; 3] = ["max-size", "max-file", "compress"];
 const ATTRIBUTES: [&str; 5] = ["labels", "labels-regex", "env", "env-regex", "tag"];
@@ -54,16 +51,12 @@ pub fn checked(wish: &LogConfig, engine: &LogConfig) -> Result<LogConfig> {
     }
     let failed = |what| Error::invalid(format!("failed to initialize logging driver: {what}"));
     Attributes::parse(options).map_err(failed)?;
-    Tag::parse(options.get("tag").map_or("", String::as_str)).map_err(failed)?;
-    if is_remote(driver) {
-        Limits::of_cache(options)?;
+    let is_remote = is_remote(driver);
+    Limits::of(&log)?;
+    if is_remote {
         return Ok(log);
     }
-    if !options.contains_key("max-size") && !options.contains_key("max-file") {
-        options.insert("max-size".into(), DEFAULT_MAX_SIZE.into());
-        options.insert("max-file".into(), DEFAULT_MAX_FILE.into());
-    }
-    Limits::parse(options)?;
+    let options = log.config.get_or_insert_default();
     if let Some(other) =
         options.get("compress").filter(|wish| !matches!(wish.as_str(), "true" | "false"))
     {
@@ -129,33 +122,33 @@ struct Limits {
 }
 
 impl Limits {
-    /// Of the copy that a remote driver keeps here.
-    fn of_cache(options: &BTreeMap<String, String>) -> Result<Self> {
-        let named = |name: &str, to: &str| Some((to.to_owned(), options.get(name)?.clone()));
-        let given = [named("cache-max-size", "max-size"), named("cache-max-file", "max-file")];
-        let mut given: BTreeMap<_, _> = given.into_iter().flatten().collect();
-        let is_unbounded = given.get("max-size").is_some_and(|size| size == "-1");
-        if !is_unbounded {
-            given.entry("max-size".into()).or_insert_with(|| CACHE_MAX_SIZE.to_string());
-            given.entry("max-file".into()).or_insert_with(|| CACHE_MAX_FILE.to_string());
+    /// Of the file that is kept here, for a remote driver's a copy.
+    fn of(log: &LogConfig) -> Result<Self> {
+        let empty = BTreeMap::new();
+        let options = log.config.as_ref().unwrap_or(&empty);
+        let given = |name: &str| options.get(name).map(String::as_str);
+        match (log.driver.as_str(), given("max-size"), given("max-file")) {
+            ("json-file", None, None) => Ok(JSON_FILE),
+            ("json-file", size, file) => Self { max_size: None, max_file: 1 }.with(size, file),
+            ("local", size, file) => LOCAL.with(size, file),
+            _ => LOCAL.with(given("cache-max-size"), given("cache-max-file")),
         }
-        Self::parse(&given)
     }
 
-    fn parse(options: &BTreeMap<String, String>) -> Result<Self> {
-        let max_size = match options.get("max-size").map(String::as_str) {
-            None | Some("" | "-1") => None,
-            Some(text) => Some(bytes(text)?),
-        };
-        let max_file = match options.get("max-file") {
-            None => 1,
-            Some(text) => text.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
+    fn with(mut self, max_size: Option<&str>, max_file: Option<&str>) -> Result<Self> {
+        match max_size {
+            None => {}
+            Some("" | "-1") => self.max_size = None,
+            Some(text) => self.max_size = Some(bytes(text)?),
+        }
+        if let Some(text) = max_file {
+            self.max_file = text.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
                 Error::invalid(format!(
                     "invalid value for max-file: {text:?}: it must be at least 1"
                 ))
-            })?,
-        };
-        Ok(Self { max_size, max_file })
+            })?;
+        }
+        Ok(self)
     }
 }
 
@@ -183,8 +176,7 @@ pub fn monitor_config(record: &Record, data_root: &Path) -> Result<monitor::LogC
     let log = &record.host_config.log_config;
     let empty = BTreeMap::new();
     let options = log.config.as_ref().unwrap_or(&empty);
-    let remote = is_remote(&log.driver);
-    let limits = if remote { Limits::of_cache(options)? } else { Limits::parse(options)? };
+    let limits = Limits::of(log)?;
     let driver = match log.driver.as_str() {
         "none" => LogDriver::None,
         "json-file" => LogDriver::JsonFile,
@@ -195,15 +187,15 @@ pub fn monitor_config(record: &Record, data_root: &Path) -> Result<monitor::LogC
         path: record.log_path(data_root),
         max_size: limits.max_size,
         max_file: limits.max_file,
-        attrs: attributes(record, options),
+        attrs: attributes(record, options, data_root)?,
     })
 }
 
 /// What a log server is told of the container.
-pub fn subject(record: &Record) -> Subject {
+pub fn subject(record: &Record, data_root: &Path) -> Result<Subject> {
     let empty = BTreeMap::new();
     let options = record.host_config.log_config.config.as_ref().unwrap_or(&empty);
-    let mut subject = Subject {
+    Ok(Subject {
         id: record.id.clone(),
         name: record.name.clone(),
         image_id: record.image.clone(),
@@ -211,23 +203,48 @@ pub fn subject(record: &Record) -> Subject {
         command: record.args.join(" "),
         created: record.created.clone(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        tag: String::new(),
+        tag: tag(record, data_root)?,
         attributes: selected(record, options),
+    })
+}
+
+/// What the `tag` option makes of the container. Errors are of the template.
+pub fn tag(record: &Record, data_root: &Path) -> Result<String> {
+    let log = &record.host_config.log_config;
+    let config = log.config.clone().unwrap_or_default();
+    let text = config.get("tag").cloned().unwrap_or_default();
+    let has_file = log.driver == "json-file";
+    let path = record.log_path(data_root).display().to_string();
+    let (program, args) = record.args.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
+    let info = Info {
+        config,
+        container_id: record.id.clone(),
+        container_name: format!("/{}", record.name),
+        container_entrypoint: program.to_owned(),
+        container_args: args.to_vec(),
+        container_image_id: record.image.clone(),
+        container_image_name: record.config.image.clone(),
+        container_created: record.created.clone(),
+        container_env: record.config.env.clone().unwrap_or_default(),
+        container_labels: record.config.labels.clone().unwrap_or_default(),
+        log_path: if has_file { path } else { String::new() },
+        daemon_name: "docker",
     };
-    let template = options.get("tag").filter(|tag| !tag.is_empty());
-    // It was checked when the container was made.
-    let tag = Tag::parse(template.map_or("{{.ID}}", String::as_str));
-    subject.tag = tag.map_or_else(|_| record.id.clone(), |tag| tag.apply(&subject));
-    subject
+    let made = Tag::parse(&text).and_then(|tag| tag.apply(&info));
+    made.map_err(|what| Error::invalid(format!("failed to initialize logging driver: {what}")))
 }
 
 /// What goes into each entry of a json-file.
-fn attributes(record: &Record, options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn attributes(
+    record: &Record,
+    options: &BTreeMap<String, String>,
+    data_root: &Path,
+) -> Result<BTreeMap<String, String>> {
     let mut attributes = selected(record, options);
     if options.get("tag").is_some_and(|tag| !tag.is_empty()) {
-        attributes.insert("tag".into(), subject(record).tag);
+        attributes.insert("tag".into(), tag(record, data_root)?);
     }
-    attributes
+    Ok(attributes)
 }
 
 fn selected(record: &Record, options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -253,11 +270,19 @@ mod tests {
 
     #[test]
     fn logs_are_bounded_unless_told_otherwise() {
-        assert_eq!(said("", &[]), r#"{"max-file": "5", "max-size": "100m"}"#);
-        assert_eq!(said("json-file", &[("max-size", "-1")]), r#"{"max-size": "-1"}"#);
+        // As Docker's inspect shows it.
+        assert_eq!(said("", &[]), "{}");
+        let limits = |driver: &str, options: &[(&str, &str)]| {
+            let Limits { max_size, max_file } = Limits::of(&wish(driver, options)).unwrap();
+            (max_size, max_file)
+        };
+        assert_eq!(limits("json-file", &[]), (Some(100 << 20), 5));
+        assert_eq!(limits("json-file", &[("max-size", "-1")]), (None, 1));
+        assert_eq!(limits("json-file", &[("max-size", "1k")]), (Some(1024), 1));
         // Files that are never full, as in Docker.
-        assert_eq!(said("json-file", &[("max-file", "3")]), r#"{"max-file": "3"}"#);
-        assert_eq!(said("none", &[]), "{}");
+        assert_eq!(limits("json-file", &[("max-file", "3")]), (None, 3));
+        assert_eq!(limits("local", &[]), (Some(20 << 20), 5));
+        assert_eq!(limits("local", &[("max-file", "3")]), (Some(20 << 20), 3));
     }
 
     #[test]
@@ -284,7 +309,6 @@ mod tests {
             said("syslog", &[("cache-disabled", "x")]),
             "invalid value for option cache-disabled: x"
         );
-        assert!(said("json-file", &[("tag", "{{.Foo}}")]).contains("can't evaluate field Foo"));
         assert!(said("json-file", &[("max-file", "0"), ("max-size", "1m")]).contains("max-file"));
         assert!(said("json-file", &[("max-size", "big")]).contains("max-size"));
     }
@@ -300,7 +324,16 @@ mod tests {
         };
         assert_eq!(config(&[]), (Some(20 << 20), 5));
         assert_eq!(config(&[("cache-max-size", "1k"), ("cache-max-file", "2")]), (Some(1024), 2));
-        assert_eq!(config(&[("cache-max-size", "-1")]), (None, 1));
+        assert_eq!(config(&[("cache-max-size", "-1")]), (None, 5));
+    }
+
+    #[test]
+    fn a_tag_that_makes_no_sense_is_refused() {
+        let mut record = super::super::record::tests::record("ab");
+        record.host_config.log_config = wish("json-file", &[("tag", "{{.Foo}}")]);
+        let error = tag(&record, Path::new("/d")).unwrap_err().to_string();
+        assert!(error.starts_with("failed to initialize logging driver: template: "), "{error}");
+        assert!(monitor_config(&record, Path::new("/d")).is_err());
     }
 
     /// GO-2026-5758: a label reached a driver that runs programs.

@@ -6,6 +6,7 @@ use super::actor::Actor;
 use super::index::Handle;
 use super::request::{Purpose, Request};
 use super::state::{Action, is_up, may};
+use super::volumes::{Own, remove_with_volumes};
 use super::{Containers, Remove, exit, stop};
 use crate::error::{Error, Kind, Result, blocking};
 
@@ -43,13 +44,10 @@ impl Actor {
     /// The task ends with its success.
     pub async fn remove(&mut self, options: Remove) -> Result<()> {
         may(Action::Remove, self.record.subject())?;
-        let before = std::mem::replace(&mut self.record.state.status, Status::Removing);
+        // Shown, not written down: it goes in one transaction, and until then a crash leaves it as it was.
+        self.record.state.status = Status::Removing;
+        self.show();
         self.restart = None;
-        if let Err(error) = self.save().await {
-            self.record.state.status = before;
-            self.show();
-            return Err(error);
-        }
         self.leave_network();
         if let Some(delivery) = self.delivery.take() {
             delivery.finish().await;
@@ -67,13 +65,13 @@ impl Actor {
     }
 
     async fn remove_files(&self, options: Remove) -> Result<()> {
-        // Before the record: what a crash leaves of it is removed with it by the next engine.
-        self.release_volumes(options.volumes).await;
-        let (disk, id) = (self.shared.disk.clone(), self.record.id.clone());
-        let directory = self.shared.exec_directory(&id);
+        let own = if options.volumes { Own::Go } else { Own::Stay };
+        let (shared, record) = (self.shared.clone(), self.record.share());
         blocking(move || {
-            exit::clear(&directory);
-            disk.remove(&id)
+            remove_with_volumes(&shared, &record, own)?;
+            // After the record: an engine that comes between finds how the container ended, or nothing of it.
+            exit::clear(&shared.exec_directory(&record.id));
+            Ok(())
         })
         .await
     }

@@ -20,7 +20,7 @@ use runtime::monitor::protocol::{Command, ErrorKind, Failure};
 use super::Containers;
 use super::actor::{Actor, Run};
 use super::bundle::{self, Bundle, Monitor};
-use super::link::Link;
+use super::link::{self, Link};
 use super::name;
 use super::publish;
 use super::request::{Remove, Request, Started};
@@ -154,7 +154,7 @@ impl Actor {
 
     async fn go(&mut self, monitor: &mut Monitor, place: Place) -> Result<(), NotStarted> {
         bundle::write_hosts(&self.shared, &self.record).await?;
-        let link = Link::start(monitor.connection()?, self.news.clone())
+        let (link, news) = Link::start(monitor.connection()?)
             .map_err(|cause| Error::system("cannot talk to the monitor").because(cause))?;
         self.hand_over_early_clients(&link).await;
         publish::hold(&link, &place.reservations).await.map_err(in_dockers_words)?;
@@ -163,13 +163,13 @@ impl Actor {
         let command = Command::Start { console_size: (size != [0, 0]).then_some(size) };
         let fds: Vec<_> = place.netns.iter().map(AsFd::as_fd).collect();
         let done = link.call(command, &fds).await.map_err(in_dockers_words)?;
-        self.started(link, done.pid.unwrap_or(0)).await;
+        self.started(link, news, done.pid.unwrap_or(0)).await;
         Ok(())
     }
 
-    async fn started(&mut self, link: Link, pid: i32) {
+    async fn started(&mut self, link: Link, news: link::Receiver, pid: i32) {
         let running = self.shared.cheap_moves.hold();
-        self.run = Some(Run { link, started: Instant::now(), _running: running });
+        self.run = Some(Run { link, news, started: Instant::now(), _running: running });
         let state = &mut self.record.state;
         state.status = Status::Running;
         state.pid = pid;

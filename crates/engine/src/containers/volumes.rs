@@ -1,7 +1,7 @@
 //! A container's volumes and bind sources: claimed and filled when it is made, ready before each start, let go of when
 //! it is gone.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
@@ -10,43 +10,68 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use store::volumes::copy;
+use store::volumes::{Volume, copy};
+use sys::overlay::Overlay;
 
 use super::actor::Actor;
-use super::disk::Disk;
 use super::mounts::{Kind, MountPoint};
 use super::name::random_id;
 use super::record::Record;
 use super::{Containers, Shared};
 use crate::error::{Error, Kind as ErrorKind, Result, blocking};
-use crate::volumes::{Volumes, Wish};
+use crate::volumes::{Claimed, Volumes, Wish};
 
 /// The volumes of a container that is being made; let go of unless `keep` is called.
 pub struct Claims {
     volumes: Volumes,
     container: String,
-    claimed: BTreeSet<String>,
-    /// Made for this container alone, just now.
-    own: Vec<String>,
+    /// By name.
+    claimed: BTreeMap<String, Volume>,
+    /// What the container is recorded with: made for it alone, just now.
+    new: Vec<Volume>,
     kept: bool,
 }
 
 impl Claims {
-    pub fn keep(mut self) {
-        self.kept = true;
-    }
-
     fn take(&mut self, point: &mut MountPoint) -> Result<()> {
         let wish = Wish { name: point.name.clone(), ..std::mem::take(&mut point.wish) };
-        let claimed = self.volumes.claim(wish, &self.container)?;
-        let name = claimed.volume.name;
-        if claimed.made && point.anonymous {
-            self.own.push(name.clone());
+        let Claimed { volume, is_new } = self.volumes.claim(wish, &self.container)?;
+        if is_new {
+            self.new.push(volume.clone());
         }
-        point.source = self.volumes.path(&name).to_string_lossy().into_owned();
-        point.name.clone_from(&name);
-        self.claimed.insert(name);
+        point.source = self.volumes.path(&volume.name).to_string_lossy().into_owned();
+        point.name.clone_from(&volume.name);
+        self.claimed.insert(volume.name.clone(), volume);
         Ok(())
+    }
+
+    /// Copies what the container's root has where empty volumes are to be mounted.
+    pub fn fill(&self, mounts: &[MountPoint], root: impl Fn() -> Overlay) -> Result<()> {
+        let failed =
+            |cause: io::Error| Error::system("cannot read the container's root").because(cause);
+        let mut mounted = None;
+        for point in mounts.iter().filter(|point| point.kind == Kind::Volume && point.copy) {
+            let Some(volume) = self.claimed.get(&point.name) else { continue };
+            let root = match &mut mounted {
+                Some(root) => root,
+                none => none.insert(root().mount().map_err(failed)?),
+            };
+            let source = copy::directory_inside(root.as_fd(), Path::new(&point.destination));
+            if let Some(source) = source.map_err(failed)? {
+                self.volumes.fill(volume, source.as_fd())?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn new_volumes(&self) -> &[Volume] {
+        &self.new
+    }
+
+    /// The container is recorded, and they with it.
+    pub fn keep(mut self) {
+        self.kept = true;
+        self.new.iter().for_each(|volume| self.volumes.tell_new(&volume.name));
     }
 }
 
@@ -55,10 +80,10 @@ impl Drop for Claims {
         if self.kept {
             return;
         }
-        let claimed = self.claimed.iter().map(String::as_str).collect();
+        let claimed = self.claimed.keys().map(String::as_str).collect();
         self.volumes.release(&claimed, &self.container);
-        for name in &self.own {
-            if let Err(error) = self.volumes.remove(name) {
+        for Volume { name, .. } in &self.new {
+            if let Err(error) = self.volumes.give_up(name) {
                 tracing::warn!(volume = name, "an anonymous volume is left: {error}");
             }
         }
@@ -70,8 +95,8 @@ pub async fn claim(volumes: &Volumes, id: &str, points: &mut Vec<MountPoint>) ->
     let mut claims = Claims {
         volumes: volumes.clone(),
         container: id.to_owned(),
-        claimed: BTreeSet::new(),
-        own: Vec::new(),
+        claimed: BTreeMap::new(),
+        new: Vec::new(),
         kept: false,
     };
     if !points.iter().any(|point| point.kind == Kind::Volume) {
@@ -87,24 +112,6 @@ pub async fn claim(volumes: &Volumes, id: &str, points: &mut Vec<MountPoint>) ->
     .await?;
     *points = taken;
     Ok(claims)
-}
-
-/// Copies what the image has where empty volumes are to be mounted.
-pub fn fill(volumes: &Volumes, disk: &Disk, record: &Record) -> Result<()> {
-    let wanting = |point: &&MountPoint| point.kind == Kind::Volume && point.copy;
-    if !record.mounts.iter().any(|point| wanting(&point)) {
-        return Ok(());
-    }
-    let failed =
-        |cause: io::Error| Error::system("cannot read the container's root").because(cause);
-    let root = disk.read_only(&record.id)?.mount().map_err(failed)?;
-    for point in record.mounts.iter().filter(wanting) {
-        let source = copy::directory_inside(root.as_fd(), Path::new(&point.destination));
-        if let Some(source) = source.map_err(failed)? {
-            volumes.fill(&point.name, source.as_fd())?;
-        }
-    }
-    Ok(())
 }
 
 /// Refuses bind sources that are not there, for mounts that do not make them.
@@ -253,38 +260,22 @@ impl Actor {
             tracing::warn!("{error}");
         }
     }
+}
 
-    /// Lets go of its volumes; `anonymous` ones that nobody else has are removed where that is wanted.
-    pub async fn release_volumes(&self, remove_anonymous: bool) {
-        if !self.record.has_volumes() {
-            return;
-        }
-        let (volumes, record) = (self.shared.volumes.clone(), self.record.clone());
-        let released = blocking(move || {
-            let names = record.volumes().map(|point| point.name.as_str()).collect();
-            volumes.release(&names, &record.id);
-            let anonymous: BTreeSet<&str> = record
-                .volumes()
-                .filter(|point| remove_anonymous && point.anonymous)
-                .map(|point| point.name.as_str())
-                .collect();
-            for name in anonymous {
-                match volumes.remove(name) {
-                    // Another container has it, too; or a removal before a crash took it.
-                    Err(error)
-                        if matches!(error.kind, ErrorKind::Conflict | ErrorKind::NotFound) => {}
-                    Err(error) => {
-                        tracing::warn!(volume = name, "an anonymous volume is left: {error}")
-                    }
-                    Ok(()) => {}
-                }
-            }
-            Ok(())
-        });
-        if let Err(error) = released.await {
-            tracing::warn!("{error}");
-        }
-    }
+/// Removes the container with its record, and with `own` what was made for it alone and nobody else has. Blocks.
+pub fn remove_with_volumes(shared: &Shared, record: &Record, own: Own) -> Result<()> {
+    let names = record.volumes().map(|point| point.name.as_str()).collect();
+    let wanted = record.volumes().filter(|point| own == Own::Go && point.anonymous);
+    let wanted = wanted.map(|point| point.name.as_str()).collect();
+    let remove = |going: &[&str]| shared.disk.remove(&record.id, going);
+    shared.volumes.leave_for_good(&record.id, &names, &wanted, remove)
+}
+
+/// What becomes of a container's anonymous volumes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    Stay,
+    Go,
 }
 
 #[cfg(test)]

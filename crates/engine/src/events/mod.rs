@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use filter::Filter;
 use journal::Journal;
@@ -63,6 +63,8 @@ struct Shared {
     state: Mutex<State>,
     /// The newest event's number.
     newest: watch::Sender<u64>,
+    /// Told of each event, and by others of what else happens: nothing of it means that the engine is idle.
+    stirred: Arc<Notify>,
 }
 
 struct State {
@@ -77,7 +79,11 @@ impl Events {
         let newest = kept.back().map_or(0, |event: &Event| event.sequence);
         let ring = kept.into_iter().map(Arc::new).collect();
         let state = Mutex::new(State { ring, journal });
-        Ok(Self(Arc::new(Shared { state, newest: watch::Sender::new(newest) })))
+        Ok(Self(Arc::new(Shared {
+            state,
+            newest: watch::Sender::new(newest),
+            stirred: Arc::default(),
+        })))
     }
 
     /// Something that happened just now.
@@ -120,6 +126,7 @@ impl Events {
             tracing::warn!("cannot keep events for the next engine: {error}");
         }
         self.0.newest.send_replace(sequence);
+        self.0.stirred.notify_one();
     }
 
     /// Listens from now on.
@@ -139,6 +146,10 @@ impl Events {
     /// The newest event's number: how many there were since the boot.
     pub fn newest(&self) -> u64 {
         *self.0.newest.borrow()
+    }
+
+    pub fn stirred(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.stirred)
     }
 
     pub fn listeners(&self) -> usize {

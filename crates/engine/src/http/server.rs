@@ -55,13 +55,13 @@ pub struct Server {
 impl Server {
     pub fn new(engine: Arc<Engine>, router: Router) -> Self {
         Self {
-            engine,
             router,
             slots: Arc::new(Semaphore::new(max_connections())),
             crowd: Crowd::new(max_connections() / 4),
             stopping: watch::Sender::new(false),
             unfinished: watch::Sender::new(0),
-            idle: Idle::watch(),
+            idle: Idle::watch(&engine),
+            engine,
             metrics: Metrics::default(),
         }
     }
@@ -97,6 +97,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut stopping = self.stopping.subscribe();
+        let _busy_once_more = self.idle.at_the_end();
         let peer = Arc::new(peer);
         let service = service_fn(move |request| {
             let (server, peer) = (Arc::clone(&self), Arc::clone(&peer));
@@ -223,6 +224,7 @@ impl Server {
             events: engine.events.newest(),
             listeners: engine.events.listeners(),
             connections: self.crowd.count(),
+            transactions: engine.system.transactions(),
         }))
     }
 

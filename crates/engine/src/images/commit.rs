@@ -1,6 +1,7 @@
 //! `commit`: a container's changes as an image.
 
 use api::containers::{Config, Status};
+use oci::Digest;
 
 use super::{Images, changes, oci_config, target};
 use crate::containers::merge;
@@ -32,16 +33,22 @@ impl Images {
         let paused = pause && self.containers.pause(&record.id).await.is_ok();
         let store = self.store.clone();
         let committed = blocking(move || Ok(store.images().commit(wanted)?)).await;
+        if let Ok(id) = &committed {
+            self.tell_of_commit(&record, commit.comment, id, name);
+        }
         if paused && let Err(error) = self.containers.unpause(&record.id).await {
             tracing::warn!(container = record.id, "after a commit: {error}");
         }
-        let id = committed?;
+        Ok(committed?.to_string())
+    }
+
+    fn tell_of_commit(&self, record: &Record, comment: String, id: &Digest, name: Option<String>) {
         if let Some(name) = &name {
-            self.publish("tag", &id, name);
+            self.publish("tag", id, name);
         }
         let mut attributes = record.config.labels.clone().unwrap_or_default();
         let told = [
-            ("comment", commit.comment),
+            ("comment", comment),
             ("image", record.config.image.clone()),
             ("imageID", id.to_string()),
             ("imageRef", name.unwrap_or_default()),
@@ -49,7 +56,6 @@ impl Images {
         ];
         attributes.extend(told.map(|(key, value)| (key.to_owned(), value)));
         self.events.publish(Kind::Container, "commit", record.id.as_str(), attributes);
-        Ok(id.to_string())
     }
 }
 

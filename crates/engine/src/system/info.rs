@@ -11,7 +11,7 @@ use api::system::{
 use super::limits::Limits;
 use super::version::VERSION;
 use super::{System, host, limits};
-use crate::config::{Config, OWN_RUNTIME};
+use crate::config::{Config, OWN_NAMES, OWN_RUNTIME};
 use crate::error::Result;
 
 impl System {
@@ -149,8 +149,8 @@ fn security_options(config: &Config, cgroup_version: u8) -> Vec<String> {
 }
 
 fn runtimes(config: &Config) -> BTreeMap<String, Runtime> {
-    let own = Runtime { path: OWN_RUNTIME.into(), ..Runtime::default() };
-    let mut runtimes = BTreeMap::from([(OWN_RUNTIME.to_owned(), own)]);
+    let own = || Runtime { path: OWN_RUNTIME.into(), ..Runtime::default() };
+    let mut runtimes = BTreeMap::from(OWN_NAMES.map(|name| (name.to_owned(), own())));
     for (name, runtime) in &config.runtimes {
         let args = Some(runtime.args.clone()).filter(|args| !args.is_empty());
         let runtime = Runtime { path: runtime.path.clone(), args, ..Runtime::default() };

@@ -10,6 +10,8 @@ mod version;
 
 use std::sync::Arc;
 
+use store::Store;
+
 use crate::config::{Config, Live};
 use crate::containers::Containers;
 use crate::events::Events;
@@ -38,6 +40,7 @@ pub struct System {
     images: Images,
     containers: Containers,
     volumes: Volumes,
+    store: Arc<Store>,
     /// Identifies this engine's data root.
     id: String,
 }
@@ -49,9 +52,10 @@ impl System {
         images: Images,
         containers: Containers,
         volumes: Volumes,
+        store: Arc<Store>,
         id: String,
     ) -> Self {
-        Self { config, events, images, containers, volumes, id }
+        Self { config, events, images, containers, volumes, store, id }
     }
 
     /// The configuration as of now.
@@ -70,6 +74,16 @@ impl System {
             cpus: host::cpus(),
             memory: host::memory(),
         }
+    }
+
+    /// Those that wrote to the database.
+    pub fn transactions(&self) -> u64 {
+        self.store.writes()
+    }
+
+    /// Nothing happens for the time being: memory that only speeds up the next request goes.
+    pub fn rest(&self) {
+        self.store.rest();
     }
 
     /// Takes over what may change while the engine runs, and reports it as Docker does.

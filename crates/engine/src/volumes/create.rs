@@ -23,8 +23,8 @@ pub struct Wish {
 /// A volume that a container has from now on.
 pub struct Claimed {
     pub volume: Volume,
-    /// It was not there before.
-    pub made: bool,
+    /// It was made for the container, and is to be recorded with it.
+    pub is_new: bool,
 }
 
 impl Volumes {
@@ -32,37 +32,70 @@ impl Volumes {
     pub fn create(&self, wish: Wish) -> Result<api::volumes::Volume> {
         let wish = named(wish);
         let _hold = self.0.uses.hold(&wish.name);
-        Ok(self.shown(self.find_or_make(wish)?.volume))
+        Ok(self.shown(self.find_or_make(wish)?))
     }
 
-    /// As `create`, for a container, which keeps it from being removed until it lets go of it.
+    /// As `create`, for a container, which keeps it from being removed until it lets go of it. Of one without a name
+    /// there is the directory only.
     pub fn claim(&self, wish: Wish, container: &str) -> Result<Claimed> {
+        let is_new = wish.name.is_empty();
         let wish = named(wish);
         let _hold = self.0.uses.hold(&wish.name);
-        let claimed = self.find_or_make(wish)?;
-        self.0.uses.claim(&claimed.volume.name, container);
-        Ok(claimed)
+        let volume = if is_new {
+            let volume = checked(wish)?;
+            self.records().ensure(&volume.name)?;
+            volume
+        } else {
+            self.find_or_make(wish)?
+        };
+        self.0.uses.claim(&volume.name, container);
+        Ok(Claimed { volume, is_new })
     }
 
-    fn find_or_make(&self, wish: Wish) -> Result<Claimed> {
-        let failed =
-            |error: Error| Error { what: format!("create {}: {}", wish.name, error.what), ..error };
-        if !matches!(wish.driver.as_str(), "" | DRIVER) {
-            let driver = &wish.driver;
-            return Err(failed(Error::not_found(format!(
-                "error looking up volume plugin {driver}: plugin \"{driver}\" not found"
-            ))));
-        }
-        check_name(&wish.name).map_err(failed)?;
-        if let Some(volume) = self.records().get(&wish.name)? {
-            return Ok(Claimed { volume, made: false });
-        }
-        options::check(wish.options.iter().flatten()).map_err(failed)?;
-        let volume = new(wish.name, wish.labels, wish.options);
-        self.records().create(&volume, None)?;
-        self.tell("create", &volume.name, []);
-        Ok(Claimed { volume, made: true })
+    /// One that was claimed is recorded now.
+    pub fn tell_new(&self, name: &str) {
+        self.tell("create", name, []);
     }
+
+    /// One that was claimed is not wanted after all, and has no record.
+    pub fn give_up(&self, name: &str) -> Result<()> {
+        let _hold = self.0.uses.hold(name);
+        self.unmount_unless_running(name);
+        Ok(self.records().discard(name)?)
+    }
+
+    fn find_or_make(&self, wish: Wish) -> Result<Volume> {
+        check_driver(&wish).and_then(|()| check_name(&wish.name)).map_err(in_create(&wish.name))?;
+        if let Some(volume) = self.records().get(&wish.name)? {
+            return Ok(volume);
+        }
+        let volume = checked(wish)?;
+        self.records().create(&volume, None)?;
+        self.tell_new(&volume.name);
+        Ok(volume)
+    }
+}
+
+/// The volume that is wished for, where it can be made.
+fn checked(wish: Wish) -> Result<Volume> {
+    check_driver(&wish)
+        .and_then(|()| check_name(&wish.name))
+        .and_then(|()| options::check(wish.options.iter().flatten()))
+        .map_err(in_create(&wish.name))?;
+    Ok(new(wish.name, wish.labels, wish.options))
+}
+
+fn check_driver(wish: &Wish) -> Result<()> {
+    match wish.driver.as_str() {
+        "" | DRIVER => Ok(()),
+        driver => Err(Error::not_found(format!(
+            "error looking up volume plugin {driver}: plugin \"{driver}\" not found"
+        ))),
+    }
+}
+
+fn in_create(name: &str) -> impl Fn(Error) -> Error {
+    move |error| Error { what: format!("create {name}: {}", error.what), ..error }
 }
 
 /// Made now.

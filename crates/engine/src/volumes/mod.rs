@@ -33,7 +33,7 @@ use self::uses::Uses;
 use crate::error::{Error, Result};
 use crate::events::{self, Events};
 
-pub use create::Wish;
+pub use create::{Claimed, Wish};
 pub use list::FILTERS as LIST_FILTERS;
 pub use prune::{FILTERS as PRUNE_FILTERS, Prune};
 

@@ -32,10 +32,10 @@ impl Volumes {
     }
 
     /// A new volume's first content: a copy of `source`, if it is empty.
-    pub fn fill(&self, name: &str, source: BorrowedFd<'_>) -> Result<()> {
+    pub fn fill(&self, volume: &Volume, source: BorrowedFd<'_>) -> Result<()> {
+        let name = &volume.name;
         let _hold = self.0.uses.hold(name);
-        let volume = self.find(name)?;
-        let data = self.ready(&volume)?;
+        let data = self.ready(volume)?;
         let filled = self.fill_directory(name, source, &data);
         self.unmount_unless_running(name);
         filled
@@ -97,7 +97,31 @@ impl Volumes {
         }
     }
 
-    /// The container is gone.
+    /// The container goes, and with it those of `own` that nobody else has: `remove` takes both out of the records,
+    /// in one transaction, so that a crash leaves no volume that is nobody's.
+    pub fn leave_for_good(
+        &self,
+        container: &str,
+        names: &BTreeSet<&str>,
+        own: &BTreeSet<&str>,
+        remove: impl FnOnce(&[&str]) -> Result<()>,
+    ) -> Result<()> {
+        let _holds = self.0.uses.hold_all(own);
+        let mut going = Vec::new();
+        for name in own.iter().filter(|name| self.0.uses.containers(name) == [container]) {
+            if self.records().get(name)?.is_some() {
+                mounting::unmount(&self.records().data(name))
+                    .map_err(|cause| Error::system(format!("remove {name}")).because(cause))?;
+                going.push(*name);
+            }
+        }
+        remove(&going)?;
+        self.release(names, container);
+        going.iter().for_each(|name| self.tell("destroy", name, []));
+        Ok(())
+    }
+
+    /// The container is gone, or was never made.
     pub fn release(&self, names: &BTreeSet<&str>, container: &str) {
         for name in names {
             self.0.uses.release(name, container);
@@ -112,7 +136,7 @@ impl Volumes {
         Ok(data)
     }
 
-    fn unmount_unless_running(&self, name: &str) {
+    pub(super) fn unmount_unless_running(&self, name: &str) {
         if self.0.uses.is_running(name) {
             return;
         }

@@ -42,7 +42,8 @@ impl Uses {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nobody else holds the name. One thread holds one name, or two by [`Self::hold_both`].
+    /// Waits until nobody else holds the name. One thread holds one name, or several by
+    /// [`Self::hold_all`].
     pub fn hold(&self, name: &str) -> Hold<'_> {
         let mut inner = self.inner();
         while !inner.held.insert(name.to_owned()) {
@@ -51,10 +52,14 @@ impl Uses {
         Hold { uses: self, name: name.to_owned() }
     }
 
-    /// In one order, whoever asks; the same name twice is held once.
+    /// The same name twice is held once.
     pub fn hold_both(&self, one: &str, other: &str) -> Vec<Hold<'_>> {
-        let names = BTreeSet::from([one, other]);
-        names.into_iter().map(|name| self.hold(name)).collect()
+        self.hold_all(&BTreeSet::from([one, other]))
+    }
+
+    /// In one order, whoever asks.
+    pub fn hold_all(&self, names: &BTreeSet<&str>) -> Vec<Hold<'_>> {
+        names.iter().map(|name| self.hold(name)).collect()
     }
 
     pub fn claim(&self, name: &str, container: &str) {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use sys::process::boot_id;
+
 use super::protocol::Connection;
 
 /// `monitor.pid`.
@@ -101,10 +103,6 @@ pub fn verify(directory: &Path) -> Result<(Identity, Connection), AdoptError> {
         return Err(AdoptError::Impostor { peer, expected: identity.pid });
     }
     Ok((identity, connection))
-}
-
-fn boot_id() -> io::Result<String> {
-    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
 /// The 22nd field of `/proc/<pid>/stat`. The second is a name in brackets, which may hold any

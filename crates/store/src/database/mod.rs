@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) struct Database {
     path: PathBuf,
     writer: Mutex<Writer>,
     readers: Mutex<Vec<Connection>>,
+    /// Transactions that wrote.
+    writes: AtomicU64,
 }
 
 struct Writer {
@@ -70,6 +73,7 @@ impl Database {
             path: path.to_owned(),
             writer: Mutex::new(Writer { connection: writer, durability: Durability::PowerLoss }),
             readers: Mutex::default(),
+            writes: AtomicU64::new(0),
         })
     }
 
@@ -85,7 +89,17 @@ impl Database {
         let transaction = writer.connection.transaction_with_behavior(immediate)?;
         let value = work(&transaction)?;
         transaction.commit()?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
         Ok(value)
+    }
+
+    /// Keeps one connection for the next reader: each takes some 200 KB.
+    pub(crate) fn rest(&self) {
+        lock(&self.readers).truncate(1);
+    }
+
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {

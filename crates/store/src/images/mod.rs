@@ -29,7 +29,7 @@ use crate::Store;
 use crate::blobs::digest_of;
 use crate::database::Durability;
 use crate::error::{Error, Kind, Result};
-use crate::layers::{self, Layer};
+use crate::layers::{self, Layer, sync_directory};
 
 /// The images of a store.
 #[derive(Clone, Copy)]
@@ -156,6 +156,8 @@ impl Images<'_> {
         for document in new.documents {
             self.store.add_blob(document)?;
         }
+        // Also where all were there: an image that came to nothing may have brought them just now.
+        sync_directory(&self.store.root.blobs())?;
         self.store.write(Durability::PowerLoss, |transaction| {
             insert_image(transaction, &id, new)?;
             for reference in references {

@@ -200,7 +200,7 @@ pub(crate) fn sync(path: &Path) -> Result<()> {
 pub(crate) fn sync_directory(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
-        .map_err(|error| Error::io("sync layers", error))
+        .map_err(|error| Error::io(format!("sync {}", path.display()), error))
 }
 
 struct Hashing<'w> {

@@ -17,7 +17,9 @@ use crate::Store;
 use crate::database::Durability;
 use crate::error::{Error, Result};
 use crate::layers::disk_size;
+use crate::records::Record;
 use crate::root::make_directory;
+use crate::volumes::{self, Volume};
 
 /// The kernel's limit on lower directories.
 const MAX_LAYERS: usize = 500;
@@ -50,43 +52,24 @@ impl Store {
 }
 
 impl<'s> Snapshots<'s> {
-    /// Makes the writable layer of a container. `None` stands for no image at all.
-    pub fn create(&self, container: &str, image: Option<&Digest>) -> Result<Snapshot<'s>> {
+    /// The directories of a new container's writable layer. `None` stands for no image at all.
+    pub fn make(&self, container: &str, image: Option<&Digest>) -> Result<NewSnapshot<'s>> {
         check_id(container)?;
-        let directory = self.store.root.container(container);
-        make_directory(&directory)?;
-        for part in ["diff", "work"] {
-            let path = directory.join(part);
-            make_directory(&path)?;
+        let layers = match image {
+            Some(image) => self.store.database.read(|db| layers_of_image(db, image))?,
+            None => Vec::new(),
+        };
+        if layers.len() > MAX_LAYERS {
+            return Err(Error::invalid(format!(
+                "image has {} layers, and the kernel mounts at most {MAX_LAYERS}",
+                layers.len()
+            )));
         }
-        // The upper directory is the root that the container sees.
-        rustix::fs::chmod(directory.join("diff"), 0o755.into())
-            .map_err(|error| Error::io("snapshot", error))?;
-        let layers = self.store.write(Durability::ProcessDeath, |transaction| {
-            transaction
-                .prepare_cached("INSERT INTO snapshots (container, image) VALUES (?1, ?2)")?
-                .execute((container, image.map_or("", Digest::as_str)))?;
-            transaction
-                .prepare_cached(
-                    "INSERT INTO snapshot_layers (container, position, layer)
-                     SELECT ?1, position, layer FROM image_layers WHERE image = ?2",
-                )?
-                .execute((container, image.map_or("", Digest::as_str)))?;
-            let layers = layers(transaction, container)?;
-            if layers.len() > MAX_LAYERS {
-                return Err(Error::invalid(format!(
-                    "image has {} layers, and the kernel mounts at most {MAX_LAYERS}",
-                    layers.len()
-                )));
-            }
-            Ok(layers)
-        })?;
-        Ok(Snapshot {
-            store: self.store,
-            container: container.to_owned(),
-            image: image.cloned(),
-            layers,
-        })
+        let container = container.to_owned();
+        let snapshot = Snapshot { store: self.store, container, image: image.cloned(), layers };
+        let new = NewSnapshot { snapshot: Some(snapshot) };
+        new.make_directories()?;
+        Ok(new)
     }
 
     pub fn get(&self, container: &str) -> Result<Snapshot<'s>> {
@@ -106,17 +89,27 @@ impl<'s> Snapshots<'s> {
         })
     }
 
-    /// Takes the snapshot and the container's directory out of sight; the slow part of it goes on behind.
-    /// No snapshot is no error: a removal that was interrupted is repeated.
-    pub fn remove(&self, container: &str) -> Result<()> {
+    /// Takes the container's record, its snapshot and `volumes` that nobody else has out of the database in one
+    /// transaction, then their directories out of sight; the slow part of it goes on behind.
+    /// No container is no error: a removal that was interrupted is repeated.
+    pub fn remove(&self, container: &str, volumes: &[&str]) -> Result<()> {
         check_id(container)?;
-        let sql = "DELETE FROM snapshots WHERE container = ?1
-                   RETURNING image NOT IN (SELECT id FROM images)";
-        let was_last: Option<bool> = self.store.write(Durability::ProcessDeath, |transaction| {
+        let durability = match volumes {
+            [] => Durability::ProcessDeath,
+            _ => Durability::PowerLoss,
+        };
+        let was_last = self.store.write(durability, |transaction| {
+            volumes.iter().try_for_each(|volume| volumes::delete(transaction, volume).map(drop))?;
+            let sql = "DELETE FROM containers WHERE id = ?1";
+            transaction.prepare_cached(sql)?.execute([container])?;
+            let sql = "DELETE FROM snapshots WHERE container = ?1
+                       RETURNING image NOT IN (SELECT id FROM images)";
             let mut statement = transaction.prepare_cached(sql)?;
-            Ok(statement.query_row([container], |row| row.get(0)).optional()?)
+            let was_last = statement.query_row([container], |row| row.get::<_, bool>(0));
+            Ok(was_last.optional()?)
         })?;
         self.store.root.discard(&self.store.root.container(container))?;
+        volumes.iter().try_for_each(|volume| self.store.volumes().discard(volume))?;
         // Its image is gone, and the layers were kept for it.
         if was_last == Some(true) {
             return self.store.collect_garbage();
@@ -131,6 +124,63 @@ impl<'s> Snapshots<'s> {
             let mut statement = db.prepare_cached("SELECT container FROM snapshots")?;
             Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })
+    }
+}
+
+/// A writable layer of a container that is not there yet; nothing of it stays unless it is kept.
+pub struct NewSnapshot<'s> {
+    /// None once it is kept.
+    snapshot: Option<Snapshot<'s>>,
+}
+
+impl<'s> NewSnapshot<'s> {
+    fn inner(&self) -> &Snapshot<'s> {
+        self.snapshot.as_ref().expect("it goes with `keep`, which takes the whole")
+    }
+
+    fn make_directories(&self) -> Result<()> {
+        let directory = self.inner().directory();
+        make_directory(&directory)?;
+        for part in ["diff", "work"] {
+            make_directory(&directory.join(part))?;
+        }
+        // The upper directory is the root that the container sees.
+        rustix::fs::chmod(directory.join("diff"), 0o755.into())
+            .map_err(|error| Error::io("snapshot", error))
+    }
+
+    /// The root that the container will find.
+    pub fn read_only(&self) -> Overlay {
+        self.inner().read_only()
+    }
+
+    /// The snapshot, the container's record and `volumes` that were made for it, in one transaction.
+    pub fn keep(mut self, record: &Record, volumes: &[Volume]) -> Result<Snapshot<'s>> {
+        let Snapshot { store, container, image, layers } = self.inner();
+        let image = image.as_ref().map_or("", Digest::as_str);
+        store.write(Durability::ProcessDeath, |transaction| {
+            transaction
+                .prepare_cached("INSERT INTO snapshots (container, image) VALUES (?1, ?2)")?
+                .execute((container, image))?;
+            let sql = "INSERT INTO snapshot_layers (container, position, layer)
+                       SELECT ?1, position, layer FROM image_layers WHERE image = ?2";
+            if transaction.prepare_cached(sql)?.execute((container, image))? != layers.len() {
+                return Err(Error::not_found(format!("No such image: {image}")));
+            }
+            volumes.iter().try_for_each(|volume| volumes::insert(transaction, volume).map(drop))?;
+            store.containers().insert(transaction, record)
+        })?;
+        Ok(self.snapshot.take().expect("it is kept once"))
+    }
+}
+
+impl Drop for NewSnapshot<'_> {
+    fn drop(&mut self) {
+        if let Some(Snapshot { store, container, .. }) = &self.snapshot {
+            // What stays now has no row, and goes at the next open.
+            let _ = store.root.discard(&store.root.container(container));
+            store.maintenance.wake();
+        }
     }
 }
 
@@ -200,4 +250,11 @@ fn layers(db: &rusqlite::Connection, container: &str) -> Result<Vec<u64>> {
     let sql = "SELECT layer FROM snapshot_layers WHERE container = ?1 ORDER BY position";
     let mut statement = db.prepare_cached(sql)?;
     Ok(statement.query_map([container], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+fn layers_of_image(db: &rusqlite::Connection, image: &Digest) -> Result<Vec<u64>> {
+    let sql = "SELECT layer FROM image_layers WHERE image = ?1 ORDER BY position";
+    let mut statement = db.prepare_cached(sql)?;
+    let layers = statement.query_map([image.as_str()], |row| row.get(0))?;
+    Ok(layers.collect::<rusqlite::Result<_>>()?)
 }

@@ -1,9 +1,11 @@
 //! Volumes: a row each, and `volumes/<name>/_data`.
 //!
 //! The row is the truth. It is written first for a volume that begins empty, whose directory is made again where a
-//! crash left it out; last for one that begins with content, which is staged, synced and renamed before. A removal
-//! takes the row, then the directory. So at open a directory without a row is a leftover, but for one with an
-//! anonymous volume's name, whose owner may want it: it is given a row again.
+//! crash left it out; last for one that begins with content, which is staged, synced and renamed before, and for one
+//! that a container is made with and nobody named: that is the container's own transaction, which does not wait for
+//! the disk. A removal takes the row, then the directory. So at open a directory without a row is a leftover, unless
+//! the host was restarted since the last open: a power loss may have taken the rows of anonymous volumes, whose content
+//! somebody may want. They are given rows again.
 //!
 //! The caller sees to it that one name is changed by one thread at a time.
 
@@ -17,7 +19,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Transaction};
 use rustix::fs::{CWD, RenameFlags};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +49,13 @@ pub struct Volume {
     pub labels: Option<BTreeMap<String, String>>,
     /// Of the local driver.
     pub options: Option<BTreeMap<String, String>>,
+}
+
+/// What a reconciliation may trust in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    AllThere,
+    MayBeLost,
 }
 
 /// Content that is being made and that nobody sees.
@@ -107,27 +116,24 @@ impl Volumes<'_> {
     }
 
     fn insert(&self, volume: &Volume) -> Result<()> {
-        let document = write(volume)?;
-        let sql = "INSERT OR IGNORE INTO volumes (name, document) VALUES (?1, ?2)";
-        let inserted = self.store.write(Durability::PowerLoss, |transaction| {
-            Ok(transaction.prepare_cached(sql)?.execute((&volume.name, document))?)
-        })?;
-        if inserted == 0 {
-            return Err(Error::conflict(format!("volume {} already exists", volume.name)));
-        }
-        Ok(())
+        self.store.write(Durability::PowerLoss, |transaction| insert(transaction, volume))
     }
 
     /// Whether there was one. Its directory is out of sight afterwards; deleting it goes on behind.
     pub fn remove(&self, name: &str) -> Result<bool> {
         check_name(name)?;
-        let removed = self.store.write(Durability::PowerLoss, |transaction| {
-            let sql = "DELETE FROM volumes WHERE name = ?1";
-            Ok(transaction.prepare_cached(sql)?.execute([name])?)
-        })?;
+        let removed =
+            self.store.write(Durability::PowerLoss, |transaction| delete(transaction, name))?;
+        self.discard(name)?;
+        Ok(removed)
+    }
+
+    /// Takes the directory of one that has no row out of sight.
+    pub fn discard(&self, name: &str) -> Result<()> {
+        check_name(name)?;
         self.store.root.discard(&self.directory(name))?;
         self.store.maintenance.wake();
-        Ok(removed > 0)
+        Ok(())
     }
 
     /// Where its content lies; made where a power loss has left it out.
@@ -204,7 +210,7 @@ impl Volumes<'_> {
     }
 
     /// At open; see the module's doc.
-    pub(crate) fn reconcile(&self) -> Result<()> {
+    pub(crate) fn reconcile(&self, rows: Rows) -> Result<()> {
         self.finish_renames()?;
         let known: HashSet<String> = self.all()?.into_iter().map(|volume| volume.name).collect();
         let parent = self.parent();
@@ -213,7 +219,11 @@ impl Volumes<'_> {
         for entry in entries.flatten() {
             match entry.file_name().to_str() {
                 Some(name) if known.contains(name) => {}
-                Some(name) if is_anonymous_name(name) && entry.path().join(DATA).is_dir() => {
+                Some(name)
+                    if rows == Rows::MayBeLost
+                        && is_anonymous_name(name)
+                        && entry.path().join(DATA).is_dir() =>
+                {
                     self.insert(&Volume {
                         name: name.to_owned(),
                         created: crate::leases::now(),
@@ -226,6 +236,20 @@ impl Volumes<'_> {
         }
         Ok(())
     }
+}
+
+pub(crate) fn insert(transaction: &Transaction<'_>, volume: &Volume) -> Result<()> {
+    let sql = "INSERT OR IGNORE INTO volumes (name, document) VALUES (?1, ?2)";
+    match transaction.prepare_cached(sql)?.execute((&volume.name, write(volume)?))? {
+        0 => Err(Error::conflict(format!("volume {} already exists", volume.name))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there was one.
+pub(crate) fn delete(transaction: &Transaction<'_>, name: &str) -> Result<bool> {
+    let sql = "DELETE FROM volumes WHERE name = ?1";
+    Ok(transaction.prepare_cached(sql)?.execute([name])? > 0)
 }
 
 impl StagedVolume {
@@ -295,18 +319,26 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_removal_is_finished_and_an_anonymous_volume_is_kept() {
+    fn a_directory_without_a_row_goes_unless_a_power_loss_may_have_taken_the_row() {
         let root = tempfile::tempdir().unwrap();
         drop(Store::open(root.path()).unwrap());
         let anonymous = "a".repeat(64);
-        for name in ["half", &anonymous, ".making-x"] {
-            fs::create_dir_all(root.path().join("volumes").join(name).join(DATA)).unwrap();
-        }
-        let store = Store::open(root.path()).unwrap();
-        let names: Vec<_> = store.volumes().all().unwrap().into_iter().map(|v| v.name).collect();
-        assert_eq!(names, std::slice::from_ref(&anonymous));
-        assert!(!root.path().join("volumes/half").exists());
-        assert!(root.path().join("volumes").join(anonymous).exists());
+        let left = || {
+            for name in ["half", &anonymous, ".making-x"] {
+                fs::create_dir_all(root.path().join("volumes").join(name).join(DATA)).unwrap();
+            }
+            let store = Store::open(root.path()).unwrap();
+            let volumes = store.volumes().all().unwrap();
+            let names: Vec<_> = volumes.into_iter().map(|volume| volume.name).collect();
+            let entries = fs::read_dir(root.path().join("volumes")).unwrap().flatten();
+            let directories: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+            assert_eq!(directories, names.iter().map(std::ffi::OsString::from).collect::<Vec<_>>());
+            names
+        };
+        assert_eq!(left(), Vec::<String>::new());
+        fs::write(root.path().join("last-boot"), "another").unwrap();
+        assert_eq!(left(), std::slice::from_ref(&anonymous));
+        assert_eq!(left(), [anonymous], "a row that is there stays");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use oci::Digest;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use store::images::Loaded;
-use store::{Result, Store};
+use store::snapshots::Snapshot;
+use store::{Record, Result, Store};
 use tar::{EntryType, Header};
 
 pub(crate) struct Tar(tar::Builder<Vec<u8>>);
@@ -139,6 +140,12 @@ impl Fixture {
     /// Loads one image of these layers as `test:latest`.
     pub(crate) fn image(&self, layers: &[Vec<u8>]) -> Result<Digest> {
         Ok(self.load(&archive(&["test:latest"], layers))?.remove(0).id)
+    }
+
+    /// A container of that id and name, made and recorded.
+    pub(crate) fn container(&self, id: &str, image: &Digest) -> Snapshot<'_> {
+        let record = Record { id: id.into(), name: id.into(), document: b"{}".to_vec() };
+        self.store.snapshots().make(id, Some(image)).unwrap().keep(&record, &[]).unwrap()
     }
 
     /// The directory of a layer.

@@ -4,9 +4,10 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-use store::Kind;
 use store::images::Commit;
 use store::snapshots::ChangeKind::{Added, Deleted, Modified};
+use store::volumes::Volume;
+use store::{Kind, Record};
 
 use crate::fixture::{Fixture, Tar, archive};
 
@@ -25,7 +26,7 @@ fn base() -> Vec<u8> {
 /// A container that edits, adds, removes, and replaces a directory.
 fn changed(fixture: &Fixture) -> store::snapshots::Snapshot<'_> {
     let image = fixture.image(&[base()]).unwrap();
-    let snapshot = fixture.store.snapshots().create("c1", Some(&image)).unwrap();
+    let snapshot = fixture.container("c1", &image);
     let mount = snapshot.overlay(true).mount().unwrap();
     let root = PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
     assert_eq!(fs::read_to_string(root.join("etc/keep")).unwrap(), "keep");
@@ -79,7 +80,7 @@ fn a_commit_shows_the_same_files_in_the_next_container() {
     let id = fixture.store.images().commit(commit).unwrap();
     let image = fixture.store.images().by_id(&id).unwrap();
     assert_eq!((image.parent, image.layers.len(), image.config.history.len()), (parent, 2, 2));
-    let next = fixture.store.snapshots().create("c2", Some(&id)).unwrap();
+    let next = fixture.container("c2", &id);
     let mut tar = Vec::new();
     next.export(&mut tar).unwrap();
     let mut archive = tar::Archive::new(&tar[..]);
@@ -92,7 +93,7 @@ fn a_commit_shows_the_same_files_in_the_next_container() {
 fn a_container_that_changed_nothing_commits_no_layer() {
     let fixture = Fixture::new();
     let image = fixture.image(&[base()]).unwrap();
-    fixture.store.snapshots().create("c1", Some(&image)).unwrap();
+    fixture.container("c1", &image);
     let id = fixture
         .store
         .images()
@@ -106,7 +107,7 @@ fn a_container_that_changed_nothing_commits_no_layer() {
 fn places_to_mount_on_are_neither_changes_nor_committed() {
     let fixture = Fixture::new();
     let image = fixture.image(&[base()]).unwrap();
-    let snapshot = fixture.store.snapshots().create("c1", Some(&image)).unwrap();
+    let snapshot = fixture.container("c1", &image);
     let upper = snapshot.directory().join("diff");
     for directory in ["dev", "proc", "sys", "etc"] {
         fs::create_dir(upper.join(directory)).unwrap();
@@ -134,7 +135,7 @@ fn three_hundred_layers_make_a_root_and_more_than_500_are_refused() {
         (0..count).map(|n| Tar::new().file(&format!("f{n}"), n.to_string()).build()).collect()
     };
     let image = fixture.image(&layers(300)).unwrap();
-    let snapshot = fixture.store.snapshots().create("c1", Some(&image)).unwrap();
+    let snapshot = fixture.container("c1", &image);
     let mount = snapshot.overlay(true).mount().unwrap();
     let path = |name: &str| format!("/proc/self/fd/{}/{name}", mount.as_raw_fd());
     assert_eq!(
@@ -142,7 +143,7 @@ fn three_hundred_layers_make_a_root_and_more_than_500_are_refused() {
         "0299"
     );
     let image = fixture.load(&archive(&["big:1"], &layers(501))).unwrap().remove(0).id;
-    let error = fixture.store.snapshots().create("c2", Some(&image)).err().expect("refused");
+    let error = fixture.store.snapshots().make("c2", Some(&image)).err().expect("refused");
     assert!(error.to_string().contains("at most 500"), "{error}");
 }
 
@@ -161,14 +162,7 @@ fn layers_of_a_container_outlive_its_image() {
 fn an_image_without_layers_makes_an_empty_root() {
     let fixture = Fixture::new();
     let image = fixture.image(&[]).unwrap();
-    let mount = fixture
-        .store
-        .snapshots()
-        .create("c1", Some(&image))
-        .unwrap()
-        .overlay(true)
-        .mount()
-        .unwrap();
+    let mount = fixture.container("c1", &image).overlay(true).mount().unwrap();
     let entries = fs::read_dir(format!("/proc/self/fd/{}", mount.as_raw_fd())).unwrap();
     assert_eq!(entries.count(), 0);
 }
@@ -178,10 +172,47 @@ fn removing_is_repeatable_and_ids_are_no_paths() {
     let fixture = Fixture::new();
     drop(changed(&fixture));
     let snapshots = fixture.store.snapshots();
-    snapshots.remove("c1").unwrap();
-    snapshots.remove("c1").unwrap();
+    snapshots.remove("c1", &[]).unwrap();
+    snapshots.remove("c1", &[]).unwrap();
+    assert_eq!(fixture.store.containers().get("c1").unwrap(), None);
     assert_eq!(snapshots.get("c1").err().map(|error| error.kind()), Some(Kind::NotFound));
     for id in ["", "..", "a/b", "a\0", &"x".repeat(300)] {
-        assert_eq!(snapshots.create(id, None).err().map(|error| error.kind()), Some(Kind::Invalid));
+        assert_eq!(snapshots.make(id, None).err().map(|error| error.kind()), Some(Kind::Invalid));
     }
+}
+
+#[test]
+fn a_container_and_the_volumes_made_for_it_come_and_go_together() {
+    let fixture = Fixture::new();
+    let image = fixture.image(&[base()]).unwrap();
+    let (snapshots, volumes) = (fixture.store.snapshots(), fixture.store.volumes());
+    let volume = Volume { name: "v".repeat(64), ..Volume::default() };
+    let all = std::slice::from_ref(&volume);
+    let record = |id: &str| Record { id: id.into(), name: "box".into(), document: Vec::new() };
+    volumes.ensure(&volume.name).unwrap();
+    snapshots.make("c1", Some(&image)).unwrap().keep(&record("c1"), all).unwrap();
+    assert_eq!(volumes.all().unwrap(), all);
+    let taken = snapshots.make("c2", Some(&image)).unwrap().keep(&record("c2"), &[]);
+    assert_eq!(taken.err().map(|error| error.kind()), Some(Kind::Conflict));
+    assert_eq!(snapshots.all().unwrap(), ["c1"]);
+    assert!(!fixture.root.path().join("containers/c2").exists());
+    let before = fixture.store.writes();
+    snapshots.remove("c1", &[&volume.name]).unwrap();
+    assert_eq!(fixture.store.writes() - before, 1);
+    assert!(
+        volumes.all().unwrap().is_empty() && fixture.store.containers().all().unwrap().is_empty()
+    );
+    assert!(!volumes.data(&volume.name).exists());
+}
+
+#[test]
+fn a_container_whose_image_went_meanwhile_is_not_made() {
+    let fixture = Fixture::new();
+    let image = fixture.image(&[base()]).unwrap();
+    let new = fixture.store.snapshots().make("c1", Some(&image)).unwrap();
+    let force = store::images::Removal { force: true, prune: true };
+    fixture.store.images().remove("test", force, &[]).unwrap();
+    let record = Record { id: "c1".into(), name: "c1".into(), document: Vec::new() };
+    assert_eq!(new.keep(&record, &[]).err().map(|error| error.kind()), Some(Kind::NotFound));
+    assert!(fixture.store.snapshots().all().unwrap().is_empty());
 }

@@ -1,13 +1,13 @@
 //! `gantry context inspect`.
 
+use template::{Format, Json, MissingKey, Type, Value};
+
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::contexts::DEFAULT;
 use crate::error::Result;
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
-use crate::output::json::Json;
-use crate::output::template::{Format, MissingKey, Type, Value};
-use crate::output::{say, warn};
+use crate::output::{object, say, warn};
 
 const FLAGS: &[Flag] = &[Flag::string("format", INSPECT_FORMAT_HELP).short('f')];
 
@@ -28,7 +28,7 @@ const GO_TYPE: &str = "context.contextWithTLSListing";
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let format = match parsed.str("format") {
         "json" => None,
-        template => Format::of_object(template)?,
+        template => object::format("", template)?,
     };
     let current = [context.name()];
     let names = if parsed.args.is_empty() { &current[..] } else { &parsed.args[..] };

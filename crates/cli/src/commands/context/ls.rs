@@ -1,10 +1,11 @@
 //! `gantry context ls`.
 
+use template::Json;
+
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::contexts::Meta;
 use crate::flags::{Flag, Parsed};
-use crate::output::json::Json;
 use crate::output::list::{Listing, Row, Style, print_list};
 use crate::output::units::ellipsis;
 use crate::output::warn;

@@ -4,6 +4,7 @@ use api::containers::Summary as Container;
 use api::images::Summary as Image;
 use api::system::LegacyDiskUsage;
 use serde::Deserialize;
+use template::{Format, Json, MissingKey, Of, Value};
 
 use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls as containers;
@@ -11,10 +12,8 @@ use crate::commands::image::ls as images;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
-use crate::output::json::Json;
 use crate::output::list::{Listing, Row, Style, print_list, render};
 use crate::output::print;
-use crate::output::template::{Format, MissingKey, Of, Value};
 use crate::output::units::human_size;
 
 const FLAGS: &[Flag] =

@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use api::events::Message;
+use template::{Format, Json, MissingKey, Of, Type, Value};
 
 use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
-use crate::output::json::Json;
-use crate::output::template::{Format, MissingKey, Of, Type, Value};
 use crate::output::{say, units};
 use crate::time;
 

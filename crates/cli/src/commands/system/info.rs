@@ -1,16 +1,15 @@
 //! `gantry system info`: the engine and its host.
 
 use api::system::Info;
+use template::{Format, Json, MissingKey, Type, Value};
 
 use crate::command::{Args, Command, Done, run};
 use crate::commands::version;
 use crate::context::Context;
 use crate::error::Failure;
 use crate::flags::{Flag, INSPECT_FORMAT_HELP, Parsed};
-use crate::output::json::Json;
-use crate::output::template::{Format, MissingKey, Type, Value};
 use crate::output::units::bytes_size;
-use crate::output::{print, say, warn};
+use crate::output::{object, print, say, warn};
 
 const FLAGS: &[Flag] = &[Flag::string("format", INSPECT_FORMAT_HELP).short('f')];
 
@@ -27,7 +26,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let format = Format::of_object(parsed.str("format"))?;
+    let format = object::format("", parsed.str("format"))?;
     let info = match context.connect().await {
         Ok(client) => client.system_info().await.map_err(Failure::from),
         Err(failure) => Err(failure),

@@ -179,10 +179,14 @@ fn linux(input: &Input<'_>) -> Result<Linux, Error> {
         devices: devices.nodes,
         seccomp: input.seccomp.clone(),
         rootfs_propagation: mounts::root_propagation(input.mounts).into(),
-        masked_paths: host.masked_paths.iter().flatten().map(PathBuf::from).collect(),
-        readonly_paths: host.readonly_paths.iter().flatten().map(PathBuf::from).collect(),
+        masked_paths: paths(security::masked_paths(host)),
+        readonly_paths: paths(security::readonly_paths(host)),
         ..Linux::default()
     })
+}
+
+fn paths(given: Option<Vec<String>>) -> Vec<PathBuf> {
+    given.into_iter().flatten().map(PathBuf::from).collect()
 }
 
 fn all_devices(input: &Input<'_>) -> Result<devices::Devices, Error> {

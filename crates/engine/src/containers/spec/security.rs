@@ -1,5 +1,7 @@
 //! `--security-opt`, and with it the confinement of a container's processes.
 
+use api::containers::HostConfig;
+
 use crate::error::Error;
 
 /// What `SecurityOpt` says, parsed.
@@ -84,7 +86,7 @@ fn boolean(value: &str) -> Option<bool> {
 
 /// Kernel interfaces that are hidden from containers. Docker 29's list: interrupts reveal what other
 /// containers and the host do.
-pub const MASKED_PATHS: [&str; 12] = [
+const MASKED_PATHS: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -100,8 +102,33 @@ pub const MASKED_PATHS: [&str; 12] = [
 ];
 
 /// Kernel interfaces that containers may read only.
-pub const READONLY_PATHS: [&str; 5] =
+const READONLY_PATHS: [&str; 5] =
     ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// What is hidden from the container; `None` where it is privileged and did not say.
+pub fn masked_paths(host: &HostConfig) -> Option<Vec<String>> {
+    asked_or_default(host, host.masked_paths.as_ref(), &MASKED_PATHS)
+}
+
+/// What the container may read only; as [`masked_paths`].
+pub fn readonly_paths(host: &HostConfig) -> Option<Vec<String>> {
+    asked_or_default(host, host.readonly_paths.as_ref(), &READONLY_PATHS)
+}
+
+/// An explicit list, an empty one included, is taken as it is. The defaults are not kept with each container: they are
+/// the same for all of them.
+fn asked_or_default(
+    host: &HostConfig,
+    asked: Option<&Vec<String>>,
+    default: &[&str],
+) -> Option<Vec<String>> {
+    let default = || default.iter().map(|path| (*path).to_owned()).collect();
+    match asked {
+        Some(asked) => Some(asked.clone()),
+        None if host.privileged => None,
+        None => Some(default()),
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -136,6 +163,25 @@ mod tests {
         assert_eq!(parse(&["foo"]).unwrap_err(), "invalid --security-opt 1: \"foo\"");
         assert!(parse(&["no-new-privileges=maybe"]).is_err());
         assert!(parse(&["systempaths=confined"]).is_err());
+    }
+
+    #[test]
+    fn paths_are_hidden_unless_the_container_is_privileged_or_says_otherwise() {
+        let host = HostConfig::default();
+        assert_eq!(masked_paths(&host).unwrap(), MASKED_PATHS);
+        assert_eq!(readonly_paths(&host).unwrap(), READONLY_PATHS);
+        let privileged = HostConfig { privileged: true, ..HostConfig::default() };
+        assert_eq!((masked_paths(&privileged), readonly_paths(&privileged)), (None, None));
+        for privileged in [false, true] {
+            let asked = HostConfig {
+                privileged,
+                masked_paths: Some(vec!["/x".into()]),
+                readonly_paths: Some(Vec::new()),
+                ..HostConfig::default()
+            };
+            assert_eq!(masked_paths(&asked).unwrap(), ["/x"]);
+            assert_eq!(readonly_paths(&asked), Some(Vec::new()));
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod tls;
 pub use attributes::Attributes;
 pub use feed::{Feed, Job};
 pub use options::{CACHE, boolean, check, is_remote};
-pub use tag::Tag;
+pub use tag::{Info, Tag};
 
 use std::time::SystemTime;
 

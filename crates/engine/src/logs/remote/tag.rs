@@ -1,73 +1,48 @@
-//! The `tag` option: a template with the container's names in it.
+//! The `tag` option: a template over what the driver knows of the container, as Docker's `logger.Info` has it.
 
-use super::Subject;
+use std::collections::BTreeMap;
 
-/// A template as Docker's, as far as it names fields: `{{.ID}}`, `{{.FullID}}`, `{{.Name}}`, `{{.FullName}}`,
-/// `{{.ImageID}}`, `{{.ImageFullID}}`, `{{.ImageName}}`, `{{.Command}}`, `{{.DaemonName}}`, `{{.Hostname}}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag(Vec<Part>);
+use serde::Serialize;
+use template::{Format, Json, MissingKey, Of, Type, Value};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Field(String),
+/// Without a wish, for drivers that send one with each line.
+const DEFAULT: &str = "{{.ID}}";
+
+pub struct Tag(Format);
+
+/// What a template sees.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Info {
+    pub config: BTreeMap<String, String>,
+    #[serde(rename = "ContainerID")]
+    pub container_id: String,
+    /// With the leading slash.
+    pub container_name: String,
+    pub container_entrypoint: String,
+    pub container_args: Vec<String>,
+    #[serde(rename = "ContainerImageID")]
+    pub container_image_id: String,
+    pub container_image_name: String,
+    pub container_created: String,
+    pub container_env: Vec<String>,
+    pub container_labels: BTreeMap<String, String>,
+    /// Of drivers that keep a file for `logs` alone.
+    pub log_path: String,
+    pub daemon_name: &'static str,
 }
 
-const FIELDS: [&str; 10] = [
-    "ID",
-    "FullID",
-    "Name",
-    "FullName",
-    "ImageID",
-    "ImageFullID",
-    "ImageName",
-    "Command",
-    "DaemonName",
-    "Hostname",
-];
-
 impl Tag {
+    /// An empty text is the default. Errors are Go's.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (mut parts, mut rest) = (Vec::new(), text);
-        while let Some((before, after)) = rest.split_once("{{") {
-            let (action, after) =
-                after.split_once("}}").ok_or("template: log-tag:1: unclosed action")?;
-            let name = action.trim().strip_prefix('.').unwrap_or_default();
-            if !FIELDS.contains(&name) {
-                let at = text.len() - rest.len() + before.len() + 2;
-                return Err(format!(
-                    "template: log-tag:1:{at}: executing \"log-tag\" at <{}>: can't evaluate field {name} in type *logger.Info",
-                    action.trim()
-                ));
-            }
-            parts.extend([Part::Text(before.to_owned()), Part::Field(name.to_owned())]);
-            rest = after;
-        }
-        parts.push(Part::Text(rest.to_owned()));
-        Ok(Self(parts))
+        let text = if text.is_empty() { DEFAULT } else { text };
+        Format::named("log-tag", text, Of::Objects).map(Self)
     }
 
-    pub fn apply(&self, subject: &Subject) -> String {
-        let short = |id: &str| id.chars().take(12).collect::<String>();
-        let field = |name: &str| match name {
-            "ID" => short(&subject.id),
-            "FullID" => subject.id.clone(),
-            "Name" => subject.name.clone(),
-            "FullName" => format!("/{}", subject.name),
-            "ImageID" => short(subject.image_id.trim_start_matches("sha256:")),
-            "ImageFullID" => subject.image_id.clone(),
-            "ImageName" => subject.image_name.clone(),
-            "Command" => subject.command.clone(),
-            "DaemonName" => "docker".into(),
-            _ => subject.host.clone(),
-        };
-        self.0
-            .iter()
-            .map(|part| match part {
-                Part::Text(text) => text.clone(),
-                Part::Field(name) => field(name),
-            })
-            .collect()
+    /// Errors are Go's.
+    pub fn apply(&self, info: &Info) -> Result<String, String> {
+        let value = Value::typed(&Json::of(info), &Type::go("*logger.Info"));
+        Ok(self.0.execute(&value, MissingKey::NoValue)?)
     }
 }
 
@@ -75,25 +50,76 @@ impl Tag {
 mod tests {
     use super::*;
 
+    fn info() -> Info {
+        let map = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
+        Info {
+            config: map("tag", "t"),
+            container_id: "0123456789abcdef".into(),
+            container_name: "/web".into(),
+            container_entrypoint: "echo".into(),
+            container_args: vec!["hi".into(), "there".into()],
+            container_image_id: "sha256:9a903e5728b145c7".into(),
+            container_image_name: "busybox".into(),
+            container_created: "2026-11-21T10:07:53.509859491Z".into(),
+            container_env: vec!["A=b".into(), "PATH=/bin".into()],
+            container_labels: map("x", "yy"),
+            log_path: "/d/x-json.log".into(),
+            daemon_name: "docker",
+        }
+    }
+
+    /// As Docker 26 answered for a container of this kind.
     #[test]
-    fn fields_are_filled_in_and_others_refused_in_dockers_words() {
-        let subject = Subject {
-            id: "0123456789abcdef".into(),
-            name: "web".into(),
-            image_id: "sha256:aabbccddeeff00".into(),
-            image_name: "nginx:1".into(),
-            ..Subject::default()
+    fn templates_are_gos_over_dockers_info() {
+        let info = info();
+        let said = |text: &str| Tag::parse(text).and_then(|tag| tag.apply(&info));
+        for (text, tag) in [
+            ("", "0123456789ab"),
+            ("{{.ID}} {{.FullID}}", "0123456789ab 0123456789abcdef"),
+            ("{{.ImageName}}/{{ .Name }}/{{.ImageID}}", "busybox/web/sha256:9a903"),
+            ("{{.ImageFullID}}", "sha256:9a903e5728b145c7"),
+            ("{{.Command}} {{.DaemonName}} {{.LogPath}}", "echo hi there docker /d/x-json.log"),
+            (r#"{{printf "%.3s" .ID}}"#, "012"),
+            (r#"{{index .ContainerLabels "x"}}{{index .ContainerLabels "y"}}"#, "yy"),
+            (
+                r#"{{.ContainerEnv}} {{join .ContainerArgs ","}} {{upper .ContainerEntrypoint}}"#,
+                "[A=b PATH=/bin] hi,there ECHO",
+            ),
+            ("{{.ContainerCreated}}", "2026-11-21 10:07:53.509859491 +0000 UTC"),
+            ("{{.Config}}", "map[tag:t]"),
+            (
+                "{{.}}",
+                "{map[tag:t] 0123456789abcdef /web echo [hi there] sha256:9a903e5728b145c7 busybox \
+                 2026-11-21 10:07:53.509859491 +0000 UTC [A=b PATH=/bin] map[x:yy] /d/x-json.log docker}",
+            ),
+        ] {
+            assert_eq!(said(text), Ok(tag.to_owned()), "{text}");
+        }
+        let whole: serde_json::Value = serde_json::from_str(&said("{{json .}}").unwrap()).unwrap();
+        assert_eq!(whole, serde_json::to_value(&info).unwrap());
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        assert_eq!(said("{{.Hostname}}"), Ok(host));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_gos_words() {
+        let info = info();
+        let error = |text: &str| Tag::parse(text).and_then(|tag| tag.apply(&info)).unwrap_err();
+        let at = |place: &str, what: &str| {
+            format!("template: log-tag:1:{place}: executing \"log-tag\" at {what}")
         };
-        let said = |text: &str| Tag::parse(text).map(|tag| tag.apply(&subject));
-        assert_eq!(
-            said("{{.ImageName}}/{{ .Name }}/{{.ID}}-{{.ImageID}}"),
-            Ok("nginx:1/web/0123456789ab-aabbccddeeff".into())
-        );
-        assert_eq!(said(""), Ok(String::new()));
-        assert_eq!(
-            said("{{.Foo}}").unwrap_err(),
-            "template: log-tag:1:2: executing \"log-tag\" at <.Foo>: can't evaluate field Foo in type *logger.Info"
-        );
-        assert_eq!(said("{{.Foo").unwrap_err(), "template: log-tag:1: unclosed action");
+        for (text, what) in [
+            ("{{.Foo", "template: log-tag:1: unclosed action".to_owned()),
+            ("{{.Foo}}", at("2", "<.Foo>: can't evaluate field Foo in type *logger.Info")),
+            ("{{.ID 1}}", at("2", "<.ID>: wrong number of args for ID: want 0 got 1")),
+            (
+                "{{slice .ID 0 40}}",
+                at("2", "<slice .ID 0 40>: error calling slice: index out of range: 40"),
+            ),
+            ("{{.Hostname.X}}", at("11", "<.Hostname.X>: can't evaluate field X in type string")),
+            (r#"{{template "x"}}"#, at("11", r#"<{{template "x"}}>: template "x" not defined"#)),
+        ] {
+            assert_eq!(error(text), what);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! `--security-opt`.
 
+use template::Json;
+
 use super::env::os_error;
-use crate::output::json::Json;
 
 pub(super) struct Security {
     pub(super) options: Vec<String>,

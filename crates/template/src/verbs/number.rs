@@ -1,14 +1,9 @@
 //! Numbers by verb. Each function says whether the verb is one for numbers of its kind.
 
 use super::Flags;
-use crate::output::template::print;
+use crate::print;
 
-pub(in crate::output::template) fn integer(
-    out: &mut String,
-    number: i128,
-    verb: char,
-    flags: Flags,
-) -> bool {
+pub(crate) fn integer(out: &mut String, number: i128, verb: char, flags: Flags) -> bool {
     let size = number.unsigned_abs();
     let (digits, prefix) = match verb {
         'v' | 'd' => (size.to_string(), ""),
@@ -38,12 +33,7 @@ pub(in crate::output::template) fn integer(
     true
 }
 
-pub(in crate::output::template) fn float(
-    out: &mut String,
-    number: f64,
-    verb: char,
-    flags: Flags,
-) -> bool {
+pub(crate) fn float(out: &mut String, number: f64, verb: char, flags: Flags) -> bool {
     let size = number.abs();
     let digits = match verb {
         'v' | 'g' => general(size, flags.precision()),

@@ -127,7 +127,7 @@ const OF_HEADERS: &[Function] = &[
 
 /// Which of Docker's functions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Of {
+pub enum Of {
     Objects,
     Headers,
 }

@@ -16,16 +16,16 @@ const MOST_STEPS: usize = 10_000_000;
 
 /// What a map's missing key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MissingKey {
+pub enum MissingKey {
     NoValue,
     Error,
 }
 
 /// What was printed before it went wrong, and what went wrong.
 #[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) printed: String,
-    pub(crate) what: String,
+pub struct Failed {
+    pub printed: String,
+    pub what: String,
 }
 
 impl From<Failed> for String {
@@ -83,8 +83,20 @@ struct Arguments<'a> {
 impl Arguments<'_> {
     const NONE: Self = Self { terms: &[], last: None };
 
+    fn count(&self) -> usize {
+        self.terms.len() + usize::from(self.last.is_some())
+    }
+
     fn is_empty(&self) -> bool {
-        self.terms.is_empty() && self.last.is_none()
+        self.count() == 0
+    }
+
+    /// Refused if there are any, by a method that takes none.
+    fn none_for(&self, name: &str) -> Evaluated<()> {
+        match self.count() {
+            0 => Ok(()),
+            given => Err(format!("wrong number of args for {name}: want 0 got {given}")),
+        }
     }
 }
 
@@ -365,20 +377,13 @@ impl<'a> Run<'a> {
         }
         let kind = receiver.shown_type();
         let inside = receiver.behind_pointers();
-        if arguments.is_empty()
-            && let Some(answer) = methods::call(&inside, name)
-        {
-            return Ok(answer);
+        if let Some(answer) = methods::call(&inside, name) {
+            return arguments.none_for(name).map(|()| answer);
         }
         match (&inside.data, &inside.kind.shape) {
             (Data::Row(row), _) => {
                 if let Some(cell) = row.cells.get(name) {
-                    return match arguments.terms.len() + usize::from(arguments.last.is_some()) {
-                        0 => Ok(cell.clone()),
-                        given => {
-                            Err(format!("wrong number of args for {name}: want 0 got {given}"))
-                        }
-                    };
+                    return arguments.none_for(name).map(|()| cell.clone());
                 }
                 if let Some((_, method)) = row.methods.iter().find(|(known, _)| *known == name) {
                     let args = self.arguments(dot, name, &[Param::Text], None, arguments)?;
@@ -388,10 +393,10 @@ impl<'a> Run<'a> {
                     return Ok(Value::missing());
                 }
             }
-            (Data::Struct(values), Shape::Struct(fields)) => {
-                if let Some(at) = fields.iter().position(|field| &*field.name == name) {
+            (Data::Struct(_), _) => {
+                if let Some(field) = inside.own_field(name) {
                     return match arguments.is_empty() {
-                        true => Ok(values[at].clone()),
+                        true => Ok(field.clone()),
                         false => {
                             Err(format!("{name} has arguments but cannot be invoked as function"))
                         }
@@ -478,7 +483,7 @@ impl<'a> Run<'a> {
         rest: Option<Param>,
         arguments: Arguments<'a>,
     ) -> Evaluated<Vec<Value>> {
-        let given = arguments.terms.len() + usize::from(arguments.last.is_some());
+        let given = arguments.count();
         if given < params.len() && rest.is_some() {
             let got = arguments.terms.len();
             return Err(format!(

@@ -30,6 +30,7 @@ pub(super) fn call(receiver: &Value, method: &str) -> Option<Value> {
             })
         }
         ("nat.Port", Data::Text(port)) => port_part(port, method),
+        ("logger.Info", Data::Struct(_)) => of_logged(receiver, method),
         _ => None,
     }
 }
@@ -77,6 +78,36 @@ fn port_part(port: &str, method: &str) -> Option<Value> {
         "Int" => number.parse::<i64>().unwrap_or_default().into(),
         _ => return None,
     })
+}
+
+/// Of the container that a log is of.
+fn of_logged(info: &Value, method: &str) -> Option<Value> {
+    let field = |name: &str| info.own_field(name).cloned();
+    let text = |name: &str| field(name)?.as_text().map(str::to_owned);
+    // The first twelve characters, of an image's with the algorithm before it.
+    let short = |name: &str| Some(text(name)?.chars().take(12).collect::<String>().into());
+    match method {
+        "ID" => short("ContainerID"),
+        "FullID" => field("ContainerID"),
+        "Name" => Some(text("ContainerName")?.trim_start_matches('/').into()),
+        "ImageID" => short("ContainerImageID"),
+        "ImageFullID" => field("ContainerImageID"),
+        "ImageName" => field("ContainerImageName"),
+        "Command" => {
+            let Data::List(args) = &field("ContainerArgs")?.data else { return None };
+            let program = text("ContainerEntrypoint")?;
+            let words = [&*program].into_iter().chain(args.iter().filter_map(Value::as_text));
+            Some(words.collect::<Vec<_>>().join(" ").into())
+        }
+        "Hostname" => Some(host_name().into()),
+        _ => None,
+    }
+}
+
+/// Go's `os.Hostname`.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim_end().to_owned()
 }
 
 /// The key of a map as a value.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::output::json::Json;
+use crate::json::Json;
 
 /// A type of Go's. Structs know their fields; a name is there where it is not the shape's own.
 #[derive(Debug, Clone)]
-pub(crate) struct Type {
+pub struct Type {
     pub(super) name: Option<Rc<str>>,
     pub(super) shape: Shape,
 }
@@ -85,7 +85,7 @@ impl fmt::Display for Type {
 
 /// Data and its type.
 #[derive(Debug, Clone)]
-pub(crate) struct Value {
+pub struct Value {
     pub(super) kind: Type,
     pub(super) data: Data,
     /// It was found in a place of type `interface {}`, which messages name instead of its own.
@@ -111,7 +111,7 @@ pub(super) enum Data {
 }
 
 /// The methods of a line: texts, and those that take one.
-pub(crate) struct Row {
+pub(super) struct Row {
     pub(super) cells: BTreeMap<&'static str, Value>,
     pub(super) methods: Vec<Method>,
     /// Columns without a title are no error.
@@ -121,7 +121,7 @@ pub(crate) struct Row {
 }
 
 /// From its argument to its text.
-pub(crate) type Method = (&'static str, Box<dyn Fn(&str) -> String>);
+pub type Method = (&'static str, Box<dyn Fn(&str) -> String>);
 
 impl fmt::Debug for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,7 +174,7 @@ impl Value {
     }
 
     /// A line of a list, of that type, by its methods.
-    pub(crate) fn row(
+    pub fn row(
         go_type: &str,
         cells: BTreeMap<&'static str, Value>,
         methods: Vec<Method>,
@@ -185,7 +185,7 @@ impl Value {
     }
 
     /// The titles of a table.
-    pub(crate) fn header(titles: &[(&'static str, &str)]) -> Self {
+    pub fn header(titles: &[(&'static str, &str)]) -> Self {
         let cells = titles.iter().map(|(name, title)| (*name, (*title).into())).collect();
         let row = Row {
             cells,
@@ -198,7 +198,7 @@ impl Value {
     }
 
     /// A document without types, as `json.Decoder` with `UseNumber` reads it.
-    pub(crate) fn untyped(json: &Json) -> Self {
+    pub fn untyped(json: &Json) -> Self {
         let inside = |json: &Json| Self { in_interface: true, ..Self::untyped(json) };
         match json {
             Json::Null => Self::missing(),
@@ -221,7 +221,7 @@ impl Value {
     }
 
     /// A document as Go decodes it into that type; what it lacks is zero.
-    pub(crate) fn typed(json: &Json, kind: &Type) -> Self {
+    pub fn typed(json: &Json, kind: &Type) -> Self {
         let data = match (&kind.shape, json) {
             (Shape::Any, json) => return Self { in_interface: true, ..Self::untyped(json) },
             (Shape::Bool, Json::Bool(value)) => Data::Bool(*value),
@@ -252,6 +252,16 @@ impl Value {
             _ => return Self::zero(kind),
         };
         Self::new(kind.clone(), data)
+    }
+
+    /// A field by Go's name for it.
+    pub(super) fn own_field(&self, name: &str) -> Option<&Self> {
+        match (&self.data, &self.kind.shape) {
+            (Data::Struct(values), Shape::Struct(fields)) => {
+                values.get(fields.iter().position(|field| &*field.name == name)?)
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn zero(kind: &Type) -> Self {
@@ -318,7 +328,7 @@ impl Value {
     }
 
     /// As `encoding/json` writes it, without HTML escapes.
-    pub(crate) fn json(&self) -> String {
+    pub fn json(&self) -> String {
         let object = |fields: &mut dyn Iterator<Item = (&str, &Self)>| {
             let field =
                 |(key, value): (&str, &Self)| format!("{}:{}", json_text(key), value.json());

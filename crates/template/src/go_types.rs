@@ -9,7 +9,7 @@ const TYPES: &str = include_str!("go_types.txt");
 
 impl Type {
     /// A type by the name that `go_types.txt` gives it, or of those.
-    pub(crate) fn go(name: &str) -> Self {
+    pub fn go(name: &str) -> Self {
         let shape = match name {
             "bool" => Shape::Bool,
             "int" => Shape::Int,

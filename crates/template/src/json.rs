@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Json {
+pub enum Json {
     Null,
     Bool(bool),
     Int(i64),
@@ -18,17 +18,17 @@ pub(crate) enum Json {
 }
 
 impl Json {
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+    pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(text)
     }
 
     /// What serde would write, as a document.
-    pub(crate) fn of(value: &impl serde::Serialize) -> Self {
+    pub fn of(value: &impl serde::Serialize) -> Self {
         let text = serde_json::to_vec(value).expect("wire types always encode");
         Self::parse(&text).expect("what serde_json wrote it can read")
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+    pub fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Object(fields) => fields.iter().find(|(name, _)| name == key).map(|(_, v)| v),
             _ => None,
@@ -36,14 +36,14 @@ impl Json {
     }
 
     /// On one line, as Go's encoder writes it.
-    pub(crate) fn compact(&self) -> String {
+    pub fn compact(&self) -> String {
         let mut out = String::new();
         self.write(&mut out, None);
         out
     }
 
     /// Indented by four spaces a level.
-    pub(crate) fn pretty(&self) -> String {
+    pub fn pretty(&self) -> String {
         let mut out = String::new();
         self.write(&mut out, Some(0));
         out
