@@ -1,7 +1,7 @@
 //! `-p` and `-P`: what clients of the host's ports see, and what commands show of it.
 
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use testkit::engine::{Engine, wait_for};
@@ -198,4 +198,93 @@ fn a_container_without_a_bridge_has_no_ports() {
     engine.gantry(&run).ok();
     assert_eq!(engine.gantry(&["port", "alone"]).ok(), "");
     TcpListener::bind((LOCAL, 20880)).expect("free");
+}
+
+#[test]
+fn ports_are_reached_over_ipv6_by_one_proxy_that_outlives_the_engine() {
+    let mut engine = Engine::with_busybox();
+    let flags = ["-p", "21080:80", "-p", "[::1]:21081:81", "-p", "21090-21099:90-99"];
+    serve(&engine, "web", &flags, &[80, 81, 95]);
+    comes_up(21080, "web");
+    let over_ipv6 = |port| {
+        wait_for("the server answers", || {
+            ask((Ipv6Addr::LOCALHOST, port)).as_deref() == Some("web")
+        });
+    };
+    [21080, 21081, 21095].into_iter().for_each(over_ipv6);
+    assert_eq!(ask((LOCAL, 21081)), None, "published on ::1 alone");
+    let proxies = |engine: &Engine| -> Vec<u32> {
+        let socket = engine.exec_root().join("proxy/control.sock");
+        let processes = std::fs::read_dir("/proc").expect("proc").flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &u32| {
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains(&*socket.to_string_lossy())
+        })
+        .collect()
+    };
+    let before = proxies(&engine);
+    assert_eq!(before.len(), 1, "one for all ports");
+    engine.kill();
+    [21080, 21081, 21095].into_iter().for_each(over_ipv6);
+    engine.launch();
+    [21080, 21081, 21095].into_iter().for_each(over_ipv6);
+    serve(&engine, "other", &["-p", "21082:80"], &[80]);
+    comes_up(21082, "other");
+    assert_eq!(ask((Ipv6Addr::LOCALHOST, 21082)).as_deref(), Some("other"));
+    assert_eq!(proxies(&engine), before, "the one that is there is adopted");
+    engine.gantry(&["rm", "-f", "web"]).ok();
+    assert_eq!(ask((Ipv6Addr::LOCALHOST, 21080)), None);
+}
+
+#[test]
+fn ports_of_a_running_container_change() {
+    let mut engine = Engine::with_busybox();
+    serve(
+        &engine,
+        "web",
+        &["-p", "127.0.0.1:21180:80", "-p", "127.0.0.1:21190-21199:90-99"],
+        &[80, 81, 95, 96],
+    );
+    comes_up(21180, "web");
+    comes_up(21195, "web");
+    let add = [
+        "update",
+        "--publish-add",
+        "127.0.0.1:21181:81",
+        "--publish-rm",
+        "21180:80",
+        "--publish-rm",
+        "95",
+        "web",
+    ];
+    assert_eq!(engine.gantry(&add).ok(), "web");
+    comes_up(21181, "web");
+    assert_eq!(ask((LOCAL, 21180)), None);
+    assert_eq!(ask((LOCAL, 21195)), None);
+    comes_up(21196, "web");
+    TcpListener::bind((LOCAL, 21180)).expect("given back");
+    assert!(TcpListener::bind((LOCAL, 21181)).is_err(), "reserved");
+
+    // The same port of the host for another of the container.
+    let exchange = ["update", "--publish-rm", "81", "--publish-add", "127.0.0.1:21181:80", "web"];
+    engine.gantry(&exchange).ok();
+    assert_eq!(engine.gantry(&["port", "web", "80"]).ok(), "127.0.0.1:21181");
+    comes_up(21181, "web");
+
+    let listener = TcpListener::bind((LOCAL, 0)).expect("a port");
+    let taken = format!("127.0.0.1:{}:82", listener.local_addr().expect("bound").port());
+    let refused = ["update", "--publish-rm", "80", "--publish-add", &taken, "web"];
+    let error = engine.gantry(&refused).fails(1);
+    assert!(error.contains("address already in use"), "{error}");
+    comes_up(21181, "web");
+    let missing = engine.gantry(&["update", "--publish-rm", "4444", "web"]).fails(1);
+    assert!(missing.contains("No public port '4444/tcp' published for web"), "{missing}");
+
+    engine.kill();
+    engine.launch();
+    comes_up(21181, "web");
+    engine.gantry(&["restart", "-t", "0", "web"]).ok();
+    comes_up(21181, "web");
+    assert_eq!(ask((LOCAL, 21180)), None);
 }

@@ -19,7 +19,7 @@
 //!                          dnat ip to meta l4proto . th dport map @ports4
 //!                          meta l4proto tcp dnat ip to th dport map @ranges4_tcp (and so udp, sctp)
 //! published6               as published4 with the maps of IPv6; what only the proxy can deliver: goto proxy
-//! proxy                    (empty)
+//! proxy                    meta l4proto tcp redirect to :NNNNN, once there is one
 //! forward       filter     iifname . oifname @same_bridge accept
 //!                          oifname @bridges ct state established,related accept
 //!                          oifname @bridges ct status dnat accept
@@ -55,7 +55,7 @@ use crate::nft::{
     Transaction, set_elements,
 };
 use crate::publish::elements::{self, Kind};
-use crate::publish::{Mapping, Target};
+use crate::publish::{Mapping, Protocol, Target};
 use crate::subnet::Subnet;
 use crate::watcher::Watcher;
 
@@ -85,6 +85,8 @@ pub(crate) struct Contents {
     pub(crate) uplinks: Vec<String>,
     /// By container.
     pub(crate) published: BTreeMap<String, Publication>,
+    /// Where the proxy listens, for connections that the kernel cannot lead to a container.
+    pub(crate) proxy: Option<u16>,
 }
 
 /// What is published of one container.
@@ -153,9 +155,14 @@ impl Firewall {
     }
 
     /// Replaces what an earlier engine left, at once: at no moment are the published ports not there.
-    pub(crate) fn recover(&self, published: BTreeMap<String, Publication>) -> Result<()> {
+    pub(crate) fn recover(
+        &self,
+        published: BTreeMap<String, Publication>,
+        proxy: Option<u16>,
+    ) -> Result<()> {
         let mut inner = lock(&self.inner);
         inner.contents.published = published;
+        inner.contents.proxy = proxy;
         inner.replace()
     }
 
@@ -196,6 +203,20 @@ impl Firewall {
             Err(_) => inner.replace(),
             result => result,
         }
+    }
+
+    /// Where the proxy listens from now on.
+    pub(crate) fn set_proxy(&self, port: u16) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        if inner.contents.proxy == Some(port) {
+            return Ok(());
+        }
+        let mut transaction = Transaction::new();
+        transaction.flush_chain(&inner.table, PROXY);
+        transaction.append_rule(&inner.table, PROXY, &proxy_rule(port));
+        inner.change(transaction, "direct connections to the proxy")?;
+        inner.contents.proxy = Some(port);
+        Ok(())
     }
 
     /// Removes the table.
@@ -287,6 +308,9 @@ impl Inner {
         chains.iter().for_each(|(chain, _)| transaction.create_chain(table, chain));
         for (chain, rules) in &chains {
             rules.iter().for_each(|rule| transaction.append_rule(table, chain.name, rule));
+        }
+        if let Some(port) = self.contents.proxy {
+            transaction.append_rule(table, PROXY, &proxy_rule(port));
         }
         for Publication { target, mappings } in self.contents.published.values() {
             let elements =
@@ -411,4 +435,8 @@ fn published6() -> Vec<Rule> {
         .chain(by_proxy(Rule::new, elements::Family::V6ToV4))
         .chain(changing_destinations(Family::Ipv6, elements::Family::V6))
         .collect()
+}
+
+fn proxy_rule(port: u16) -> Rule {
+    Rule::new().transport(Protocol::Tcp.number()).redirect(port)
 }

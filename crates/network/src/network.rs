@@ -122,8 +122,14 @@ impl Network {
     pub fn recover_ports(
         &self,
         alive: impl IntoIterator<Item = (String, Target, Vec<Mapping>)>,
+        proxy: Option<u16>,
     ) -> Result<()> {
-        self.firewall.recover(self.publisher.recover(alive))
+        self.firewall.recover(self.publisher.recover(alive), proxy)
+    }
+
+    /// Directs connections that the kernel cannot lead to a container to the proxy, which listens on that port.
+    pub fn set_proxy(&self, port: u16) -> Result<()> {
+        self.firewall.set_proxy(port)
     }
 
     /// Waits until links of containers that have left are gone, and a spare namespace is made.

@@ -1,11 +1,10 @@
 //! The few nftables messages that our table needs, encoded for the kernel (linux/netfilter/nf_tables.h).
 
-mod attributes;
 mod expression;
 mod message;
 
-pub(crate) use attributes::find;
 pub(crate) use expression::{Direction, Family, PortKey, Rule, Side};
 pub(crate) use message::{
     Chain, ChainKind, DataType, Element, KeyType, MapElement, Set, Table, Transaction, set_elements,
 };
+pub(crate) use sys::netlink::attributes::find;

@@ -96,6 +96,7 @@ pub fn main() -> u8 {
             crate::init::run(program) as u8
         }
         [verb, directory] if verb == "monitor" => monitor(Path::new(directory)),
+        [verb, _socket, table] if verb == "proxy" => proxy(table),
         [verb, what] if verb == "helper" && what == "view" => view(),
         [verb, what, directory] if verb == "helper" && what == "poststop" => {
             poststop(Path::new(directory))
@@ -108,6 +109,14 @@ fn monitor(directory: &Path) -> u8 {
     match crate::monitor::run(directory) {
         Ok(()) => 0,
         // It has said why in its log and to its engine.
+        Err(_) => 1,
+    }
+}
+
+fn proxy(table: &OsString) -> u8 {
+    match crate::proxy::run(&table.to_string_lossy()) {
+        Ok(()) => 0,
+        // The next port that needs it starts another.
         Err(_) => 1,
     }
 }

@@ -16,6 +16,7 @@ pub mod monitor;
 mod mounts;
 mod passwd;
 pub mod process;
+pub mod proxy;
 mod rootfs;
 mod scheduling;
 pub mod seccomp;

@@ -4,6 +4,8 @@
 //! waits, and an answer that is missing is an error. Only the last message of a batch asks for an acknowledgement;
 //! a message that fails is answered in any case.
 
+pub mod attributes;
+
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -171,6 +173,17 @@ impl Socket {
         self.make_room(batch.bytes.len())?;
         net::send(&self.fd, &batch.bytes, SendFlags::empty())?;
         self.collect(first, last)
+    }
+
+    /// Asks one question and returns the answers.
+    pub fn ask(&mut self, kind: u16, payload: &[u8]) -> Result<Vec<Message>, Error> {
+        let mut batch = Batch::default();
+        batch.push(kind, NLM_F_ACK, |bytes| bytes.extend_from_slice(payload));
+        let first = self.next_sequence;
+        self.next_sequence = first.wrapping_add(1);
+        batch.number(first);
+        net::send(&self.fd, &batch.bytes, SendFlags::empty())?;
+        self.collect(first, 0)
     }
 
     /// Asks for all objects of a kind. Begins again when they changed underway.

@@ -24,7 +24,7 @@ pub use stats::{
 pub use summary::{HealthSummary, Port, Summary, SummaryHostConfig, SummaryNetworkSettings};
 
 use crate::go::wire;
-use crate::networks::NetworkingConfig;
+use crate::networks::{NetworkingConfig, PortMap};
 
 /// The body of `POST /containers/create`: a [`Config`] with two more fields beside its own.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -44,6 +44,12 @@ pub struct UpdateRequest {
     pub resources: Resources,
     #[serde(rename = "RestartPolicy", default, deserialize_with = "crate::go::nullable")]
     pub restart_policy: RestartPolicy,
+    /// Ports to publish beside those that are, in the form of `PortBindings`; not Docker's.
+    #[serde(rename = "PublishAdd", skip_serializing_if = "Option::is_none")]
+    pub publish_add: Option<PortMap>,
+    /// Those to take back; without a host port all of that container port. Not Docker's.
+    #[serde(rename = "PublishRemove", skip_serializing_if = "Option::is_none")]
+    pub publish_remove: Option<PortMap>,
 }
 
 wire! {

@@ -161,8 +161,8 @@ impl Actor {
             }
             Request::InspectExec { id, reply } => drop(reply.send(self.inspect_exec(&id))),
             Request::Rename { name, reply } => drop(reply.send(self.rename(name).await)),
-            Request::Update { resources, policy, reply } => {
-                drop(reply.send(self.update(&resources, policy).await));
+            Request::Update { resources, policy, ports, reply } => {
+                drop(reply.send(self.update(&resources, policy, ports).await));
             }
             Request::Tell { action, reply } => {
                 self.tell(action, []);

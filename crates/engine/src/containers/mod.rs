@@ -36,6 +36,7 @@ mod mounts;
 pub mod name;
 mod pause;
 mod ports;
+mod proxy;
 mod prune;
 mod publish;
 pub mod record;
@@ -71,6 +72,7 @@ use runtime::monitor::config::ExternalRuntime;
 
 use self::cheap_moves::CheapMoves;
 use self::index::{Handle, Index};
+use self::proxy::Proxy;
 use self::record::Record;
 use self::state::is_up;
 use crate::config::{Config, Live};
@@ -101,6 +103,7 @@ pub struct Shared {
     events: Events,
     runtime: Arc<RuntimeBinary>,
     network: Arc<Network>,
+    proxy: Proxy,
     identity: Identity,
     disk: Disk,
     volumes: Volumes,
@@ -138,6 +141,7 @@ impl Containers {
             held_capabilities: bounding_set(),
             index: Arc::default(),
             cheap_moves: CheapMoves::new(config.exec_root.clone()),
+            proxy: Proxy::new(&config.exec_root, identity.table()),
             config,
             live,
             events,
@@ -162,6 +166,7 @@ impl Containers {
         }
         let shared = Arc::clone(&self.0);
         let emptied = blocking(move || {
+            shared.proxy.end();
             for failure in shared.network.destroy() {
                 tracing::warn!("something of the network is left: {failure}");
             }

@@ -43,8 +43,8 @@ fn range(text: &str) -> Option<Ports> {
 }
 
 /// Whether all bindings can be meant; Docker publishes on all addresses what has an address that is none.
-pub fn validate(host: &HostConfig) -> Result<(), Error> {
-    for (key, bindings) in host.port_bindings.iter().flatten() {
+pub fn validate(bindings: &PortMap) -> Result<(), Error> {
+    for (key, bindings) in bindings {
         let ports = key.split_once('/').map_or(key.as_str(), |(ports, _)| ports);
         if Key::parse(key).is_none_or(|key| !key.ports.is_one()) {
             let what = if range(ports).is_some_and(Ports::is_one) { key } else { ports };
@@ -75,6 +75,68 @@ fn host_ip(binding: &PortBinding) -> Result<Option<IpAddr>, Error> {
         text => text.parse().map(Some).map_err(|_| {
             Error::invalid(format!("invalid port binding: {text:?} is not an IP address"))
         }),
+    }
+}
+
+/// Whether taking `wanted` back takes `binding` back: what it leaves open is any.
+fn is_meant(wanted: &PortBinding, binding: &PortBinding) -> bool {
+    let any = |wanted: &str, has: &str| wanted.is_empty() || wanted == has;
+    any(&wanted.host_port, &binding.host_port) && any(&wanted.host_ip, &binding.host_ip)
+}
+
+/// Takes bindings out of the map; an error names what is not there.
+pub fn remove(bindings: &mut PortMap, removed: &PortMap) -> Result<(), String> {
+    for (key, wanted) in removed {
+        for wanted in wanted.iter().flatten() {
+            let entry = bindings.get_mut(key).and_then(Option::as_mut);
+            let before = entry.as_ref().map_or(0, |entry| entry.len());
+            let after = entry.map_or(0, |entry| {
+                entry.retain(|binding| !is_meant(wanted, binding));
+                entry.len()
+            });
+            if before == after {
+                return Err(format!("No public port '{key}' published"));
+            }
+            if after == 0 {
+                bindings.remove(key);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Which of the mappings go, and the wishes for what is left of those that go in part only.
+pub fn cut(mappings: &[Mapping], removed: &PortMap) -> (Vec<Mapping>, Vec<Mapping>) {
+    let goes = |mapping: &Mapping, port: u16| {
+        let key = format!("{}/{}", mapping.behind(port), mapping.protocol);
+        let has = PortBinding { host_ip: mapping.ip.to_string(), host_port: port.to_string() };
+        // What was published everywhere has an address of each family now.
+        let all = PortBinding { host_ip: String::new(), ..has.clone() };
+        let wanted = removed.get(&key).into_iter().flatten().flatten();
+        wanted.clone().any(|wanted| is_meant(wanted, &has) || is_meant(wanted, &all))
+    };
+    let (mut gone, mut left) = (Vec::new(), Vec::new());
+    for mapping in mappings {
+        let stays: Vec<u16> = mapping.host.iter().filter(|port| !goes(mapping, *port)).collect();
+        if stays.len() == usize::from(mapping.host.last - mapping.host.first) + 1 {
+            continue;
+        }
+        gone.push(*mapping);
+        for run in stays.chunk_by(|one, next| one + 1 == *next) {
+            let host = Ports { first: run[0], last: run[run.len() - 1] };
+            left.push(Mapping { host, container_port: mapping.behind(host.first), ..*mapping });
+        }
+    }
+    (gone, left)
+}
+
+/// The wish that gives a mapping again.
+pub fn again(mapping: &Mapping) -> Wish {
+    Wish {
+        protocol: mapping.protocol,
+        container: mapping.container(),
+        ip: Some(mapping.ip),
+        host: HostPorts::Exactly(mapping.host),
     }
 }
 
@@ -262,7 +324,7 @@ mod tests {
             ("91/tcp", &[("", "")]),
             ("92/sctp", &[]),
         ]);
-        validate(&host).expect("valid");
+        validate(host.port_bindings.as_ref().expect("bindings")).expect("valid");
         let expected = [
             "*:any 91/tcp",
             "*:8080-8081 80-81/tcp",
@@ -295,10 +357,12 @@ mod tests {
             ("80/tcp", "90-80", "\"90-80\""),
             ("80/tcp", "+80", "\"+80\""),
         ] {
-            let error = validate(&bindings(&[(key, &[("", port)])])).expect_err(key);
+            let bindings = bindings(&[(key, &[("", port)])]).port_bindings.expect("bindings");
+            let error = validate(&bindings).expect_err(key);
             assert_eq!(error.to_string(), format!("invalid port specification: {what}"));
         }
-        let error = validate(&bindings(&[("80/tcp", &[("abc", "80")])])).expect_err("no address");
+        let bindings = bindings(&[("80/tcp", &[("abc", "80")])]).port_bindings.expect("bindings");
+        let error = validate(&bindings).expect_err("no address");
         assert_eq!(error.to_string(), "invalid port binding: \"abc\" is not an IP address");
     }
 
@@ -315,6 +379,31 @@ mod tests {
             })
             .to_vec();
         record
+    }
+
+    #[test]
+    fn what_is_taken_back_is_taken_out_of_bindings_and_mappings() {
+        let removed = |specs: &[&str]| {
+            let mut map = PortMap::new();
+            specs.iter().for_each(|spec| api::ports::publish(spec, &mut map).expect("a port"));
+            map
+        };
+        let mut bindings = removed(&["8080:80", "127.0.0.1:8081:80", "8000-8009:8000-8009"]);
+        assert_eq!(remove(&mut bindings, &removed(&["8080:80"])), Ok(()));
+        assert_eq!(bindings["80/tcp"].as_ref().map(Vec::len), Some(1));
+        assert_eq!(remove(&mut bindings, &removed(&["80"])), Ok(()));
+        assert!(!bindings.contains_key("80/tcp"));
+        assert!(remove(&mut bindings, &removed(&["80"])).is_err(), "there is none left");
+        assert!(remove(&mut bindings, &removed(&["8001:8000"])).is_err(), "another host port");
+
+        let host = Ports { first: 8000, last: 8009 };
+        let ip = "0.0.0.0".parse().expect("an address");
+        let range = Mapping { protocol: Protocol::Tcp, ip, host, container_port: 8000 };
+        let (gone, left) = cut(&[range], &removed(&["8003-8004:8003-8004"]));
+        assert_eq!(gone, [range]);
+        let left: Vec<String> = left.iter().map(|mapping| mapping.host.to_string()).collect();
+        assert_eq!(left, ["8000-8002", "8005-8009"]);
+        assert_eq!(cut(&[range], &removed(&["81"])), (vec![], vec![]));
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! A container's published ports: taken while it starts, held by its monitor, given back with its network.
 
-use network::publish::{Mapping, Published, Refused, Reservation, Target};
-use network::{Interface, Network};
-use runtime::monitor::protocol::{Command, Failure, MAX_FDS};
 use std::os::fd::AsFd;
+
+use api::containers::{Config, HostConfig};
+use network::Interface;
+use network::publish::{Mapping, Published, Refused, Reservation, Target, Wish};
+use runtime::monitor::protocol::{Command, Failure, MAX_FDS};
 
 use super::actor::Actor;
 use super::link::Link;
 use super::ports;
 use super::record::Record;
-use super::{Containers, Shared};
-use crate::error::{Error, Result};
+use super::request::PortChanges;
+use super::{Containers, Shared, proxy};
+use crate::error::{Error, Result, blocking};
 
 /// Where the container is reached: the first address of each family, as its interfaces are in order.
 pub fn target(interfaces: &[Interface]) -> Target {
@@ -20,33 +23,44 @@ pub fn target(interfaces: &[Interface]) -> Target {
     }
 }
 
-/// Publishes all that the record asks for. In networks where nothing can be published Docker discards the wish, and so
-/// do we.
-pub fn publish(
-    network: &Network,
-    record: &Record,
-    interfaces: &[Interface],
-) -> Result<Published, Failed> {
-    let wishes = ports::wishes(&record.config, &record.host_config).map_err(Failed::Wish)?;
-    let target = target(interfaces);
-    if wishes.is_empty() || target == Target::default() {
-        return Ok(Published { mappings: Vec::new(), reservations: Vec::new() });
-    }
-    network.publish(&record.id, target, &wishes).map_err(Failed::Refused)
-}
-
-pub enum Failed {
-    Wish(Error),
-    Refused(Refused),
-}
-
 impl Shared {
+    /// Publishes all that the record asks for. In networks where nothing can be published Docker discards the wish, and
+    /// so do we. Blocks.
+    pub fn publish(&self, record: &Record, interfaces: &[Interface]) -> Result<Published> {
+        let wishes = ports::wishes(&record.config, &record.host_config)?;
+        self.publish_wishes(record, interfaces, &wishes)
+    }
+
+    pub fn publish_wishes(
+        &self,
+        record: &Record,
+        interfaces: &[Interface],
+        wishes: &[Wish],
+    ) -> Result<Published> {
+        let target = target(interfaces);
+        if wishes.is_empty() || target == Target::default() {
+            return Ok(Published { mappings: Vec::new(), reservations: Vec::new() });
+        }
+        let published = self.network.publish(&record.id, target, wishes);
+        let published =
+            published.map_err(|refused| self.not_published(&record.name, interfaces, refused))?;
+        if proxy::is_needed(&published.mappings) {
+            self.lead_to_proxy();
+        }
+        Ok(published)
+    }
+
+    /// Without it only clients over IPv6 are the worse for it.
+    fn lead_to_proxy(&self) {
+        let port = self.proxy.port(&self.runtime).map_err(|error| error.to_string());
+        let led = port.and_then(|port| self.network.set_proxy(port).map_err(|e| e.to_string()));
+        if let Err(why) = led {
+            tracing::warn!("published ports are not reached over IPv6: {why}");
+        }
+    }
+
     /// In Docker's words, with the name of the container that has the port.
-    pub fn not_published(&self, name: &str, interfaces: &[Interface], failed: Failed) -> Error {
-        let refused = match failed {
-            Failed::Wish(error) => return error,
-            Failed::Refused(refused) => refused,
-        };
+    fn not_published(&self, name: &str, interfaces: &[Interface], refused: Refused) -> Error {
         let owner = match &refused {
             Refused::Allocated { container, .. } | Refused::Overlaps { container, .. } => {
                 self.index.find(container).ok().map(|handle| handle.record().name.clone())
@@ -71,7 +85,77 @@ pub async fn hold(link: &Link, reservations: &[Reservation]) -> Result<(), Failu
     Ok(())
 }
 
+fn not_held(failure: Failure) -> Error {
+    Error::system("the container's monitor does not hold its ports").because(failure)
+}
+
 impl Actor {
+    /// Publishes other ports than so far, at once where it runs; all of the changes or none. Connections that are there
+    /// go on.
+    pub async fn change_ports(&mut self, changes: PortChanges) -> Result<()> {
+        let mut host = self.record.host_config.clone();
+        let bindings = host.port_bindings.get_or_insert_default();
+        ports::remove(bindings, &changes.remove)
+            .map_err(|why| Error::invalid(format!("{why} for {}", self.record.name)))?;
+        for (key, more) in &changes.add {
+            let entry = bindings.entry(key.clone()).or_default().get_or_insert_default();
+            entry.extend(more.iter().flatten().cloned());
+        }
+        if self.run.is_some() {
+            self.change_published(&changes).await?;
+        }
+        self.record.host_config = host;
+        let exposed = self.record.config.exposed_ports.get_or_insert_default();
+        exposed.extend(changes.add.into_keys().map(|key| (key, api::Empty {})));
+        Ok(())
+    }
+
+    async fn change_published(&mut self, changes: &PortChanges) -> Result<()> {
+        let (gone, left) = ports::cut(&self.record.state.ports, &changes.remove);
+        let added =
+            HostConfig { port_bindings: Some(changes.add.clone()), ..HostConfig::default() };
+        let more = ports::wishes(&Config::default(), &added)?;
+        let wishes: Vec<Wish> = left.iter().map(ports::again).chain(more).collect();
+        let before: Vec<Wish> = gone.iter().map(ports::again).collect();
+        self.take_back(gone).await?;
+        match self.publish_more(wishes).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // As it was: what has just been free is so still, unless somebody was very quick.
+                if let Err(error) = self.publish_more(before).await {
+                    tracing::error!(container = self.record.id, "its ports are lost: {error}");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn take_back(&mut self, gone: Vec<Mapping>) -> Result<()> {
+        let names: Vec<String> = gone.iter().filter_map(Mapping::reservation).collect();
+        self.record.state.ports.retain(|mapping| !gone.contains(mapping));
+        let (shared, id) = (self.shared.clone(), self.record.id.clone());
+        blocking(move || {
+            shared
+                .network
+                .unpublish(&id, &gone)
+                .map_err(|cause| Error::system("cannot take back published ports").because(cause))
+        })
+        .await?;
+        if !names.is_empty() {
+            self.link()?.call(Command::Release { names }, &[]).await.map_err(not_held)?;
+        }
+        Ok(())
+    }
+
+    async fn publish_more(&mut self, wishes: Vec<Wish>) -> Result<()> {
+        let (shared, record) = (self.shared.clone(), self.record.share());
+        let published =
+            blocking(move || shared.publish_wishes(&record, &record.state.interfaces, &wishes))
+                .await?;
+        self.record.state.ports.extend(&published.mappings);
+        hold(&self.link()?, &published.reservations).await.map_err(not_held)
+    }
+
     /// Takes its ports back; harmless without any. What fails must not keep it from ending.
     pub fn unpublish(&mut self) {
         let ports = std::mem::take(&mut self.record.state.ports);
@@ -87,11 +171,20 @@ impl Actor {
 impl Containers {
     /// After a restart of the engine: the ports of those who live.
     pub fn recover_ports<'a>(&self, alive: impl Iterator<Item = &'a Record>) -> Result<()> {
-        let ports = alive.filter(|record| !record.state.ports.is_empty()).map(|record| {
-            let mappings: Vec<Mapping> = record.state.ports.clone();
-            (record.id.clone(), target(&record.state.interfaces), mappings)
+        let published = alive.filter(|record| !record.state.ports.is_empty());
+        let ports: Vec<(String, Target, Vec<Mapping>)> = published
+            .map(|record| {
+                let target = target(&record.state.interfaces);
+                (record.id.clone(), target, record.state.ports.clone())
+            })
+            .collect();
+        let needs_proxy = ports.iter().any(|(.., mappings)| proxy::is_needed(mappings));
+        let proxy = needs_proxy.then(|| self.0.proxy.port(&self.0.runtime)).transpose();
+        let proxy = proxy.unwrap_or_else(|error| {
+            tracing::warn!("published ports are not reached over IPv6: {error}");
+            None
         });
-        self.0.network.recover_ports(ports).map_err(|cause| {
+        self.0.network.recover_ports(ports, proxy).map_err(|cause| {
             Error::system("cannot take over the containers' published ports").because(cause)
         })
     }

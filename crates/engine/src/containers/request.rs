@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixStream;
 
 use api::containers::{Resources, RestartPolicy};
+use api::networks::PortMap;
 use runtime::monitor::protocol::Streams;
 use tokio::sync::oneshot;
 
@@ -16,6 +17,19 @@ pub type Reply<T> = oneshot::Sender<Result<T>>;
 pub struct Client {
     pub socket: oneshot::Receiver<UnixStream>,
     pub streams: Streams,
+}
+
+/// What becomes published, and what is not any more.
+#[derive(Clone, Debug, Default)]
+pub struct PortChanges {
+    pub add: PortMap,
+    pub remove: PortMap,
+}
+
+impl PortChanges {
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
 }
 
 pub enum Request {
@@ -63,6 +77,7 @@ pub enum Request {
     Update {
         resources: Box<Resources>,
         policy: Option<RestartPolicy>,
+        ports: PortChanges,
         reply: Reply<()>,
     },
     Remove {

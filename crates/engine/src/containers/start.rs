@@ -225,10 +225,8 @@ async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place>
             Error::system("failed to set up container networking").because(cause)
         })?;
         let interfaces = Vec::from_iter(joined.interface);
-        let published = publish::publish(network, &record, &interfaces).map_err(|failed| {
-            network.leave(&record.id);
-            shared.not_published(&record.name, &interfaces, failed)
-        })?;
+        let published =
+            shared.publish(&record, &interfaces).inspect_err(|_| network.leave(&record.id))?;
         Ok(Place {
             netns: Some(joined.netns),
             interfaces,

@@ -1,20 +1,26 @@
-//! `update`: limits and the restart policy, of a container that may be running.
+//! `update`: limits, the restart policy and published ports, of a container that may be running.
 
 use api::containers::{Resources, RestartPolicy, UpdateRequest};
 
 use super::Containers;
 use super::actor::Actor;
-use super::request::Request;
+use super::request::{PortChanges, Request};
 use super::restart_policy::Policy;
 use super::spec;
 use super::state::{Action, is_up, may};
-use super::validate;
+use super::{ports, validate};
 use crate::error::{Error, Result};
 
 impl Containers {
     /// Returns warnings.
     pub async fn update(&self, wanted: &str, request: UpdateRequest) -> Result<Vec<String>> {
-        let UpdateRequest { resources, restart_policy } = request;
+        let UpdateRequest { resources, restart_policy, publish_add, publish_remove } = request;
+        let ports = PortChanges {
+            add: publish_add.unwrap_or_default(),
+            remove: publish_remove.unwrap_or_default(),
+        };
+        ports::validate(&ports.add)?;
+        ports::validate(&ports.remove)?;
         let warnings = validate::validate_resources(&resources, &self.0.host)?;
         let policy = (!restart_policy.name.is_empty()).then_some(restart_policy);
         if let Some(policy) = &policy {
@@ -28,17 +34,25 @@ impl Containers {
             ));
         }
         let resources = Box::new(resources);
-        handle.ask(|reply| Request::Update { resources, policy, reply }).await?;
+        handle.ask(|reply| Request::Update { resources, policy, ports, reply }).await?;
         Ok(warnings)
     }
 }
 
 impl Actor {
-    pub async fn update(&mut self, wish: &Resources, policy: Option<RestartPolicy>) -> Result<()> {
+    pub async fn update(
+        &mut self,
+        wish: &Resources,
+        policy: Option<RestartPolicy>,
+        ports: PortChanges,
+    ) -> Result<()> {
         may(Action::Update, self.record.subject())?;
         let mut changed = self.record.host_config.resources.clone();
         merge(&mut changed, wish);
         validate::validate_resources(&changed, &self.shared.host)?;
+        if !ports.is_empty() {
+            self.change_ports(ports).await?;
+        }
         if is_up(self.status()) && self.run.is_some() {
             self.apply(&changed).await?;
         }

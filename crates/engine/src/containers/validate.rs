@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use api::containers::{Config, HostConfig, Resources};
+use api::networks::PortMap;
 
 use super::health::command;
 use super::health::on_failure::Action as OnFailure;
@@ -130,7 +131,7 @@ fn validate_host_config(config: &Config, host: &HostConfig) -> Result<(), Error>
             "invalid Annotations: the empty string is not permitted as an annotation key",
         ));
     }
-    ports::validate(host)?;
+    ports::validate(host.port_bindings.as_ref().unwrap_or(&PortMap::new()))?;
     storage_options(host)?;
     unsupported(host)?;
     cgroup_parent(&host.resources.cgroup_parent)?;

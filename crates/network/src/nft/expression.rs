@@ -1,7 +1,7 @@
 //! Rules as sequences of expressions: load something into a register, compare or look it up, end in a verdict.
 //! An expression that does not match ends the rule.
 
-use super::attributes::Attributes;
+use sys::netlink::attributes::Attributes;
 
 const LIST_ELEMENT: u16 = 1;
 const EXPRESSION_NAME: u16 = 1;
@@ -205,6 +205,19 @@ impl Rule {
             if !matches!(key, PortKey::Port) {
                 data.number(5, port);
             }
+        })
+    }
+
+    /// `redirect to :port`: to the host itself.
+    pub(crate) fn redirect(self, port: u16) -> Self {
+        const PORT_IS_GIVEN: u32 = 2;
+        self.expression("immediate", |data| {
+            data.number(1, FIRST).nest(2, |value| {
+                value.bytes(DATA_VALUE, &port.to_be_bytes());
+            });
+        })
+        .expression("redir", |data| {
+            data.number(1, FIRST).number(3, PORT_IS_GIVEN);
         })
     }
 

@@ -1,9 +1,9 @@
 //! Tables, chains, sets, elements and rules as messages of one transaction.
 
 use rustix::io::Errno;
+use sys::netlink::attributes::{Attributes, find, items};
 use sys::netlink::{Batch, Error, Socket};
 
-use super::attributes::{Attributes, find, items};
 use super::expression::Rule;
 
 const SUBSYSTEM: u16 = 10;
@@ -13,6 +13,7 @@ const NEW_TABLE: u16 = 0;
 const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
 const NEW_RULE: u16 = 6;
+const DELETE_RULE: u16 = 8;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENTS: u16 = 12;
 const GET_ELEMENTS: u16 = 13;
@@ -305,6 +306,13 @@ impl Transaction {
                 });
             });
         }
+    }
+
+    /// Removes all rules of the chain.
+    pub(crate) fn flush_chain(&mut self, table: &str, chain: &str) {
+        self.push(DELETE_RULE, 0, |message| {
+            message.string(1, table).string(2, chain);
+        });
     }
 
     pub(crate) fn append_rule(&mut self, table: &str, chain: &str, rule: &Rule) {

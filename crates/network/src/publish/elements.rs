@@ -7,7 +7,7 @@
 //! | `ranges4_tcp`, `_udp`, `_sctp` | interval of ports | address |
 //!
 //! Maps of family 6 lead to a container's IPv6 address, those of family 64 to the IPv4 address of a container that has
-//! no other: something must be between.
+//! no other: the proxy is between (gantry-runtime proxy).
 
 use std::net::IpAddr;
 

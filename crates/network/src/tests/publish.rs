@@ -284,7 +284,7 @@ fn established_connections_outlive_the_engine_and_the_next_one_has_the_same_tabl
         connect(LOCAL, 8080).expect("while the next engine comes up");
         again.recover([("web".to_owned(), web.interface.clone())]).expect("recover");
         let ports = [("web".to_owned(), web.target(), published.mappings.clone())];
-        again.recover_ports(ports).expect("recover");
+        again.recover_ports(ports, None).expect("recover");
         connect(LOCAL, 8080).expect("with the next engine");
         server.write_all(b"x").expect("send");
         assert_eq!(client.read(&mut [0; 8]).expect("receive"), 1);

@@ -2,7 +2,7 @@
 
 use api::containers::{Resources, UpdateRequest};
 
-use super::options::restart_policy;
+use super::options::{published_ports, restart_policy};
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, for_each};
@@ -28,6 +28,8 @@ const FLAGS: &[Flag] = &[
         "Swap limit equal to memory plus swap: -1 to enable unlimited swap",
     ),
     Flag::int("pids-limit", "Tune container pids limit (set -1 for unlimited)"),
+    Flag::list("publish-add", "Publish a port on the host beside those that are"),
+    Flag::list("publish-rm", "Do not publish a port any more"),
     Flag::string("restart", "Restart policy to apply when a container exits"),
 ];
 
@@ -84,5 +86,14 @@ fn request(parsed: &Parsed) -> Result<UpdateRequest, String> {
         pids_limit: parsed.int_if_set("pids-limit"),
         ..Resources::default()
     };
-    Ok(UpdateRequest { resources, restart_policy: restart_policy(parsed.str("restart"))? })
+    let ports = |flag| match parsed.list(flag) {
+        words if words.is_empty() => Ok(None),
+        words => published_ports(&words).map(Some),
+    };
+    Ok(UpdateRequest {
+        resources,
+        restart_policy: restart_policy(parsed.str("restart"))?,
+        publish_add: ports("publish-add")?,
+        publish_remove: ports("publish-rm")?,
+    })
 }

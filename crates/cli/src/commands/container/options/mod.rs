@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use api::containers::{Config, CreateRequest, HostConfig, LogConfig};
 
 pub(super) use limits::restart_policy;
+pub(super) use network::published_ports;
 
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};

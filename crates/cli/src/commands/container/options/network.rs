@@ -75,7 +75,7 @@ pub(super) fn exposed_ports(words: &[String]) -> Result<BTreeMap<String, Empty>,
 }
 
 /// What `-p` means, for `PortBindings`; the ports are exposed as well.
-pub(super) fn published_ports(words: &[String]) -> Result<PortMap, String> {
+pub(in crate::commands::container) fn published_ports(words: &[String]) -> Result<PortMap, String> {
     let mut bindings = PortMap::new();
     for word in words {
         api::ports::publish(&in_short_form(word)?, &mut bindings)?;

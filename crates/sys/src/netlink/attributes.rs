@@ -4,26 +4,26 @@ const NESTED: u16 = 1 << 15;
 const TYPE_MASK: u16 = 0x3fff;
 
 /// A list of attributes being written.
-pub(crate) struct Attributes<'a>(pub(crate) &'a mut Vec<u8>);
+pub struct Attributes<'a>(pub &'a mut Vec<u8>);
 
 impl Attributes<'_> {
-    pub(crate) fn bytes(&mut self, kind: u16, value: &[u8]) -> &mut Self {
+    pub fn bytes(&mut self, kind: u16, value: &[u8]) -> &mut Self {
         self.write(kind, |bytes| bytes.extend_from_slice(value))
     }
 
-    pub(crate) fn number(&mut self, kind: u16, value: u32) -> &mut Self {
+    pub fn number(&mut self, kind: u16, value: u32) -> &mut Self {
         self.bytes(kind, &value.to_be_bytes())
     }
 
     /// With the zero byte at the end that the kernel wants.
-    pub(crate) fn string(&mut self, kind: u16, value: &str) -> &mut Self {
+    pub fn string(&mut self, kind: u16, value: &str) -> &mut Self {
         self.write(kind, |bytes| {
             bytes.extend_from_slice(value.as_bytes());
             bytes.push(0);
         })
     }
 
-    pub(crate) fn nest(&mut self, kind: u16, inner: impl FnOnce(&mut Attributes<'_>)) -> &mut Self {
+    pub fn nest(&mut self, kind: u16, inner: impl FnOnce(&mut Attributes<'_>)) -> &mut Self {
         self.write(kind | NESTED, |bytes| inner(&mut Attributes(bytes)))
     }
 
@@ -40,7 +40,7 @@ impl Attributes<'_> {
 }
 
 /// The attributes in a message from the kernel.
-pub(crate) fn items(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub fn items(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let [len0, len1, kind0, kind1] = *rest.first_chunk::<4>()?;
@@ -52,7 +52,7 @@ pub(crate) fn items(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 /// The value of the first attribute of that type.
-pub(crate) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+pub fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     items(bytes).find_map(|(found, value)| (found == kind).then_some(value))
 }
 

@@ -1,0 +1,88 @@
+//! The maps of the engine's table that say which container a port of IPv6 leads to (crate network, publish/elements.rs).
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use sys::netlink::attributes::{Attributes, find};
+use sys::netlink::{Protocol, Socket};
+
+const GET_ELEMENTS: u16 = 10 << 8 | 13;
+const FAMILY_INET: u8 = 1;
+const TABLE: u16 = 1;
+const SET: u16 = 2;
+const ELEMENTS: u16 = 3;
+const LIST_ELEMENT: u16 = 1;
+const KEY: u16 = 1;
+const DATA: u16 = 2;
+const VALUE: u16 = 1;
+const TCP: u8 = 6;
+
+pub(super) struct Table {
+    name: String,
+    socket: Socket,
+}
+
+impl Table {
+    pub(super) fn open(name: &str) -> io::Result<Self> {
+        Ok(Self { name: name.to_owned(), socket: Socket::open(Protocol::Netfilter)? })
+    }
+
+    /// Where connections to that address lead, if it is published.
+    pub(super) fn target(&mut self, address: SocketAddrV6) -> Option<SocketAddr> {
+        let port = address.port();
+        let padded = [&port.to_be_bytes()[..], &[0; 2]].concat();
+        let any = [&[TCP, 0, 0, 0], &padded[..]].concat();
+        let one = [&address.ip().octets(), &any[..]].concat();
+        ["6", "64"].into_iter().find_map(|family| {
+            let of_address = self.look_up(&format!("addresses{family}"), &one);
+            let value = of_address.or_else(|| self.look_up(&format!("ports{family}"), &any));
+            let value = value
+                .or_else(|| self.look_up(&format!("ranges{family}_tcp"), &port.to_be_bytes()))?;
+            read(&value, port)
+        })
+    }
+
+    fn look_up(&mut self, map: &str, key: &[u8]) -> Option<Vec<u8>> {
+        let mut request = vec![FAMILY_INET, 0, 0, 0];
+        Attributes(&mut request).string(TABLE, &self.name).string(SET, map).nest(
+            ELEMENTS,
+            |list| {
+                list.nest(LIST_ELEMENT, |element| {
+                    element.nest(KEY, |value| {
+                        value.bytes(VALUE, key);
+                    });
+                });
+            },
+        );
+        let answers = self.socket.ask(GET_ELEMENTS, &request).ok()?;
+        let list = find(answers.first()?.payload.get(4..)?, ELEMENTS)?;
+        find(find(find(list, LIST_ELEMENT)?, DATA)?, VALUE).map(<[u8]>::to_vec)
+    }
+}
+
+/// An address, with a port unless it is that of a range.
+fn read(value: &[u8], own_port: u16) -> Option<SocketAddr> {
+    let (ip, rest): (IpAddr, &[u8]) = match value.len() {
+        4 | 8 => (Ipv4Addr::from(*value.first_chunk::<4>()?).into(), &value[4..]),
+        16 | 20 => (Ipv6Addr::from(*value.first_chunk::<16>()?).into(), &value[16..]),
+        _ => return None,
+    };
+    let port = rest.first_chunk().map_or(own_port, |bytes| u16::from_be_bytes(*bytes));
+    Some(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_addresses_with_or_without_a_port() {
+        let read = |value: &[u8]| read(value, 8000).map(|address| address.to_string());
+        assert_eq!(read(&[10, 0, 0, 2]).as_deref(), Some("10.0.0.2:8000"));
+        assert_eq!(read(&[10, 0, 0, 2, 0, 80, 0, 0]).as_deref(), Some("10.0.0.2:80"));
+        let mut ipv6 = vec![0; 16];
+        ipv6[15] = 1;
+        assert_eq!(read(&ipv6).as_deref(), Some("[::1]:8000"));
+        assert_eq!(read(&[1; 3]), None);
+    }
+}
