@@ -109,3 +109,34 @@ fn rotated_files_are_compressed_when_asked_for_and_still_read() {
     let first: usize = kept.lines().next().unwrap().strip_prefix("line ").unwrap().parse().unwrap();
     assert_eq!(kept.lines().count(), 400 - first, "no line is missing in between");
 }
+
+#[test]
+fn grep_shows_the_lines_that_match_and_no_others() {
+    let mut engine = Engine::with_busybox();
+    let script = "for i in 1 2 3; do echo out $i; echo err $i >&2; done; printf 'last out'; \
+                  while [ ! -e /go ]; do usleep 10000; done; echo; echo late out; echo late err";
+    engine.gantry(&["run", "-d", "--name", "box", "busybox", "sh", "-c", script]).ok();
+    engine.wait_until("all of it is written", |engine| {
+        engine.gantry(&["logs", "box"]).stdout.contains("out 3")
+            && engine.gantry(&["logs", "box"]).stderr.contains("err 3")
+    });
+    let grep = |pattern: &str| {
+        let logs = engine.gantry(&["logs", "--grep", pattern, "box"]);
+        assert_eq!(logs.code, 0);
+        (logs.stdout, logs.stderr)
+    };
+    let of = |out: &str, err: &str| (out.to_owned(), err.to_owned());
+    assert_eq!(grep("[23]$"), of("out 2\nout 3\n", "err 2\nerr 3\n"));
+    assert_eq!(grep("^err 1$"), of("", "err 1\n"));
+    assert_eq!(grep("nothing of the kind"), of("", ""));
+    // A line's time is not what is looked through, but is shown.
+    let stamped = engine.gantry(&["logs", "-t", "--grep", "out 2", "--tail", "6", "box"]).ok();
+    assert!(stamped.starts_with("20") && stamped.ends_with(" out 2"), "{stamped}");
+    let error = engine.gantry(&["logs", "--grep", "(", "box"]).fails(1);
+    assert!(error.contains("invalid argument \"(\" for \"--grep\" flag"), "{error}");
+    let mut follow = engine.command(&["logs", "-f", "--grep", "late o|last", "box"]);
+    let follow = follow.stdout(Stdio::piped()).spawn().unwrap();
+    engine.gantry(&["exec", "box", "touch", "/go"]).ok();
+    let output = follow.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "last out\nlate out\n");
+}

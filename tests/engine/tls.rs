@@ -1,42 +1,10 @@
 //! tcp:// with verified clients: the handshake, the flags and the variables.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use testkit::engine::{Engine, Output, binary, finish};
 
-/// A folder with what one authority has signed: ca.pem, and for each side a certificate and its key.
-struct Authority(tempfile::TempDir);
-
-impl Authority {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
-        let issuer = Issuer::new(params, key);
-        for (prefix, name) in [("", "client"), ("server-", "127.0.0.1")] {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new([name.to_owned()]).unwrap();
-            let certificate = params.signed_by(&key, &issuer).unwrap();
-            let file = |name: &str| folder.path().join(format!("{prefix}{name}.pem"));
-            std::fs::write(file("cert"), certificate.pem()).unwrap();
-            std::fs::write(file("key"), key.serialize_pem()).unwrap();
-        }
-        Self(folder)
-    }
-
-    fn folder(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder().join(name)
-    }
-}
+use crate::authority::Authority;
 
 /// An engine that verifies clients, and where it listens.
 fn engine(authority: &Authority) -> (Engine, String) {

@@ -106,6 +106,10 @@ fn prepare() -> Result {
         return Err(format!("{}: {e}", skipped_list().display()));
     }
     setup::packages(&[setup::BUILD, setup::IMAGES, setup::TESTS])?;
+    // Here, so that no test's time is spent on it. A test says why it is skipped where they cannot be had.
+    if let Err(why) = testkit::servers::fetch() {
+        println!("no servers for the tests: {why}");
+    }
     images::make(IMAGES)?;
     shell::run(shell::cargo().args(["build", "--workspace", "--bins"]))
 }

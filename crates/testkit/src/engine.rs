@@ -22,6 +22,8 @@ pub struct Engine {
     exec_root: TempDir,
     daemon: Option<Child>,
     flags: Vec<String>,
+    /// A program and its arguments which run `gantryd` in their place.
+    through: Vec<String>,
 }
 
 /// What a command printed and how it ended.
@@ -62,13 +64,19 @@ impl Engine {
 
     /// With further flags of `gantryd`.
     pub fn start_with(flags: &[&str]) -> Self {
+        Self::start_through(&[], flags)
+    }
+
+    /// As [`start_with`](Self::start_with), by a command that runs what follows it: in namespaces, say.
+    pub fn start_through(through: &[&str], flags: &[&str]) -> Self {
         let dir = TempDir::with_prefix("gantry-test-").expect("a temporary folder");
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() { memory } else { dir.path() };
         let exec_root =
             TempDir::with_prefix_in("gantry-test-", place).expect("a temporary folder in memory");
-        let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
-        let mut engine = Self { dir, exec_root, daemon: None, flags };
+        let [flags, through] =
+            [flags, through].map(|words| words.iter().map(|&word| word.to_owned()).collect());
+        let mut engine = Self { dir, exec_root, daemon: None, flags, through };
         engine.launch();
         engine
     }
@@ -107,8 +115,10 @@ impl Engine {
 
     /// The command that [`launch`](Self::launch) runs.
     pub fn daemon_command(&self) -> Command {
-        let mut command = Command::new(binary("gantryd"));
+        let mut words = self.through.iter().map(PathBuf::from).chain([binary("gantryd")]);
+        let mut command = Command::new(words.next().expect("gantryd at least"));
         command
+            .args(words)
             .arg("--data-root")
             .arg(self.data_root())
             .arg("--exec-root")

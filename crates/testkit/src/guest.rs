@@ -10,8 +10,8 @@
 //! ```
 
 mod cpio;
+mod debian;
 mod modules;
-mod packages;
 
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cpio::Archive;
-use packages::Packages;
+
+use crate::packages::Packages;
 
 /// What containers and their networks need, and this kernel does not have built in.
 const MODULES: &[&str] = &[
@@ -69,7 +70,7 @@ impl Guest {
         if cfg!(not(target_arch = "x86_64")) {
             return Err(String::from("the guest's kernel is for x86-64"));
         }
-        let packages = Packages::fetch()?;
+        let packages = debian::fetch()?;
         Ok(Self { packages, files: Vec::new(), megabytes: 1024, limit: Duration::from_secs(120) })
     }
 

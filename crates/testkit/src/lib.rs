@@ -1,11 +1,13 @@
 //! What tests, benchmarks and the project's own commands share: engines in private folders, image
-//! archives, the second kernel.
+//! archives, the second kernel, servers of others.
 
 pub mod archive;
 pub mod engine;
 pub mod guest;
+pub mod packages;
 pub mod peers;
 mod seccomp_agent;
+pub mod servers;
 mod skip;
 
 pub use seccomp_agent::SeccompAgent;

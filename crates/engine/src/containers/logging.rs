@@ -107,12 +107,15 @@ fn check_known(
     }
 }
 
-/// Whether `logs` can read it here.
+/// Whether `logs` can read it here. A journal can always be read, as in Docker: the copy has what it has.
 pub fn is_readable(log: &LogConfig) -> bool {
     let disabled = log.config.as_ref().and_then(|options| options.get("cache-disabled"));
-    log.driver != "none"
-        && !(is_remote(&log.driver)
-            && disabled.is_some_and(|text| remote::boolean(text) == Ok(true)))
+    let disabled = disabled.is_some_and(|text| remote::boolean(text) == Ok(true));
+    match log.driver.as_str() {
+        "none" => false,
+        "journald" => true,
+        driver => !(is_remote(driver) && disabled),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use super::packages::Packages;
+use crate::packages::Packages;
 
 /// The files of `names` and of what they depend on, each once, dependencies first. A module that this
 /// kernel has built in, or not at all, is left out.

@@ -3,11 +3,13 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -166,7 +168,10 @@ impl Connection {
     }
 
     /// Whether the server has closed the connection.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&mut self) -> bool {
+        if let Self::Tls(stream) = self {
+            return is_ended(stream);
+        }
         let mut byte = [0];
         match recv(self.fd(), &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
             Ok((read, _)) => read == 0 && self.is_stream(),
@@ -194,6 +199,21 @@ impl Connection {
             Self::Unix(stream) => stream.shutdown().await,
             Self::Udp(_) | Self::Unixgram(_) => Ok(()),
         };
+    }
+}
+
+/// Takes what there is to read: with TLS 1.3 a server sends tickets unasked, and says after the handshake, in an alert,
+/// that it refuses the client. Whoever only looked for the end of the socket would take lines for arrived that never were.
+fn is_ended(stream: &mut TlsStream<TcpStream>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut bytes = [0; 1024];
+    loop {
+        let mut buffer = ReadBuf::new(&mut bytes);
+        match Pin::new(&mut *stream).poll_read(&mut context, &mut buffer) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+            Poll::Ready(_) => return true,
+        }
     }
 }
 

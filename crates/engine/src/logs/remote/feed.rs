@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::{Connection, Target};
 use super::cursor::Cursor;
+use super::parts::Parts;
 use super::{Encoder, Message, Packet, Subject, options};
 use crate::logs::changes::Changes;
 use crate::logs::entry::Entry;
@@ -41,6 +42,7 @@ pub struct Feed {
     target: Target,
     encoder: Encoder,
     cursor: Cursor,
+    parts: Parts,
     sent: VecDeque<Sent>,
     /// When the cursor was last moved.
     moved: Instant,
@@ -67,6 +69,7 @@ impl Feed {
             target,
             encoder,
             cursor,
+            parts: Parts::default(),
             sent: VecDeque::new(),
             moved: Instant::now(),
         })
@@ -92,15 +95,14 @@ impl Feed {
     async fn deliver(&mut self, over: &mut watch::Receiver<bool>) -> io::Result<()> {
         let mut changes = Changes::watch(&self.source.path)?;
         let mut walk = Walk::resume(self.source.clone(), self.cursor.arrived())?;
-        let mut connection = None;
+        self.parts = Parts::default();
+        let mut connection: Option<Connection> = None;
         loop {
             // Seen before reading, so that what was written before the end is read after it.
             let is_over = *over.borrow();
             let batch = self.next_batch(&mut walk)?;
             let is_idle = batch.is_none();
-            if connection.take_if(|connection: &mut Connection| connection.is_closed()).is_some()
-                && !self.sent.is_empty()
-            {
+            if connection.take_if(Connection::is_closed).is_some() && !self.sent.is_empty() {
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
             if let Some(batch) = batch {
@@ -149,7 +151,7 @@ impl Feed {
         while count == 0 {
             walk.entries(|entry| {
                 count += 1;
-                let message = message(entry);
+                let message = message(entry, &mut self.parts);
                 last = message.time;
                 packets.extend(self.encoder.encode(&message));
                 if count < BATCH { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -176,12 +178,13 @@ impl Feed {
     }
 }
 
-fn message(entry: &Entry<'_>) -> Message {
+fn message(entry: &Entry<'_>, parts: &mut Parts) -> Message {
     let line = entry.line.strip_suffix(b"\n");
+    let time = entry.time.unwrap_or(Timestamp(0));
     Message {
         stream: entry.stream,
-        time: entry.time.unwrap_or(Timestamp(0)),
-        partial: !entry.newline && line.is_none(),
+        time,
+        part: parts.of(entry.stream, time, entry.newline || line.is_some()),
         line: line.unwrap_or(entry.line).to_owned(),
     }
 }

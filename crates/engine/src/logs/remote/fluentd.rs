@@ -61,7 +61,7 @@ impl Encoder {
 
     fn put_record(&self, bytes: &mut Vec<u8>, message: &Message) {
         let source = if message.stream == Stream::Stderr { "stderr" } else { "stdout" };
-        let count = self.fields.len() + 2 + usize::from(message.partial);
+        let count = self.fields.len() + if message.part.is_some() { 6 } else { 2 };
         bytes.push(0xde);
         bytes.extend((count as u16).to_be_bytes());
         for (key, value) in &self.fields {
@@ -72,9 +72,15 @@ impl Encoder {
         put_text(bytes, source.as_bytes());
         put_text(bytes, b"log");
         put_text(bytes, &message.line);
-        if message.partial {
-            put_text(bytes, b"partial_message");
-            put_text(bytes, b"true");
+        let Some(part) = &message.part else { return };
+        for (key, value) in [
+            ("partial_message", "true"),
+            ("partial_id", &part.id),
+            ("partial_ordinal", &part.ordinal.to_string()),
+            ("partial_last", &part.last.to_string()),
+        ] {
+            put_text(bytes, key.as_bytes());
+            put_text(bytes, value.as_bytes());
         }
     }
 }
@@ -121,7 +127,7 @@ mod tests {
             stream: Stream::Stdout,
             time: Timestamp(5_000_000_007),
             line: vec![b'x'; 300],
-            partial: false,
+            part: None,
         };
         let plain = Encoder::new(Style::default(), &subject).encode(&message);
         let mut expected = b"\x94\xa1t\xce\0\0\0\x05\xde\0\x04".to_vec();

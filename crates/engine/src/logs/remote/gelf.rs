@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn message(line: Vec<u8>) -> Message {
-        Message { stream: Stream::Stdout, time: Timestamp(1_500_000_000), line, partial: false }
+        Message { stream: Stream::Stdout, time: Timestamp(1_500_000_000), line, part: None }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod fluentd;
 mod gelf;
 mod journald;
 mod options;
+mod parts;
 mod resolve;
 mod syslog;
 mod tag;
@@ -59,8 +60,18 @@ struct Message {
     time: Timestamp,
     /// Without a newline.
     line: Vec<u8>,
-    /// The line goes on in the next message.
-    partial: bool,
+    /// Of a line that is too long for one message.
+    part: Option<Part>,
+}
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    /// The line's: the same for all of its pieces.
+    id: String,
+    /// From 1.
+    ordinal: u32,
+    last: bool,
 }
 
 /// How messages are put into packets for the server.

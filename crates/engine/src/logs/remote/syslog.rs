@@ -120,8 +120,7 @@ mod tests {
         let mut encoder = Encoder::new(format, framing, DAEMON, &subject);
         encoder.zone = TimeZone::UTC;
         let time = Timestamp::parse(b"2026-11-01T04:05:06.000007Z").unwrap();
-        let message =
-            Message { stream: Stream::Stderr, time, line: b"hi".to_vec(), partial: false };
+        let message = Message { stream: Stream::Stderr, time, line: b"hi".to_vec(), part: None };
         String::from_utf8(encoder.encode(&message))
             .unwrap()
             .replace(&std::process::id().to_string(), "PID")

@@ -1,8 +1,13 @@
-//! `--log-driver`: servers written here receive what containers write.
+//! `--log-driver`: what containers write arrives, at servers written here and at Debian's.
+
+mod fluentd;
+mod gelf;
+mod journald;
+mod rsyslog;
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::io::Read;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,15 +26,10 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        Self::listen(TcpListener::bind("127.0.0.1:0").unwrap(), Arc::default(), |_, _| {})
+        Self::listen(TcpListener::bind("127.0.0.1:0").unwrap(), Arc::default())
     }
 
-    /// `answer` sees each piece that arrives on a connection.
-    fn listen(
-        listener: TcpListener,
-        seen: Arc<Mutex<Vec<u8>>>,
-        answer: fn(&mut TcpStream, &[u8]),
-    ) -> Self {
+    fn listen(listener: TcpListener, seen: Arc<Mutex<Vec<u8>>>) -> Self {
         let port = listener.local_addr().unwrap().port();
         listener.set_nonblocking(true).unwrap();
         let over = Arc::new(AtomicBool::new(false));
@@ -45,7 +45,6 @@ impl Server {
                     let mut bytes = [0; 4096];
                     if let Ok(read @ 1..) = connection.read(&mut bytes) {
                         keep.lock().unwrap().extend_from_slice(&bytes[..read]);
-                        answer(connection, &bytes[..read]);
                     }
                 }
             }
@@ -126,7 +125,7 @@ fn no_line_is_lost_while_engine_or_server_is_away() {
     engine.wait_until("more is written", |engine| lines(engine) > written + 20);
     engine.kill();
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let server = Server::listen(listener, Arc::clone(&seen), |_, _| {});
+    let server = Server::listen(listener, Arc::clone(&seen));
     engine.launch();
     engine.wait_until("every line arrives", |_| arrived(&seen) == LAST);
     assert_eq!(numbers(&server.text()), BTreeSet::from_iter(1..=LAST));
@@ -150,33 +149,6 @@ fn the_last_lines_of_a_container_that_removes_itself_arrive() {
     assert_eq!(first["version"], "1.1");
     assert_eq!(first["short_message"], "line-1.");
     assert_eq!(first["_image_name"], "busybox");
-}
-
-#[test]
-fn fluentd_acknowledges_what_it_has() {
-    let mut engine = Engine::with_busybox();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Server::listen(listener, Arc::default(), |connection, bytes| {
-        // Each message ends with the id that is to be sent back: 16 characters behind `chunk`.
-        for (at, _) in bytes.windows(6).enumerate().filter(|(_, name)| name == b"chunk\xb0") {
-            let id = &bytes[at + 6..at + 22];
-            connection.write_all(&[b"\x81\xa3ack\xb0", id].concat()).unwrap();
-        }
-    });
-    let address = format!("fluentd-address=127.0.0.1:{}", server.port);
-    let options = ["--log-opt", "fluentd-request-ack=true", "--log-opt", "tag=my.{{.Name}}"];
-    let run = ["run", "--name", "box", "--log-driver", "fluentd", "--log-opt", &address];
-    let label = ["--label", "team=blue", "--log-opt", "labels=team"];
-    let script = ["busybox", "sh", "-c", "echo line-1.; echo line-2."];
-    engine.gantry(&[&run[..], &options, &label, &script].concat()).ok();
-    engine.wait_until("both lines arrive", |_| numbers(&server.text()).len() == 2);
-    let text = server.text();
-    for part in ["my.box", "/box", "team", "blue", "stdout"] {
-        assert!(text.contains(part), "{part} in {text:?}");
-    }
-    let id = engine.gantry(&["inspect", "-f", "{{.Id}}", "box"]).ok();
-    let cursor = engine.data_root().join("containers").join(id).join("log-cursor.json");
-    engine.wait_until("the engine knows", |_| cursor.exists());
 }
 
 #[test]

@@ -1,0 +1,22 @@
+//! Servers of others that tests start for themselves: Debian's syslog, journal and ssh daemons.
+
+use std::path::PathBuf;
+
+use crate::archive::sha256;
+use crate::packages::Packages;
+
+const NAMES: &[&str] =
+    &["rsyslog", "rsyslog-openssl", "systemd", "openssh-server", "openssh-client"];
+
+/// Fetches them if they are not in the cache, which is `GANTRY_SERVERS`, else one in /var/cache. Err is the reason to skip.
+pub fn fetch() -> Result<Packages, String> {
+    let cache = std::env::var_os("GANTRY_SERVERS")
+        .map_or("/var/cache/gantry/servers".into(), PathBuf::from);
+    let list = &sha256(NAMES.join(" ").as_bytes())[..8];
+    Packages::fetch(&cache.join(list), NAMES, |_| Ok(()))
+}
+
+/// Those servers for a test; `None`, and a line that says so, where they cannot be had.
+pub fn at_hand(test: &str) -> Option<Packages> {
+    fetch().inspect_err(|why| crate::skip(test, why)).ok()
+}
