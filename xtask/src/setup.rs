@@ -13,6 +13,8 @@ pub(crate) const TESTS: &[&str] = &[
     "nftables",
     "iproute2",
     "uidmap",
+    "passt",
+    "slirp4netns",
     "qemu-system-x86",
     "kmod",
     "cpio",

@@ -15,7 +15,6 @@ use crate::{Entry, Kind, Time, walk, writer};
 
 const MAX_XATTR: usize = 64 << 10;
 const BUFFER: usize = 256 << 10;
-const OPAQUE_XATTR: &str = "trusted.overlay.opaque";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
@@ -270,7 +269,7 @@ pub fn is_whiteout(stat: &Stat) -> bool {
 
 pub fn is_opaque(directory: BorrowedFd<'_>) -> bool {
     let mut value = [0; 8];
-    rustix::fs::fgetxattr(directory, OPAQUE_XATTR, &mut value)
+    rustix::fs::fgetxattr(directory, sys::overlay::opaque_attribute(), &mut value)
         .is_ok_and(|length| &value[..length] == b"y")
 }
 

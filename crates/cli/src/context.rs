@@ -13,9 +13,6 @@ use crate::daemon;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
 
-/// Where an engine of this machine listens.
-pub(crate) const DEFAULT_SOCKET: &str = "/run/gantry/gantry.sock";
-
 /// The flags before the command.
 pub(crate) const GLOBAL_FLAGS: &[Flag] = &[
     Flag::string("config", "Location of client config files").default("~/.docker"),
@@ -102,7 +99,7 @@ impl Context {
 
     /// Where the context `default` leads.
     pub(crate) fn default_host(&self) -> Result<String> {
-        let host = self.host()?.unwrap_or_else(|| Host::Unix(DEFAULT_SOCKET.into()));
+        let host = self.host()?.unwrap_or_else(|| Host::Unix(daemon::default_socket()));
         Ok(host.to_string())
     }
 
@@ -140,14 +137,14 @@ impl Context {
         if name == contexts::DEFAULT {
             let chosen = self.host()?;
             let is_default = chosen.is_none();
-            let host = chosen.unwrap_or_else(|| Host::Unix(DEFAULT_SOCKET.into()));
+            let host = chosen.unwrap_or_else(|| Host::Unix(daemon::default_socket()));
             let tls = matches!(host, Host::Tcp { .. }).then(|| self.tls()).flatten();
             return Ok((host, tls, is_default));
         }
         let store = self.contexts();
         let endpoint = store.load(&name).map_err(unresolved)?.engine();
         let (host, is_default) = match endpoint.host.as_str() {
-            "" => (Host::Unix(DEFAULT_SOCKET.into()), true),
+            "" => (Host::Unix(daemon::default_socket()), true),
             text => (parse_host(text).map_err(unresolved)?, false),
         };
         let directory = store.tls_directory(&name).join(contexts::ENGINE);

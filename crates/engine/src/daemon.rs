@@ -13,17 +13,21 @@ use rustix::fs::Mode;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{self, Action, Config, Invocation};
+use crate::config::{self, Action, Config, Invocation, Places};
+use crate::containers::Remains;
 use crate::engine::{Engine, network_options};
 use crate::error::{Error, Result};
 use crate::http::listen::Listeners;
 use crate::http::{self, Server};
 use crate::log::Log;
+use crate::rootless::Rootless;
 use crate::roots::{Pidfile, Roots};
 use crate::runtime_binary::RuntimeBinary;
 
 pub fn main() -> ExitCode {
-    let invocation = match config::parse(std::env::args().skip(1)) {
+    let places = Places::of_this_process();
+    let known = places.clone().unwrap_or_default();
+    let invocation = match config::parse(std::env::args().skip(1), known) {
         Ok(invocation) => invocation,
         Err(error) => return failure(&error),
     };
@@ -39,6 +43,9 @@ pub fn main() -> ExitCode {
         Action::Validate => validate,
         Action::Serve => run,
     };
+    if let Err(why) = places {
+        return failure(&Error::invalid(why));
+    }
     match Config::load(&invocation) {
         Ok(config) => {
             run(&invocation, config).map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
@@ -73,10 +80,11 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
     sys::allocator::keep_little();
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let log = Log::begin(&config);
+    let roots = Roots::take(&config)?;
+    let rootless = Rootless::enter(&config.exec_root)?;
     if ready_fd.is_some() {
         leave_the_starter();
     }
-    let roots = Roots::take(&config)?;
     let pidfile = config.pidfile();
     let _pidfile = Pidfile::write(&pidfile)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -92,7 +100,11 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
     // What is still under way ends with the process, all at once: tasks that were dropped one by one would tell
     // clients of each other's end as if containers had ended. The roots are held until then.
     let (result, engine) = match served {
-        Ok(engine) => (Ok(()), Some(engine)),
+        Ok((engine, Remains::Nothing)) => {
+            rootless.into_iter().for_each(Rootless::end);
+            (Ok(()), Some(engine))
+        }
+        Ok((engine, Remains::Containers)) => (Ok(()), Some(engine)),
         Err(error) => (Err(error), None),
     };
     let _until_the_end = std::mem::ManuallyDrop::new((runtime, roots, engine));
@@ -114,7 +126,7 @@ async fn serve(
     config: Config,
     log: &Log,
     ready: Option<File>,
-) -> Result<Arc<Engine>> {
+) -> Result<(Arc<Engine>, Remains)> {
     let signals = Signals::take()?;
     let listeners = Listeners::bind(&config)?;
     let metrics = match config.metrics_addr.as_str() {
@@ -135,8 +147,8 @@ async fn serve(
     tracing::info!("stopping; containers go on");
     tell_service_manager(&[NotifyState::Stopping]);
     server.stop(patience(&engine.system.config())).await;
-    engine.containers.close().await;
-    Ok(engine)
+    let remains = engine.containers.close().await;
+    Ok((engine, remains))
 }
 
 /// Tells whoever started the engine that it answers now.

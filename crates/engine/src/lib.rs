@@ -21,6 +21,7 @@ pub mod logs;
 mod metrics;
 mod networks;
 pub mod readiness;
+mod rootless;
 mod roots;
 mod runtime_binary;
 mod system;

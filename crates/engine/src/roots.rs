@@ -84,8 +84,11 @@ impl<'a> Pidfile<'a> {
 fn engine_named_in(path: &Path) -> Option<u32> {
     let pid = std::fs::read_to_string(path).ok()?.trim().parse().ok()?;
     let program = |pid: u32| {
-        let command = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-        Some(command.trim_end().to_owned())
+        // PID (PROGRAM) STATE: one that only waits to be reaped is no engine.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (program, state) = stat.rsplit_once(") ")?;
+        (!state.starts_with('Z'))
+            .then(|| program.split_once('(').map(|(_, name)| name.to_owned()))?
     };
     let own = std::process::id();
     (pid != own && program(pid).is_some() && program(pid) == program(own)).then_some(pid)

@@ -21,9 +21,7 @@ pub struct RuntimeBinary {
 
 impl RuntimeBinary {
     pub fn find() -> Result<Self> {
-        let this = std::env::current_exe()
-            .map_err(|error| Error::system("cannot find this program's path").because(error))?;
-        Self::open(&this.with_file_name("gantry-runtime"))
+        Self::open(&path()?)
     }
 
     pub fn open(path: &Path) -> Result<Self> {
@@ -50,6 +48,13 @@ impl AsFd for RuntimeBinary {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.mount.as_fd()
     }
+}
+
+/// Where it lies.
+pub fn path() -> Result<PathBuf> {
+    let this = std::env::current_exe()
+        .map_err(|error| Error::system("cannot find this program's path").because(error))?;
+    Ok(this.with_file_name("gantry-runtime"))
 }
 
 fn read_only(path: &Path) -> io::Result<OwnedFd> {

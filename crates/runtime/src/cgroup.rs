@@ -14,6 +14,7 @@
 //! Files of a cgroup are reached by path: no link and no foreign file system can be put into cgroupfs,
 //! and the path was checked when it was opened.
 
+mod absent;
 mod convert;
 pub mod cpuset;
 mod dbus;
@@ -29,7 +30,8 @@ mod systemd;
 mod v1;
 mod v2;
 
-pub use layout::{Layout, layout};
+use layout::Reach;
+pub use layout::{Layout, is_delegated, layout};
 pub use oom::OomEvents;
 pub use path::{CgroupPath, MAX_PATH};
 pub use stats::{Blkio, BlkioEntry, Cpu, Hugetlb, Memory, Pids, Stats};
@@ -52,6 +54,11 @@ pub enum Error {
     Invalid { what: &'static str, reason: String },
     #[error("the cgroup controller {0} is not available on this host")]
     NoController(&'static str),
+    #[error(
+        "the cgroup controller {0} is not delegated to this user: leave the limit away, or run the engine as a service of \
+         the user's systemd with Delegate=yes on cgroup v2"
+    )]
+    NotDelegated(&'static str),
     #[error("no cgroup hierarchy is mounted on this host")]
     NotMounted,
     #[error("{} did not become {wanted} in time", path.display())]
@@ -83,6 +90,8 @@ pub struct Cgroup {
 enum Group {
     V1(v1::Group),
     V2(v2::Group),
+    /// The user may make none.
+    Absent,
 }
 
 impl Cgroup {
@@ -91,9 +100,16 @@ impl Cgroup {
     pub fn open(driver: Driver, cgroups_path: &str, id: &str) -> Result<Self> {
         let path = CgroupPath::parse(driver, cgroups_path, id)?;
         let mounts = layout::mounts()?;
-        let group = match mounts.layout() {
-            Layout::V2 => Group::V2(v2::Group::open(mounts, path.relative())?),
-            Layout::V1 | Layout::Hybrid => Group::V1(v1::Group::open(mounts, path.relative())),
+        let group = match (mounts.reach(), mounts.layout()) {
+            (Reach::Nothing, _) => Group::Absent,
+            (Reach::Below(base), _) => Group::V2(v2::Group::open(base.clone(), path.relative())?),
+            (Reach::Host, Layout::V2) => {
+                let root = mounts.v2.clone().ok_or(Error::NotMounted)?;
+                Group::V2(v2::Group::open(root, path.relative())?)
+            }
+            (Reach::Host, Layout::V1 | Layout::Hybrid) => {
+                Group::V1(v1::Group::open(mounts, path.relative()))
+            }
         };
         Ok(Self { path, pending: None, group })
     }
@@ -101,6 +117,11 @@ impl Cgroup {
     /// The path below the root of each hierarchy, without a leading slash.
     pub fn path(&self) -> &str {
         self.path.relative()
+    }
+
+    /// Whether the user may make none: the container then runs without.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.group, Group::Absent)
     }
 
     /// Makes the cgroup and sets its limits.
@@ -117,7 +138,7 @@ impl Cgroup {
     /// is None, the new process is brought in by [`Cgroup::add`].
     pub fn clone_target(&self) -> Option<BorrowedFd<'_>> {
         match &self.group {
-            Group::V1(_) => None,
+            Group::V1(_) | Group::Absent => None,
             Group::V2(group) => group.directory(),
         }
     }
@@ -136,6 +157,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.add(pid),
             Group::V2(group) => group.add(pid),
+            Group::Absent => Ok(()),
         }
     }
 
@@ -147,6 +169,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.update(resources),
             Group::V2(group) => group.update(resources),
+            Group::Absent => absent::refuse_limits(resources),
         }
     }
 
@@ -155,6 +178,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.freeze(),
             Group::V2(group) => group.freeze(),
+            Group::Absent => Err(Error::NotDelegated("freezer")),
         }
     }
 
@@ -162,6 +186,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.thaw(),
             Group::V2(group) => group.thaw(),
+            Group::Absent => Ok(()),
         }
     }
 
@@ -169,6 +194,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.is_frozen(),
             Group::V2(group) => group.is_frozen(),
+            Group::Absent => Ok(false),
         }
     }
 
@@ -176,6 +202,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.exists(),
             Group::V2(group) => group.exists(),
+            Group::Absent => false,
         }
     }
 
@@ -183,6 +210,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.stats(),
             Group::V2(group) => group.stats(),
+            Group::Absent => Ok(Stats::default()),
         }
     }
 
@@ -191,6 +219,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.pids(),
             Group::V2(group) => group.pids(),
+            Group::Absent => Err(Error::NotDelegated("pids")),
         }
     }
 
@@ -199,6 +228,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.kill(),
             Group::V2(group) => group.kill(),
+            Group::Absent => Ok(()),
         }
     }
 
@@ -207,6 +237,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.oom_kills(),
             Group::V2(group) => group.oom_kills(),
+            Group::Absent => Ok(0),
         }
     }
 
@@ -215,6 +246,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.oom_events(),
             Group::V2(group) => group.oom_events(),
+            Group::Absent => Err(Error::NotDelegated("memory")),
         }
     }
 
@@ -230,6 +262,7 @@ impl Cgroup {
         match &self.group {
             Group::V1(group) => group.delete(),
             Group::V2(group) => group.delete(),
+            Group::Absent => Ok(()),
         }
     }
 
@@ -237,6 +270,7 @@ impl Cgroup {
         match &mut self.group {
             Group::V1(group) => group.create(resources),
             Group::V2(group) => group.create(resources),
+            Group::Absent => absent::refuse_limits(resources),
         }
     }
 }

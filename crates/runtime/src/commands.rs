@@ -98,6 +98,7 @@ pub fn main() -> u8 {
         [verb, directory] if verb == "monitor" => monitor(Path::new(directory)),
         [verb, _socket, table] if verb == "proxy" => proxy(table),
         [verb, what] if verb == "helper" && what == "view" => view(),
+        [verb, what] if verb == "helper" && what == "keep" => crate::keep::keep(),
         [verb, what, directory] if verb == "helper" && what == "poststop" => {
             poststop(Path::new(directory))
         }

@@ -10,6 +10,7 @@ pub mod error;
 mod flags;
 pub mod hooks;
 pub mod init;
+mod keep;
 mod launch;
 pub mod lsm;
 pub mod monitor;

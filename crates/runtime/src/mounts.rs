@@ -142,7 +142,10 @@ impl Prepared {
         }
         let mounted = match &self.tree {
             Some(tree) => self.shape_tree(tree)?,
-            None => self.new_file_system(around)?,
+            None => match self.new_file_system(around)? {
+                Some(mounted) => mounted,
+                None => return Ok(()),
+            },
         };
         let target = self.target(around.root, mounted.as_fd())?;
         if self.options.copy_up {
@@ -163,7 +166,8 @@ impl Prepared {
         tree.try_clone().context(|| "dup")
     }
 
-    fn new_file_system(&self, around: &Surroundings<'_>) -> Result<OwnedFd> {
+    /// None for one that cannot be had, and that the container does without.
+    fn new_file_system(&self, around: &Surroundings<'_>) -> Result<Option<OwnedFd>> {
         let what = || self.kind.clone();
         let system = FileSystem::open(&self.kind).context(what)?;
         system.set("source", self.label()).context(what)?;
@@ -178,12 +182,37 @@ impl Prepared {
         if labelled && self.kind == "tmpfs" {
             system.set("context", around.mount_label).context(|| "label of the mount")?;
         }
-        let mounted = system.mount(self.options.attributes.set).context(what)?;
+        let mounted = match system.mount(self.options.attributes.set) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return self.hosts(error);
+            }
+            result => result.context(what)?,
+        };
         if !self.options.recursive.is_empty() {
             mount::set_attributes(mounted.as_fd(), self.options.recursive, Depth::Single)
                 .context(|| "mount_setattr")?;
         }
-        Ok(mounted)
+        Ok(Some(mounted))
+    }
+
+    /// Root of a user namespace cannot make these anew where the container shares the namespace they show with the host:
+    /// it gets the host's own, if the host has it.
+    fn hosts(&self, refusal: io::Error) -> Result<Option<OwnedFd>> {
+        let place = match self.kind.as_str() {
+            "proc" => Path::new("/proc"),
+            "mqueue" => Path::new("/dev/mqueue"),
+            _ => return Err(refusal).context(|| self.kind.clone()),
+        };
+        if !namespace::is_in_user_namespace() {
+            return Err(refusal).context(|| self.kind.clone());
+        }
+        let tree = match mount::clone_tree(place, Depth::Recursive) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            result => result.context(|| self.kind.clone())?,
+        };
+        mount::set_attributes(tree.as_fd(), self.options.attributes, Depth::Single)
+            .context(|| "mount_setattr")?;
+        Ok(Some(tree))
     }
 
     /// The place to mount on, made where it is missing, of the same type as what goes there.

@@ -3,10 +3,10 @@
 //! The caller must have one thread: the process begins as a copy of it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use oci::runtime::{Process, Status};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use sys::namespace;
 
 use crate::cgroup::Cgroup;
@@ -85,23 +85,38 @@ struct Plan<'a> {
     new_user: bool,
 }
 
-/// All of the container's namespaces, but for the user namespace where it is the caller's: that cannot be joined.
+/// All of the container's namespaces, but for the user namespace where it is the caller's: that cannot be joined. Nor
+/// can, for root in a user namespace, what the container shares with the host.
 fn kinds_to_join(pid: i32) -> Result<u64> {
-    let inode = |of: &str| {
-        let path = format!("/proc/{of}/ns/user");
-        rustix::fs::stat(&path).map(|stat| stat.st_ino)
+    const KINDS: [(&str, u64); 8] = [
+        ("user", namespace::USER),
+        ("time", namespace::TIME),
+        ("cgroup", namespace::CGROUP),
+        ("ipc", namespace::IPC),
+        ("mnt", namespace::MOUNT),
+        ("net", namespace::NETWORK),
+        ("pid", namespace::PID),
+        ("uts", namespace::UTS),
+    ];
+    let theirs = pid.to_string();
+    let compared = if namespace::is_in_user_namespace() { KINDS.len() } else { 2 };
+    let mut kinds = 0;
+    for (at, (name, kind)) in KINDS.into_iter().enumerate() {
+        if at >= compared || differs(name, &theirs)? {
+            kinds |= kind;
+        }
+    }
+    Ok(kinds)
+}
+
+/// False for a kind that the kernel does not have.
+fn differs(kind: &str, pid: &str) -> Result<bool> {
+    let inode = |of: &str| match rustix::fs::stat(format!("/proc/{of}/ns/{kind}")) {
+        Ok(stat) => Ok(Some(stat.st_ino)),
+        Err(Errno::NOENT) if kind == "time" => Ok(None),
+        Err(error) => Err(error).context(|| format!("namespaces of process {of}")),
     };
-    let theirs = inode(&pid.to_string()).context(|| format!("namespaces of process {pid}"))?;
-    let ours = inode("self").context(|| "own namespaces")?;
-    let user = if ours == theirs { 0 } else { namespace::USER };
-    let time = if Path::new("/proc/self/ns/time").exists() { namespace::TIME } else { 0 };
-    let always = namespace::CGROUP
-        | namespace::IPC
-        | namespace::MOUNT
-        | namespace::NETWORK
-        | namespace::PID
-        | namespace::UTS;
-    Ok(always | user | time)
+    Ok(inode(pid)? != inode("self")?)
 }
 
 /// The process itself, in the container's namespaces. Returns only what went wrong.

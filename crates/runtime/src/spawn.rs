@@ -243,7 +243,16 @@ fn set_oom_score(score: Option<i32>) -> Result<()> {
     if fs::read_to_string(path).context(what)?.trim().parse() == Ok(score) {
         return Ok(());
     }
-    fs::write(path, score.to_string()).context(what)
+    match fs::write(path, score.to_string()) {
+        // Less than it was started with is not for root of a user namespace to have.
+        Err(error)
+            if error.kind() == io::ErrorKind::PermissionDenied
+                && namespace::is_in_user_namespace() =>
+        {
+            Ok(())
+        }
+        result => result.context(what),
+    }
 }
 
 /// The pid behind a pidfd, as this process numbers it.

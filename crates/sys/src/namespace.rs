@@ -29,6 +29,35 @@ pub fn join(fd: BorrowedFd<'_>, flags: u64) -> io::Result<()> {
     check(unsafe { libc::setns(fd.as_raw_fd(), flags as i32) } as i64).map(drop)
 }
 
+/// Whether this process's user namespace is not the host's: its root is an ordinary user outside.
+pub fn is_in_user_namespace() -> bool {
+    fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| !is_whole(&map))
+}
+
+/// The highest group id of those that are mapped from 0 on; the kernel's own bound where all are.
+pub fn last_group() -> u32 {
+    let map = fs::read_to_string("/proc/self/gid_map").unwrap_or_default();
+    last_mapped(&map).min(i32::MAX.cast_unsigned())
+}
+
+fn last_mapped(map: &str) -> u32 {
+    let mut next: u32 = 0;
+    for line in map.lines() {
+        let numbers: Vec<u32> = line.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+        let [inside, _, size] = numbers[..] else { break };
+        if inside != next {
+            break;
+        }
+        next = next.saturating_add(size);
+    }
+    next.saturating_sub(1)
+}
+
+/// Whether the map is that of the first user namespace: everybody, as themselves.
+fn is_whole(map: &str) -> bool {
+    map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
 /// One line of `/proc/<pid>/uid_map` or `gid_map`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdMap {
@@ -71,6 +100,19 @@ pub fn user_namespace(uids: &[IdMap], gids: &[IdMap]) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hosts_user_namespace_is_told_by_its_map() {
+        assert!(is_whole("         0          0 4294967295\n"));
+        assert!(!is_whole("         0       1000          1\n         1     100000      65536\n"));
+    }
+
+    #[test]
+    fn the_last_group_is_the_end_of_the_first_run() {
+        assert_eq!(last_mapped("0 1000 1\n1 100000 65536\n70000 5 5\n"), 65_536);
+        assert_eq!(last_mapped("0 0 4294967295\n"), u32::MAX - 1);
+        assert_eq!(last_mapped(""), 0);
+    }
 
     #[test]
     fn maps_are_one_line_each() {

@@ -6,11 +6,22 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::mount::{self, Attributes, Depth, FileSystem};
 
 /// The kernel copies a value of at most this many bytes, its end included.
 const VALUE_MAX: usize = 256;
+
+/// The attribute of a directory that hides what is below it. Root of a user namespace may not set the usual one.
+pub fn opaque_attribute() -> &'static str {
+    if needs_user_attributes() { "user.overlay.opaque" } else { "trusted.overlay.opaque" }
+}
+
+fn needs_user_attributes() -> bool {
+    static NEEDS: OnceLock<bool> = OnceLock::new();
+    *NEEDS.get_or_init(crate::namespace::is_in_user_namespace)
+}
 
 /// An overlay of directories.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,10 +57,15 @@ impl Overlay {
         for (key, path) in self.writable() {
             overlay.set(key, &value(path, &mut held)?)?;
         }
-        if self.volatile {
-            overlay.set_flag("volatile")?;
+        for flag in self.flags() {
+            overlay.set_flag(flag)?;
         }
         overlay.mount(0)
+    }
+
+    fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [("volatile", self.volatile), ("userxattr", needs_user_attributes())];
+        flags.into_iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| flag)
     }
 
     /// The options that make it writable, by their names.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::options::{OPTIONS, Opt, Takes};
-use super::{Error, Object, values};
+use super::{Error, Object, Places, values};
 
 /// A command line that was understood.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Invocation {
     pub config_file: ConfigFile,
     /// The options given, by the file's keys.
     pub flags: Object,
+    /// What holds where neither says anything.
+    pub places: Places,
     /// `--ready-fd`: written to and closed once the engine answers.
     pub ready_fd: Option<i32>,
 }
@@ -34,11 +36,15 @@ pub struct ConfigFile {
     pub asked_for: bool,
 }
 
-pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Invocation, Error> {
+pub fn parse(
+    arguments: impl IntoIterator<Item = String>,
+    places: Places,
+) -> Result<Invocation, Error> {
     let mut invocation = Invocation {
         action: Action::Serve,
-        config_file: ConfigFile { path: "/etc/gantry/daemon.json".into(), asked_for: false },
+        config_file: ConfigFile { path: places.config_file.clone(), asked_for: false },
         flags: Object::new(),
+        places,
         ready_fd: None,
     };
     let mut arguments = arguments.into_iter();
@@ -192,7 +198,7 @@ mod tests {
     use super::*;
 
     fn flags(arguments: &[&str]) -> Result<String, String> {
-        parse(arguments.iter().map(|s| (*s).to_owned()))
+        parse(arguments.iter().map(|s| (*s).to_owned()), Places::default())
             .map(|invocation| Value::Object(invocation.flags).to_string())
             .map_err(|error| error.to_string())
     }

@@ -8,6 +8,7 @@ mod file;
 mod flags;
 mod live;
 mod options;
+mod places;
 mod values;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use options::Meaning;
 pub use flags::{Action, Invocation, parse};
 pub use live::Live;
 pub use options::help;
+pub use places::Places;
 pub use values::{AddressPool, Runtime, Ulimit, parse_size};
 
 pub type Object = Map<String, Value>;
@@ -40,6 +42,9 @@ pub enum Error {
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Config {
+    /// Where things are by default, for this engine's user.
+    #[serde(skip)]
+    pub places: Places,
     pub hosts: Vec<String>,
     pub group: Option<String>,
     pub data_root: PathBuf,
@@ -112,11 +117,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let places = Places::default();
         Self {
             hosts: Vec::new(),
             group: None,
-            data_root: "/var/lib/gantry".into(),
-            exec_root: DEFAULT_EXEC_ROOT.into(),
+            data_root: places.data_root.clone(),
+            exec_root: places.exec_root.clone(),
+            places,
             pidfile: None,
             debug: false,
             log_level: "info".into(),
@@ -180,18 +187,17 @@ pub const OWN_RUNTIME: &str = "gantry-runtime";
 pub const OWN_NAMES: [&str; 3] = [OWN_RUNTIME, DEFAULT_RUNTIME, "io.containerd.runc.v2"];
 const DEFAULT_RUNTIME: &str = "runc";
 
-pub const DEFAULT_EXEC_ROOT: &str = "/run/gantry";
-
 impl Config {
     /// Merges the flags with the configuration file, which is read again on SIGHUP.
     pub fn load(invocation: &Invocation) -> Result<Self, Error> {
-        let Invocation { config_file, flags, .. } = invocation;
+        let Invocation { config_file, flags, places, .. } = invocation;
         let Some(object) = file::read(config_file)? else {
-            return Self::decode(flags.clone()).and_then(Self::checked).map_err(Error::Invalid);
+            let config = Self::decode(flags.clone(), places);
+            return config.and_then(Self::checked).map_err(Error::Invalid);
         };
         file::refuse_conflicts(config_file, flags, &object)?;
         let fail = |why| file::file_error(config_file, why);
-        let config = Self::decode(file::merge(object, flags)).map_err(fail)?;
+        let config = Self::decode(file::merge(object, flags), places).map_err(fail)?;
         config.checked().map_err(|why| {
             fail(format!(
                 "merged configuration validation from file and command line flags failed: {why}"
@@ -199,7 +205,7 @@ impl Config {
         })
     }
 
-    fn decode(object: Object) -> Result<Self, String> {
+    fn decode(mut object: Object, places: &Places) -> Result<Self, String> {
         for (key, value) in &object {
             let Some(option) = options::find(key) else { continue };
             if option.meaning != Meaning::Works {
@@ -207,15 +213,18 @@ impl Config {
             }
             option.refuse(value)?;
         }
-        serde_json::from_value(Value::Object(object.clone())).map_err(|error| {
-            // Which key it is that serde did not like, it does not say.
-            let alone = |(key, value): (&String, &Value)| {
-                let object = Object::from_iter([(key.clone(), value.clone())]);
-                let error = serde_json::from_value::<Self>(Value::Object(object)).err()?;
-                Some(wrong_type(&error.to_string(), key))
-            };
-            object.iter().find_map(alone).unwrap_or_else(|| error.to_string())
-        })
+        places.complete(&mut object);
+        let config: Self =
+            serde_json::from_value(Value::Object(object.clone())).map_err(|error| {
+                // Which key it is that serde did not like, it does not say.
+                let alone = |(key, value): (&String, &Value)| {
+                    let object = Object::from_iter([(key.clone(), value.clone())]);
+                    let error = serde_json::from_value::<Self>(Value::Object(object)).err()?;
+                    Some(wrong_type(&error.to_string(), key))
+                };
+                object.iter().find_map(alone).unwrap_or_else(|| error.to_string())
+            })?;
+        Ok(Self { places: places.clone(), ..config })
     }
 
     /// The runtime of containers that ask for none.
@@ -317,7 +326,7 @@ mod tests {
         std::fs::write(&path, file).unwrap();
         let path = path.to_str().unwrap();
         let arguments = [&["--config-file", path], arguments].concat();
-        flags::parse(arguments.into_iter().map(str::to_owned))
+        flags::parse(arguments.into_iter().map(str::to_owned), Places::default())
             .and_then(|invocation| Config::load(&invocation))
             .map_err(|error| error.to_string().replace(path, "FILE"))
     }
@@ -483,7 +492,8 @@ mod tests {
     /// Where there is no file, its name is not in the message.
     #[test]
     fn without_a_file_only_what_is_wrong_is_said() {
-        let mut invocation = flags::parse(["--log-level=loud".to_owned()]).unwrap();
+        let mut invocation =
+            flags::parse(["--log-level=loud".to_owned()], Places::default()).unwrap();
         invocation.config_file.path = "/nonexistent/daemon.json".into();
         let error = |invocation: &Invocation| Config::load(invocation).unwrap_err().to_string();
         assert_eq!(error(&invocation), "invalid logging level: loud");

@@ -136,7 +136,7 @@ options! {
     "publish-default-bind" => "publish.default_bind" Ip Works: "Address that ports are published on unless one is given (goes before --ip)";
     "raw-logs" => "raw-logs" Switch Nothing("the log has no colours and whole timestamps"): "Full timestamps without ANSI coloring";
     "registry-mirror" => "registry-mirrors" Mirrors Nothing("shown by info; there is no registry client yet"): "Preferred registry mirror";
-    "rootless" => "rootless" Switch Later("engines of ordinary users"): "Enable rootless mode; typically used with RootlessKit";
+    "rootless" => "rootless" Switch Nothing("the engine of an ordinary user is one without being told"): "Enable rootless mode; typically used with RootlessKit";
     "seccomp-profile" => "seccomp-profile" Text Works: "Path to seccomp profile. Set to \"unconfined\" to disable the default seccomp profile (default \"builtin\")";
     "selinux-enabled" => "selinux-enabled" Switch Later("labels of all containers"): "Enable selinux support";
     "shutdown-timeout" => "shutdown-timeout" Integer Works: "Set the default shutdown timeout (default 15)";

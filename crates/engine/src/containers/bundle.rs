@@ -217,6 +217,7 @@ impl Bundle {
             seccomp: seccomp(&security, host.privileged, &capabilities)?,
             security: &security,
             capabilities,
+            last_group: self.shared.host.last_group,
         })
     }
 

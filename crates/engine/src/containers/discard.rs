@@ -27,7 +27,7 @@ pub fn discard(driver: Driver, runtime: &RuntimeBinary, directory: &Path) -> Res
         move |cause: io::Error| Error::system(text).because(cause)
     };
     end_monitor(directory).map_err(failed("end the monitor"))?;
-    end_container(driver, directory).map_err(|cause| {
+    end_what_runs(driver, directory).map_err(|cause| {
         Error::system(format!("cannot end what runs of {}", directory.display())).because(cause)
     })?;
     follow_end(runtime, directory);
@@ -60,16 +60,37 @@ fn end_monitor(directory: &Path) -> io::Result<()> {
     }
 }
 
-fn end_container(driver: Driver, directory: &Path) -> runtime::cgroup::Result<()> {
+fn end_what_runs(driver: Driver, directory: &Path) -> runtime::cgroup::Result<()> {
     let id = directory.file_name().unwrap_or_default().to_string_lossy();
     // Without a whole specification there was no start.
     let Some(path) = cgroup_path(directory) else { return Ok(()) };
-    let cgroup = Cgroup::open(driver, &path, &id)?;
+    end_container(&Cgroup::open(driver, &path, &id)?, directory)
+}
+
+/// Ends what a monitor that is gone has left running, and removes its cgroup.
+pub fn end_container(cgroup: &Cgroup, directory: &Path) -> runtime::cgroup::Result<()> {
+    if cgroup.is_absent() {
+        end_init(directory);
+    }
     if !cgroup.exists() {
         return Ok(());
     }
     cgroup.kill()?;
     cgroup.delete()
+}
+
+/// Without a cgroup, its first process: the others of its pid namespace end with it.
+fn end_init(directory: &Path) {
+    let Ok(adopt::Identity { init: Some(init), .. }) = adopt::Identity::read(directory) else {
+        return;
+    };
+    let Some(pid) = Pid::from_raw(init.pid) else { return };
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+    // Asked after the process is held, as above.
+    if adopt::Init::of(init.pid).is_ok_and(|now| now == init) {
+        // It may end by itself meanwhile.
+        let _ = pidfd_send_signal(&process, Signal::KILL);
+    }
 }
 
 fn cgroup_path(directory: &Path) -> Option<String> {

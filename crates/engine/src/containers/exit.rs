@@ -10,7 +10,7 @@ use api::containers::Status;
 use runtime::monitor::protocol::ExitRecord;
 
 use super::actor::{Actor, After};
-use super::discard::follow_end;
+use super::discard::{end_container, follow_end};
 use super::index::Exit;
 use super::request::Remove;
 use super::restart_policy::{self, Decision, Policy};
@@ -39,10 +39,8 @@ impl Actor {
     /// Does what a monitor that was killed left undone: ends the container, removes its cgroup, and leaves the record,
     /// so that an engine that is killed now tells the next one of the same end.
     pub async fn bury(&self, why: &str) -> ExitRecord {
-        let ended = self.with_cgroup(|cgroup| {
-            cgroup.kill()?;
-            cgroup.delete()
-        });
+        let directory = self.shared.exec_directory(&self.record.id);
+        let ended = self.with_cgroup(move |cgroup| end_container(cgroup, &directory));
         if let Err(error) = ended.await {
             tracing::warn!(container = self.record.id, "something of it is left: {error}");
         }

@@ -117,6 +117,14 @@ pub struct Shared {
     held_capabilities: u64,
 }
 
+/// What an engine leaves behind when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// That run.
+    Containers,
+    Nothing,
+}
+
 /// What the service is made of.
 pub struct Parts {
     pub config: Live,
@@ -159,10 +167,10 @@ impl Containers {
 
     /// The engine's orderly end. Containers that run go on; where none does, nothing of the engine stays in the
     /// kernel.
-    pub async fn close(&self) {
+    pub async fn close(&self) -> Remains {
         self.0.cheap_moves.close().await;
         if self.0.index.all().iter().any(|handle| is_up(handle.record().state.status)) {
-            return;
+            return Remains::Containers;
         }
         let shared = Arc::clone(&self.0);
         let emptied = blocking(move || {
@@ -175,6 +183,7 @@ impl Containers {
         if let Err(error) = emptied.await {
             tracing::warn!("{error}");
         }
+        Remains::Nothing
     }
 
     /// By id, name, or the beginning of an id.
@@ -289,6 +298,8 @@ fn offer() -> validate::Host {
         blkio_weight: std::path::Path::new("/sys/fs/cgroup/blkio/blkio.weight").exists()
             || cgroup::layout() == Layout::V2,
         cgroup_v2: cgroup::layout() == Layout::V2,
+        cgroups: cgroup::is_delegated(),
+        last_group: sys::namespace::last_group(),
     }
 }
 

@@ -25,7 +25,10 @@ impl Containers {
                     .because(cause)
             };
             let group = Cgroup::open(driver, &record.state.cgroup, &record.id).map_err(failed)?;
-            let mut pids = group.pids().map_err(failed)?;
+            let mut pids = match group.is_absent() {
+                true => of_namespace(record.state.pid),
+                false => group.pids().map_err(failed)?,
+            };
             pids.sort_unstable();
             let host = Host::read();
             // Those that ended since are left out.
@@ -38,6 +41,15 @@ impl Containers {
         handle.ask(|reply| Request::Tell { action: "top", reply }).await?;
         Ok(found)
     }
+}
+
+/// Without a cgroup a container's processes are those of its first process's pid namespace.
+fn of_namespace(init: i32) -> Vec<i32> {
+    let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let Some(wanted) = namespace(init) else { return Vec::new() };
+    let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(pid);
+    all.filter(|pid| namespace(*pid).as_ref() == Some(&wanted)).collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,6 +306,13 @@ mod tests {
             columns("-o cmd").unwrap_err().to_string(),
             "Couldn't find PID field in ps output"
         );
+    }
+
+    #[test]
+    fn processes_are_found_by_their_namespace() {
+        let this = std::process::id().cast_signed();
+        assert!(of_namespace(this).contains(&this));
+        assert!(of_namespace(-1).is_empty());
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub struct Host {
     /// Block I/O weights can be set.
     pub blkio_weight: bool,
     pub cgroup_v2: bool,
+    /// Containers have cgroups: not those of an ordinary user to whom none was delegated.
+    pub cgroups: bool,
+    /// The highest group id that there is: fewer in a user namespace.
+    pub last_group: u32,
 }
 
 /// Checks both halves; returns warnings.
@@ -247,6 +251,9 @@ pub fn extra_host(text: &str) -> Result<(&str, &str), Error> {
 /// Limits, also for `update`. Returns warnings.
 pub fn validate_resources(wishes: &Resources, offer: &Host) -> Result<Vec<String>, Error> {
     let mut warnings = Vec::new();
+    if !offer.cgroups {
+        refuse_limits(wishes)?;
+    }
     memory(wishes)?;
     cpu(wishes, offer)?;
     cpuset("cpuset cpus", "CPUs", &wishes.cpuset_cpus, &offer.available_cpus)?;
@@ -268,6 +275,42 @@ pub fn validate_resources(wishes: &Resources, offer: &Host) -> Result<Vec<String
         warnings.push("OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.".into());
     }
     Ok(warnings)
+}
+
+/// An ordinary user's containers run without cgroups rather than not at all; a limit that nobody would enforce is no limit.
+fn refuse_limits(wishes: &Resources) -> Result<(), Error> {
+    fn has<T>(list: Option<&Vec<T>>) -> bool {
+        list.is_some_and(|list| !list.is_empty())
+    }
+    let limits = [
+        ("--memory", wishes.memory != 0),
+        ("--memory-reservation", wishes.memory_reservation != 0),
+        ("--memory-swap", wishes.memory_swap != 0),
+        ("--memory-swappiness", wishes.memory_swappiness.is_some_and(|it| it >= 0)),
+        ("--oom-kill-disable", wishes.oom_kill_disable == Some(true)),
+        ("--cpus", wishes.nano_cpus != 0),
+        ("--cpu-shares", wishes.cpu_shares != 0),
+        ("--cpu-period", wishes.cpu_period != 0),
+        ("--cpu-quota", wishes.cpu_quota != 0),
+        ("--cpu-rt-period", wishes.cpu_realtime_period != 0),
+        ("--cpu-rt-runtime", wishes.cpu_realtime_runtime != 0),
+        ("--cpuset-cpus", !wishes.cpuset_cpus.is_empty()),
+        ("--cpuset-mems", !wishes.cpuset_mems.is_empty()),
+        ("--pids-limit", wishes.pids_limit.is_some_and(|limit| limit > 0)),
+        ("--blkio-weight", wishes.blkio_weight != 0),
+        ("--blkio-weight-device", has(wishes.blkio_weight_device.as_ref())),
+        ("--device-read-bps", has(wishes.blkio_device_read_bps.as_ref())),
+        ("--device-write-bps", has(wishes.blkio_device_write_bps.as_ref())),
+        ("--device-read-iops", has(wishes.blkio_device_read_iops.as_ref())),
+        ("--device-write-iops", has(wishes.blkio_device_write_iops.as_ref())),
+    ];
+    match limits.into_iter().find(|(_, wanted)| *wanted) {
+        Some((flag, _)) => Err(Error::invalid(format!(
+            "{flag} cannot be enforced: no cgroup is delegated to this rootless engine; leave it away, or start the engine \
+             as a service of the user's systemd with Delegate=yes on cgroup v2"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn memory(wishes: &Resources) -> Result<(), Error> {
@@ -412,7 +455,19 @@ mod tests {
             available_nodes: vec![0],
             blkio_weight: false,
             cgroup_v2: false,
+            cgroups: true,
+            last_group: i32::MAX.cast_unsigned(),
         }
+    }
+
+    #[test]
+    fn without_cgroups_limits_are_refused_by_name() {
+        let offer = Host { cgroups: false, ..offer() };
+        let unlimited = Resources { memory_swappiness: Some(-1), ..Resources::default() };
+        assert!(validate_resources(&unlimited, &offer).unwrap().is_empty());
+        let limited = Resources { pids_limit: Some(5), ..Resources::default() };
+        let refusal = validate_resources(&limited, &offer).unwrap_err().to_string();
+        assert!(refusal.starts_with("--pids-limit cannot be enforced: "), "{refusal}");
     }
 
     fn said(resources: Resources) -> String {

@@ -17,12 +17,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::peer::Peer;
 use super::{Server, tls};
-use crate::config::{Config, DEFAULT_EXEC_ROOT};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::group;
 
-/// Where clients that know only Docker look.
-const DOCKER_SOCKET: &str = "/run/docker.sock";
 /// For one who has too many connections.
 const CROWDED: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -83,12 +81,12 @@ impl Listeners {
     /// The engine's own socket; on the default roots also Docker's, unless another engine answers there.
     fn bind_default(&mut self, config: &Config) -> Result<()> {
         self.bind_unix(&config.exec_root.join("gantry.sock"), group_of(config)?)?;
-        if config.exec_root != Path::new(DEFAULT_EXEC_ROOT) {
+        if config.exec_root != config.places.exec_root {
             return Ok(());
         }
-        let docker = Path::new(DOCKER_SOCKET);
+        let docker = &config.places.docker_socket;
         if is_served(docker) {
-            tracing::info!("{DOCKER_SOCKET} belongs to another engine");
+            tracing::info!("{} belongs to another engine", docker.display());
             return Ok(());
         }
         let group = group::find("docker").unwrap_or(None);

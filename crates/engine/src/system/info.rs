@@ -49,7 +49,7 @@ impl System {
             n_goroutines: entries("/proc/self/task"),
             system_time: jiff::Timestamp::now().to_string(),
             logging_driver: config.log_driver.clone(),
-            cgroup_driver: cgroup_driver(&config, limits.version).into(),
+            cgroup_driver: cgroup_driver(&config, &limits).into(),
             cgroup_version: limits.version.to_string(),
             n_events_listener: self.events.listeners() as i64,
             kernel_version: host::kernel(),
@@ -126,10 +126,13 @@ fn driver_status(config: &Config) -> Vec<[String; 2]> {
     pairs.map(|(name, value)| [name.to_owned(), value.to_owned()]).into()
 }
 
-fn cgroup_driver(config: &Config, version: u8) -> &str {
+fn cgroup_driver<'a>(config: &'a Config, limits: &Limits) -> &'a str {
+    if !limits.any {
+        return "none";
+    }
     let chosen =
         config.exec_opts.iter().find_map(|option| option.strip_prefix("native.cgroupdriver="));
-    let systemd = version == 2 && sd_notify::booted().unwrap_or(false);
+    let systemd = limits.version == 2 && sd_notify::booted().unwrap_or(false);
     chosen.unwrap_or(if systemd { "systemd" } else { "cgroupfs" })
 }
 
@@ -139,6 +142,9 @@ fn security_options(config: &Config, cgroup_version: u8) -> Vec<String> {
         options.push("name=apparmor".to_owned());
     }
     options.push(format!("name=seccomp,profile={}", config.seccomp_profile));
+    if sys::namespace::is_in_user_namespace() {
+        options.push("name=rootless".to_owned());
+    }
     if cgroup_version == 2 {
         options.push("name=cgroupns".to_owned());
     }

@@ -9,6 +9,8 @@ const CGROUP2_MAGIC: u32 = 0x6367_7270;
 pub struct Limits {
     /// 1 or 2, as clients are told; a hybrid counts as 1.
     pub version: u8,
+    /// Containers have cgroups at all.
+    pub any: bool,
     pub memory: bool,
     pub swap: bool,
     pub kernel_memory_tcp: bool,
@@ -21,16 +23,19 @@ pub struct Limits {
 
 pub fn probe() -> Limits {
     let root = Path::new(ROOT);
-    match rustix::fs::statfs(root) {
+    let found = match rustix::fs::statfs(root) {
         Ok(found) if found.f_type as u32 == CGROUP2_MAGIC => version_2(root),
         _ => version_1(root),
-    }
+    };
+    let none = Limits { version: found.version, ..Limits::default() };
+    if runtime::cgroup::is_delegated() { found } else { none }
 }
 
 fn version_1(root: &Path) -> Limits {
     let has = |file: &str| root.join(file).exists();
     Limits {
         version: 1,
+        any: true,
         memory: has("memory/memory.limit_in_bytes"),
         swap: has("memory/memory.memsw.limit_in_bytes"),
         kernel_memory_tcp: has("memory/memory.kmem.tcp.limit_in_bytes"),
@@ -47,6 +52,7 @@ fn version_2(root: &Path) -> Limits {
     let has = |name| controllers.split_whitespace().any(|controller| controller == name);
     Limits {
         version: 2,
+        any: true,
         memory: has("memory"),
         swap: has("memory") && Path::new("/proc/swaps").exists(),
         kernel_memory_tcp: false,
@@ -61,6 +67,15 @@ fn version_2(root: &Path) -> Limits {
 impl Limits {
     /// What `info` warns of, in Docker's words.
     pub fn warnings(&self) -> Vec<String> {
+        if !self.any {
+            let need = match self.version {
+                2 => "Systemd is required to enable cgroups in rootless-mode.",
+                _ => {
+                    "To enable cgroups in rootless-mode, you need to boot the system in cgroup v2 mode."
+                }
+            };
+            return vec![format!("WARNING: Running in rootless-mode without cgroups. {need}")];
+        }
         let missing = [
             (self.memory, "No memory limit support"),
             (self.swap, "No swap limit support"),
@@ -77,6 +92,13 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_cgroups_one_warning_says_it_all() {
+        let warnings = Limits { version: 1, ..Limits::default() }.warnings();
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].ends_with("you need to boot the system in cgroup v2 mode."));
+    }
 
     #[test]
     fn version_2_is_read_from_its_list_of_controllers() {

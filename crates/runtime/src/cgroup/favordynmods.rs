@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, UnmountFlags};
 
-use super::{Layout, Result, file, layout};
+use super::{Layout, Result, file, is_delegated, layout};
 
 fn mountpoint(exec_root: &Path) -> PathBuf {
     exec_root.join("favordynmods")
 }
 
 /// Mounts the hierarchy, unless it is there already, and says whether it is of use: false on cgroup
-/// v2, where it is not needed, and on kernels before 6.0, which do not have it.
+/// v2 and where containers have no cgroups, since it is not needed, and on kernels before 6.0, which do not have it.
 pub fn mount(exec_root: &Path) -> Result<bool> {
-    if layout() == Layout::V2 {
+    if layout() == Layout::V2 || !is_delegated() {
         return Ok(false);
     }
     let mountpoint = mountpoint(exec_root);

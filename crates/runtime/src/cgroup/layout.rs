@@ -1,9 +1,11 @@
-//! Where the host has mounted its cgroup hierarchies: read once, since nobody moves them.
+//! Where the host has mounted its cgroup hierarchies, and what of them may be used: found out once, since nobody moves them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{Error, Result, file};
+use rustix::fs::{Access, access};
+
+use super::{Error, Result, file, own};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -17,6 +19,21 @@ pub enum Layout {
 /// The host's layout; V2 where none is mounted, as everything that follows then says.
 pub fn layout() -> Layout {
     mounts().map_or(Layout::V2, Mounts::layout)
+}
+
+/// Whether limits can be had: not where an ordinary user's engine was given no cgroup of its own.
+pub fn is_delegated() -> bool {
+    !matches!(mounts().map(Mounts::reach), Ok(Reach::Nothing))
+}
+
+/// What of the hierarchies cgroups can be made in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Everything, as far as the mounts go: whoever may not write then hears so from the kernel.
+    Host,
+    /// Below this directory of version 2, which was delegated to the user.
+    Below(PathBuf),
+    Nothing,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,6 +58,33 @@ impl Mounts {
             (true, None) => Layout::V1,
             (true, Some(_)) => Layout::Hybrid,
             (false, _) => Layout::V2,
+        }
+    }
+
+    pub(super) fn reach(&self) -> &'static Reach {
+        static REACH: OnceLock<Reach> = OnceLock::new();
+        REACH.get_or_init(|| self.find_reach())
+    }
+
+    fn find_reach(&self) -> Reach {
+        let root = match self.layout() {
+            Layout::V2 => self.v2.as_deref(),
+            Layout::V1 | Layout::Hybrid => {
+                self.v1.iter().map(|h| h.mountpoint.as_path()).find(|m| m.ends_with("memory"))
+            }
+        };
+        let writable = |path: &Path| access(path, Access::WRITE_OK).is_ok();
+        if root.is_none_or(writable) || !sys::namespace::is_in_user_namespace() {
+            return Reach::Host;
+        }
+        let delegated = match self.layout() {
+            Layout::V2 => own::delegated(self),
+            // A user who is given directories of version 1 could make the kernel run programs for it.
+            Layout::V1 | Layout::Hybrid => None,
+        };
+        match delegated {
+            Some(path) if writable(&path.join("cgroup.procs")) => Reach::Below(path),
+            _ => Reach::Nothing,
         }
     }
 }

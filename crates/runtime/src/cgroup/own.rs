@@ -1,8 +1,8 @@
 //! Where a process that outlives the command which started it belongs: in no cgroup of that command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::layout::{Mounts, mounts};
+use super::layout::{Mounts, Reach, mounts};
 use super::{Error, Result, file};
 
 /// What an engine's own directory is called, where it may not be at the root.
@@ -22,18 +22,36 @@ pub fn leave() -> Vec<Error> {
     }
 }
 
+/// The directory of version 2 below which this process's containers belong, if its user may write there: the one that
+/// the engine was started in, and has left for [`NAME`] below it.
+pub(super) fn delegated(mounts: &Mounts) -> Option<PathBuf> {
+    let now = file::read("/proc/self/cgroup".as_ref()).ok()?;
+    let own = now.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let start = own.strip_suffix(NAME).map_or(own, |start| start.trim_end_matches('/'));
+    Some(mounts.v2.as_ref()?.join(start))
+}
+
 fn enter(Destination { hierarchy, is_v2 }: Destination) -> Result<()> {
+    match mounts().map(Mounts::reach) {
+        Ok(Reach::Nothing) => return Ok(()),
+        Ok(Reach::Below(base)) => return enter_own(base),
+        Ok(Reach::Host) | Err(_) => {}
+    }
     // Only the true root of a version 2 hierarchy may hold processes beside cgroups with controllers; it has no type.
     if is_v2 && hierarchy.join("cgroup.type").exists() {
-        let own = hierarchy.join(NAME);
-        if let Err(source) = std::fs::create_dir(&own)
-            && source.kind() != std::io::ErrorKind::AlreadyExists
-        {
-            return Err(Error::File { action: "create", path: own, source });
-        }
-        return file::write(&own.join("cgroup.procs"), 0);
+        return enter_own(&hierarchy);
     }
     file::write(&hierarchy.join("cgroup.procs"), 0)
+}
+
+fn enter_own(parent: &Path) -> Result<()> {
+    let own = parent.join(NAME);
+    if let Err(source) = std::fs::create_dir(&own)
+        && source.kind() != std::io::ErrorKind::AlreadyExists
+    {
+        return Err(Error::File { action: "create", path: own, source });
+    }
+    file::write(&own.join("cgroup.procs"), 0)
 }
 
 #[derive(Debug, PartialEq, Eq)]

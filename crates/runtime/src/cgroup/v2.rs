@@ -12,23 +12,22 @@ use oci::runtime::Resources;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 
-use super::layout::Mounts;
 use super::{Error, OomEvents, Result, Stats, devices, file};
 
 /// How long a change that was asked for (frozen, empty) is waited for.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Group {
-    mountpoint: PathBuf,
+    root: PathBuf,
     path: PathBuf,
     /// None until the cgroup exists.
     directory: Option<OwnedFd>,
 }
 
 impl Group {
-    pub(super) fn open(mounts: &'static Mounts, relative: &str) -> Result<Self> {
-        let mountpoint = mounts.v2.clone().ok_or(Error::NotMounted)?;
-        let mut group = Self { path: mountpoint.join(relative), mountpoint, directory: None };
+    /// Below `root`, where the hierarchy is mounted or what of it is the user's begins.
+    pub(super) fn open(root: PathBuf, relative: &str) -> Result<Self> {
+        let mut group = Self { path: root.join(relative), root, directory: None };
         if group.exists() {
             group.directory = Some(open_directory(&group.path)?);
         }
@@ -39,7 +38,7 @@ impl Group {
         file::create_directories(&self.path)?;
         self.enable_controllers()?;
         let directory = self.directory.insert(open_directory(&self.path)?);
-        devices::apply_v2(directory.as_fd(), &self.path, resources)?;
+        apply_devices(directory.as_fd(), &self.path, resources)?;
         resources::set(&self.path, resources)
     }
 
@@ -53,7 +52,7 @@ impl Group {
 
     pub(super) fn update(&self, resources: &Resources) -> Result<()> {
         if let (Some(directory), false) = (self.directory(), resources.devices.is_empty()) {
-            devices::apply_v2(directory, &self.path, resources)?;
+            apply_devices(directory, &self.path, resources)?;
         }
         resources::set(&self.path, resources)
     }
@@ -119,8 +118,8 @@ impl Group {
     /// Hands down every controller from the root to the parent. One that an ancestor cannot hand down
     /// (it has processes of its own, or the controller is taken by v1) is missed only when a limit needs it.
     fn enable_controllers(&self) -> Result<()> {
-        let Ok(below) = self.path.strip_prefix(&self.mountpoint) else { return Ok(()) };
-        let mut ancestor = self.mountpoint.clone();
+        let Ok(below) = self.path.strip_prefix(&self.root) else { return Ok(()) };
+        let mut ancestor = self.root.clone();
         for component in below {
             let offered = file::read(&ancestor.join("cgroup.controllers"))?;
             let control = ancestor.join("cgroup.subtree_control");
@@ -162,6 +161,15 @@ impl Group {
                 Err(error) => return Err(file::failed("poll", &path, error.into())),
             }
         }
+    }
+}
+
+/// Only root of the host may attach the program that checks them; in a user namespace there are no devices but those
+/// that the user may open anyway.
+fn apply_devices(directory: BorrowedFd<'_>, path: &Path, resources: &Resources) -> Result<()> {
+    match devices::apply_v2(directory, path, resources) {
+        Err(Error::DeviceFilter { .. }) if sys::namespace::is_in_user_namespace() => Ok(()),
+        result => result,
     }
 }
 

@@ -48,13 +48,21 @@ pub enum AdoptError {
 impl Identity {
     /// Of the calling process.
     pub fn of_self(init: Option<Init>) -> io::Result<Identity> {
-        let pid = std::process::id() as i32;
-        Ok(Identity { pid, start_time: start_time(pid)?, boot_id: boot_id()?, init })
+        Ok(Identity { init, ..Identity::of(std::process::id() as i32)? })
+    }
+
+    /// Of a process that is known to be alive.
+    pub fn of(pid: i32) -> io::Result<Identity> {
+        Ok(Identity { pid, start_time: start_time(pid)?, boot_id: boot_id()?, init: None })
     }
 
     /// Reads `monitor.pid` in a container's directory.
     pub fn read(directory: &Path) -> io::Result<Identity> {
-        Ok(serde_json::from_slice(&std::fs::read(directory.join("monitor.pid"))?)?)
+        Identity::read_file(&directory.join("monitor.pid"))
+    }
+
+    pub fn read_file(path: &Path) -> io::Result<Identity> {
+        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
     }
 
     /// Whether that very process is alive.

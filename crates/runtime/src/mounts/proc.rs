@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
-use sys::mount::FileSystem;
+use sys::mount::{self, Depth, FileSystem};
 
 use crate::error::{Context, Error, Result};
 
@@ -82,14 +82,17 @@ pub(crate) fn ordinary_directory(root: BorrowedFd<'_>, destination: &Path) -> Re
 
 /// A procfs that no container has touched: CVE-2025-52881, writes to sysctls and labels go through it.
 ///
-/// One that shows less than the host's is refused by the kernel to a user namespace; then the
-/// host's own is used, which the caller still sees as `/proc`.
+/// One that shows less than the host's is refused by the kernel to a user namespace; then it is the one that the caller
+/// sees as `/proc`, without what is mounted inside.
 pub(crate) fn private() -> Result<OwnedFd> {
     let fresh = FileSystem::open("proc").and_then(|system| system.mount(0));
     if let Ok(procfs) = fresh {
         return Ok(procfs);
     }
-    let procfs: OwnedFd = std::fs::File::open("/proc").context(|| "open /proc")?.into();
+    let alone = mount::clone_tree(Path::new("/proc"), Depth::Single);
+    let procfs = alone
+        .or_else(|_| std::fs::File::open("/proc").map(OwnedFd::from))
+        .context(|| "open /proc")?;
     if is_whole_procfs(procfs.as_fd()) {
         Ok(procfs)
     } else {

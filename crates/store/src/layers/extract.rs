@@ -109,8 +109,14 @@ impl Extractor {
                 set_metadata_by_name(&parent.fd, &name, entry)?;
             }
             Kind::CharDevice | Kind::BlockDevice | Kind::Fifo => {
-                make_node(&parent.fd, &name, entry)?;
-                set_metadata_by_name(&parent.fd, &name, entry)?;
+                match make_node(&parent.fd, &name, entry) {
+                    // A user namespace has no devices: an image whose layers have some does without.
+                    Err(error) if is_device_of_others(&error) => {}
+                    result => {
+                        result?;
+                        set_metadata_by_name(&parent.fd, &name, entry)?;
+                    }
+                }
             }
         }
         self.parent = Some(parent);
@@ -150,7 +156,8 @@ impl Extractor {
     fn apply_whiteout(&mut self, parent: Parent, name: &OsStr) -> io::Result<()> {
         if name.as_bytes() == OPAQUE {
             let directory = sys::path::by_descriptor(parent.fd.as_fd());
-            rustix::fs::setxattr(&directory, "trusted.overlay.opaque", b"y", XattrFlags::empty())?;
+            let opaque = sys::overlay::opaque_attribute();
+            rustix::fs::setxattr(&directory, opaque, b"y", XattrFlags::empty())?;
         } else if !name.as_bytes().starts_with(b".wh..wh.") {
             let hidden = OsStr::from_bytes(&name.as_bytes()[WHITEOUT.len()..]);
             if matches!(hidden.as_bytes(), b"" | b"." | b"..") {
@@ -340,6 +347,10 @@ fn make_node(parent: &OwnedFd, name: &OsStr, entry: &Entry) -> io::Result<()> {
         _ => rustix::fs::makedev(entry.device.0, entry.device.1),
     };
     Ok(rustix::fs::mknodat(parent, name, kind, Mode::empty(), device)?)
+}
+
+fn is_device_of_others(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && sys::namespace::is_in_user_namespace()
 }
 
 /// Owner first: a change of owner clears set-id bits and file capabilities.

@@ -42,8 +42,8 @@ fn by_fsconfig(overlay: &Overlay) -> io::Result<Option<OwnedFd>> {
     for (key, path) in overlay.writable() {
         file_system.set(key, &value(path, &mut held)?)?;
     }
-    if overlay.volatile {
-        file_system.set_flag("volatile")?;
+    for flag in overlay.flags() {
+        file_system.set_flag(flag)?;
     }
     file_system.mount(0).map(Some)
 }
@@ -79,8 +79,9 @@ fn options(overlay: &Overlay, lower: &[PathBuf], held: &mut Vec<File>) -> io::Re
     for (key, path) in overlay.writable() {
         options += &format!(",{key}={}", value(path, held)?);
     }
-    if overlay.volatile {
-        options += ",volatile";
+    for flag in overlay.flags() {
+        options += ",";
+        options += flag;
     }
     if options.len() >= OPTIONS_MAX {
         let message = format!(

@@ -51,6 +51,8 @@ pub struct Input<'a> {
     pub seccomp: Option<Seccomp>,
     /// Capability names.
     pub capabilities: Vec<String>,
+    /// Those from 0 to this one are there.
+    pub last_group: u32,
 }
 
 /// Which namespaces are a container's own.
@@ -213,10 +215,10 @@ fn sysctls(input: &Input<'_>) -> Result<std::collections::BTreeMap<String, Strin
     }
     if input.namespaces.network == Space::Own {
         for (key, value) in [
-            ("net.ipv4.ip_unprivileged_port_start", "0"),
-            ("net.ipv4.ping_group_range", "0 2147483647"),
+            ("net.ipv4.ip_unprivileged_port_start", "0".into()),
+            ("net.ipv4.ping_group_range", format!("0 {}", input.last_group)),
         ] {
-            all.entry(key.into()).or_insert_with(|| value.into());
+            all.entry(key.into()).or_insert(value);
         }
     }
     Ok(all)
@@ -268,6 +270,7 @@ mod tests {
             security: &SecurityOptions::default(),
             seccomp: None,
             capabilities: vec!["CAP_CHOWN".into()],
+            last_group: 65_535,
         })
     }
 
@@ -280,6 +283,7 @@ mod tests {
         let linux = spec.linux.unwrap();
         assert_eq!(linux.namespaces.len(), 6);
         assert_eq!(linux.sysctl["net.ipv4.ip_unprivileged_port_start"], "0");
+        assert_eq!(linux.sysctl["net.ipv4.ping_group_range"], "0 65535");
         assert_eq!(linux.resources.unwrap().devices, devices::default_rules());
         assert!(spec.hooks.is_none());
     }

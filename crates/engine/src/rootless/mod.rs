@@ -1,0 +1,69 @@
+//! The engine of an ordinary user.
+//!
+//! It is root in a user namespace, with mounts and a network of its own, and from there on an engine like any other.
+//! The namespaces belong to a process that does nothing (`keeper`), so that they are still there for the next engine
+//! when this one is killed while containers run. The user's subordinate ids come in by `newuidmap` (`ids`), the way out
+//! of the network is another program's (`way_out`).
+//!
+//! ```text
+//! gantryd ── forks ── gantry-runtime helper keep     the namespaces
+//!    │ ───── spawns ─ pasta or slirp4netns           between their network and the host's
+//!    └ joins the keeper's namespaces, and goes on as root
+//! ```
+
+mod ids;
+mod keeper;
+mod way_out;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use keeper::Keeper;
+
+/// What an ordinary user's engine has beside itself; None for root's.
+pub struct Rootless {
+    exec_root: PathBuf,
+}
+
+impl Rootless {
+    /// Where root is not root, goes on in namespaces where it is: those of an engine before, or new ones. To be called
+    /// before this process has a second thread.
+    ///
+    /// # Errors
+    /// What the user lacks, and how to get it.
+    pub fn enter(exec_root: &Path) -> Result<Option<Self>> {
+        if rustix::process::geteuid().is_root() {
+            return Ok(None);
+        }
+        let keeper = match Keeper::of(exec_root) {
+            Some(keeper) => keeper,
+            None => new_keeper(exec_root)?,
+        };
+        keeper.join().map_err(|error| {
+            Error::system("cannot enter the user namespace of this user's engine").because(error)
+        })?;
+        Ok(Some(Self { exec_root: exec_root.to_owned() }))
+    }
+
+    /// Ends the namespaces, once nothing runs in them any more.
+    pub fn end(self) {
+        way_out::end(&self.exec_root);
+        keeper::end(&self.exec_root);
+    }
+}
+
+fn new_keeper(exec_root: &Path) -> Result<Keeper> {
+    // One whose namespaces are gone has nothing to do any more.
+    way_out::end(exec_root);
+    let ids = ids::Ids::of_this_user()?;
+    let way_out = way_out::Program::find();
+    let keeper = Keeper::start(exec_root, &ids, way_out.is_some())?;
+    match way_out.map(|program| program.start(exec_root, keeper.pid())) {
+        None => {
+            tracing::warn!("containers have no way out: there is neither pasta nor slirp4netns")
+        }
+        Some(Err(error)) => tracing::warn!("containers have no way out: {error}"),
+        Some(Ok(())) => {}
+    }
+    Ok(keeper)
+}

@@ -1,0 +1,13 @@
+//! The engine of an ordinary user.
+
+mod containers;
+mod namespaces;
+mod user;
+
+use user::User;
+
+fn with_busybox() -> User {
+    let user = User::new();
+    user.load("busybox");
+    user
+}
