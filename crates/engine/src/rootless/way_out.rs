@@ -43,7 +43,7 @@ impl Program {
 fn is_of_2024(pasta: &Path) -> bool {
     let output = Command::new(pasta).arg("--version").stdin(Stdio::null()).output();
     let date = output.ok().and_then(|output| date(&String::from_utf8_lossy(&output.stdout)));
-    date.is_some_and(|date| date >= 2024_00_00)
+    date.is_some_and(|date| date >= 20_240_101)
 }
 
 /// Its versions are dates: `0.0~git20230309.7c7625d-1`, `2024_06_24.1ee2eca`.
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn versions_of_pasta_are_dates() {
-        assert_eq!(date("pasta 0.0~git20230309.7c7625d-1\nCopyright 2021"), Some(2023_03_09));
-        assert_eq!(date("pasta 2024_06_24.1ee2eca\n"), Some(2024_06_24));
+        assert_eq!(date("pasta 0.0~git20230309.7c7625d-1\nCopyright 2021"), Some(20_230_309));
+        assert_eq!(date("pasta 2024_06_24.1ee2eca\n"), Some(20_240_624));
         assert_eq!(date("pasta unknown version"), None);
     }
 }
