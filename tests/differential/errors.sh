@@ -36,3 +36,5 @@ docker kill
 docker wait
 docker tag onlyone
 docker rename x
+docker -H unix:///no/such.sock ps
+docker -H tcp://127.0.0.1:1 ps

@@ -6,10 +6,10 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing listens there.
-    #[error("Cannot connect to the Gantry engine at {host}. Is gantryd running?")]
+    #[error("Cannot connect to the Docker daemon at {host}. Is the docker daemon running?")]
     Connect { host: String, source: io::Error },
     #[error(
-        "permission denied while trying to connect to the Gantry engine socket at {host}: dial unix {path}: connect: permission denied"
+        "permission denied while trying to connect to the Docker daemon socket at {host}: dial unix {path}: connect: permission denied"
     )]
     Permission { host: String, path: String, source: io::Error },
     #[error("cannot resolve {name}: only addresses and names in /etc/hosts are understood")]

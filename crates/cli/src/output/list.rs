@@ -6,6 +6,7 @@ use template::{Format, Json, Method, MissingKey, Of, Value};
 
 use super::{print, table};
 use crate::error::Result;
+use crate::flags::Parsed;
 
 /// How a noun is listed: its columns, what Go calls a row, and the table nobody asked to change.
 pub(crate) struct Listing {
@@ -64,6 +65,15 @@ impl From<Row> for Json {
         };
         let own = || row.cells.iter().map(|(name, cell)| ((*name).to_owned(), json(cell)));
         row.document.clone().unwrap_or_else(|| Self::Object(own().collect()))
+    }
+}
+
+/// `--format`, or the config file's choice where nobody asked for anything; `--quiet` asks for something.
+pub(crate) fn wanted<'a>(parsed: &'a Parsed, configured: &'a str) -> &'a str {
+    match parsed.str("format") {
+        "" if parsed.bool("quiet") => "",
+        "" => configured,
+        given => given,
     }
 }
 

@@ -26,8 +26,10 @@ pub(crate) use terminal::{RawMode, window_size};
 
 use crate::error::{Failure, Result};
 
-/// How long the next engine is waited for where one was killed or is replaced, and between two attempts.
+/// How long the next engine is waited for where one was killed or is replaced.
 const RESTART: Duration = Duration::from_secs(60);
+/// Between two attempts. Nothing tells when there is one: it may be on another host, and on this one its socket's file is
+/// there before anybody listens, or has been there all along where systemd holds it.
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Asks until an engine answers, be it with a refusal.

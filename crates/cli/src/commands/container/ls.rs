@@ -7,7 +7,7 @@ use client::containers::List;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list};
+use crate::output::list::{Listing, Row, Style, print_list, wanted};
 use crate::output::units::{ago, ellipsis, go_time, human_size, short_id};
 
 const FLAGS: &[Flag] = &[
@@ -61,8 +61,7 @@ const TABLE_WITH_SIZE: &str = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let quiet = parsed.bool("quiet");
-    let configured = if quiet { "" } else { context.config().ps_format.as_str() };
-    let given = Some(parsed.str("format")).filter(|f| !f.is_empty()).unwrap_or(configured);
+    let given = wanted(parsed, &context.config().ps_format);
     let table = if parsed.bool("size") { TABLE_WITH_SIZE } else { TABLE };
     let style = Style::new(&LISTING, given, table, quiet);
     if !given.is_empty() {

@@ -1,7 +1,5 @@
 //! `gantry container run`: create, attach, wait, start; then this terminal is the container's.
 
-use std::time::Duration;
-
 use api::containers::WaitResponse;
 use client::containers::{Attach, WaitCondition};
 use client::{Client, Hijacked, JsonLines};
@@ -186,12 +184,10 @@ async fn keep_size<T>(client: &Client, id: &str, tty: bool, now: bool) -> T {
         resize(client, id).await;
     }
     let Ok(mut changes) = window_changes() else { return std::future::pending().await };
-    loop {
-        match changes.recv().await {
-            Some(()) => resize(client, id).await,
-            None => tokio::time::sleep(Duration::MAX).await,
-        }
+    while changes.recv().await.is_some() {
+        resize(client, id).await;
     }
+    std::future::pending().await
 }
 
 async fn resize(client: &Client, id: &str) {

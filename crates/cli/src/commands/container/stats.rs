@@ -8,7 +8,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::Result;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, render};
+use crate::output::list::{Listing, Row, Style, render, wanted};
 use crate::output::print;
 use crate::output::units::{bytes_size, human_size, short_id};
 
@@ -51,8 +51,7 @@ const TABLE: &str = "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let configured = context.config().stats_format.as_str();
-    let given = Some(parsed.str("format")).filter(|f| !f.is_empty()).unwrap_or(configured);
+    let given = wanted(parsed, &context.config().stats_format);
     let style = Style::new(&LISTING, given, TABLE, false);
     let client = context.connect().await?;
     loop {
@@ -66,6 +65,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         }
         print(format!("{CLEAR}{text}"))?;
         if names.is_empty() {
+            // No sample sets the pace.
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
     }

@@ -11,7 +11,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list};
+use crate::output::list::{Listing, Row, Style, print_list, wanted};
 use crate::output::units::{ago, go_time, human_size, short_id};
 
 const FLAGS: &[Flag] = &[
@@ -60,8 +60,7 @@ const NONE: &str = "<none>";
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let quiet = parsed.bool("quiet");
-    let configured = if quiet { "" } else { context.config().images_format.as_str() };
-    let given = Some(parsed.str("format")).filter(|f| !f.is_empty()).unwrap_or(configured);
+    let given = wanted(parsed, &context.config().images_format);
     let digests = parsed.bool("digests");
     let table = if digests { TABLE_WITH_DIGESTS } else { TABLE };
     let style = Style::new(&LISTING, given, table, quiet);

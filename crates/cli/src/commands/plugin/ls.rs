@@ -6,7 +6,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list};
+use crate::output::list::{Listing, Row, Style, print_list, wanted};
 use crate::output::units::{ellipsis, short_id};
 
 const FLAGS: &[Flag] = &[
@@ -44,8 +44,7 @@ const DESCRIPTION_WIDTH: usize = 45;
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let quiet = parsed.bool("quiet");
-    let configured = if quiet { "" } else { context.config().plugins_format.as_str() };
-    let given = Some(parsed.str("format")).filter(|f| !f.is_empty()).unwrap_or(configured);
+    let given = wanted(parsed, &context.config().plugins_format);
     let style = Style::new(&LISTING, given, TABLE, quiet);
     let client = context.connect().await?;
     let no_trunc = parsed.bool("no-trunc");

@@ -6,7 +6,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list};
+use crate::output::list::{Listing, Row, Style, print_list, wanted};
 
 const FLAGS: &[Flag] = &[
     Flag::bool("cluster", "Show only cluster volumes").hidden(),
@@ -48,8 +48,7 @@ const CLUSTER_TABLE: &str = "{{.Name}}\t{{.Group}}\t{{.Driver}}\t{{.Availability
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let quiet = parsed.bool("quiet");
-    let configured = if quiet { "" } else { context.config().volumes_format.as_str() };
-    let given = Some(parsed.str("format")).filter(|f| !f.is_empty()).unwrap_or(configured);
+    let given = wanted(parsed, &context.config().volumes_format);
     let table = if parsed.bool("cluster") { CLUSTER_TABLE } else { TABLE };
     let style = Style::new(&LISTING, given, table, quiet);
     let client = context.connect().await?;

@@ -9,6 +9,7 @@ use super::local::Counter;
 use crate::output::units::human_size;
 use crate::output::{warn, warn_part};
 
+/// The pace at which a number on a terminal can be read. Nothing waits for it.
 const TICK: Duration = Duration::from_millis(75);
 const SAVE: &str = "\x1b[s";
 const RESTORE_AND_ERASE: &str = "\x1b[u\x1b[2K";
