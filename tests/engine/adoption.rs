@@ -199,3 +199,24 @@ fn a_container_whose_start_nobody_was_told_of_is_ended() {
     assert_eq!(status(&engine, "other"), "created 0");
     engine.gantry(&["start", "other"]).ok();
 }
+
+#[test]
+fn a_container_that_was_held_for_a_commit_goes_on_when_the_engine_is_killed_in_it() {
+    let mut engine = Engine::with_busybox();
+    let script = "head -c 300000000 /dev/urandom >/big; echo ready; sleep 300";
+    run(&engine, "box", &["--network", "none"], &["sh", "-c", script]);
+    engine
+        .wait_until("it has written", |engine| !engine.gantry(&["logs", "box"]).stdout.is_empty());
+    run(&engine, "still", &["--network", "none"], &["sleep", "300"]);
+    engine.gantry(&["pause", "still"]).ok();
+    let mut commit = engine.command(&["commit", "box", "half:1"]);
+    let mut commit = commit.stderr(std::process::Stdio::null()).spawn().unwrap();
+    engine.wait_until("it is paused", |engine| status(engine, "box") == "paused 0");
+    engine.kill();
+    assert!(!commit.wait().unwrap().success(), "it was to be cut off");
+    engine.launch();
+    assert_eq!(status(&engine, "box"), "running 0");
+    assert_eq!(engine.gantry(&["exec", "box", "echo", "alive"]).ok(), "alive");
+    assert_eq!(status(&engine, "still"), "paused 0", "who asked for a pause has it");
+    engine.gantry(&["unpause", "still"]).ok();
+}

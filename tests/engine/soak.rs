@@ -4,6 +4,7 @@
 //! `GANTRY_SOAK` is the time in seconds (`cargo xtask soak`); without it a short one runs.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,8 @@ const IMAGES_OF_EACH: usize = 2;
 const VOLUMES_OF_EACH: usize = 2;
 const SHARED: usize = 4;
 const SHORT: Duration = Duration::from_secs(15);
-const NUMBERS: &str = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done";
+const BUSY: [&str; 4] =
+    ["busybox", "sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done"];
 
 /// What all clients see of the engine's lives: an odd number of turns means that none serves.
 #[derive(Default)]
@@ -71,14 +73,19 @@ struct Client {
     containers: Vec<Belief>,
     images: Vec<Belief>,
     volumes: Vec<Belief>,
+    /// For its own files.
+    scratch: PathBuf,
 }
 
 impl Client {
-    fn new(number: usize, host: String, run: Arc<Run>, seed: u64) -> Self {
+    fn new(number: usize, engine: &Engine, run: Arc<Run>, seed: u64) -> Self {
         let absent = Belief::known(ABSENT);
+        let scratch = engine.scratch().join(format!("client-{number}"));
+        std::fs::create_dir(&scratch).unwrap();
         Self {
             number,
-            host,
+            host: engine.host(),
+            scratch,
             run,
             random: Random::seeded(seed),
             containers: vec![absent.clone(); CONTAINERS_OF_EACH],
@@ -121,17 +128,30 @@ impl Client {
         match self.asks(words) {
             Answer::Done(_) => Belief::known(to),
             Answer::Lost => Belief([from, to].into()),
-            // A `run --rm` of it whose answer was lost may have left its container.
-            Answer::Refused(output)
-                if ["is using its referenced image", "volume is in use"]
-                    .iter()
-                    .any(|part| output.stderr.contains(part)) =>
-            {
-                Belief::known(from)
-            }
+            Answer::Refused(output) if is_excused(&output) => Belief::known(from),
             Answer::Refused(output) => {
                 self.run.says(format!("{from}: {words:?}: {} {}", output.code, output.stderr));
                 Belief([from, to].into())
+            }
+        }
+    }
+
+    /// Asks again and again while engines die. Once an answer was lost, a refusal with the words `already` means that it
+    /// is done.
+    fn in_the_end(&self, words: &[&str], already: &str) -> Option<Output> {
+        let mut was_lost = false;
+        loop {
+            match self.asks(words) {
+                Answer::Done(output) => return Some(output),
+                Answer::Lost => was_lost = true,
+                Answer::Refused(output) if was_lost && output.stderr.contains(already) => {
+                    return Some(output);
+                }
+                Answer::Refused(output) if is_excused(&output) => return None,
+                Answer::Refused(output) => {
+                    self.run.says(format!("{words:?}: {} {}", output.code, output.stderr));
+                    return None;
+                }
             }
         }
     }
@@ -166,20 +186,24 @@ impl Client {
             return;
         };
         let chance = self.random.below(8);
+        if state != ABSENT && self.random.below(4) == 0 {
+            return self.keeps_its_state(slot, state);
+        }
         let belief = match (state, chance) {
             (ABSENT, 0..=2) => self.changes(
-                &["create", "--name", name, "busybox", "sh", "-c", NUMBERS],
+                &[&["create", "--name", name][..], options(slot), &BUSY].concat(),
                 state,
                 "created",
             ),
             (ABSENT, 3) => {
                 let token = format!("token {chance}{slot}");
-                let words = ["run", "--rm", "--network", "none", "busybox", "echo", &token];
+                let words = ["run", "--rm", "-v", "/nobodys", "--network", "none", "busybox"];
+                let words = [&words[..], &["echo", &token]].concat();
                 return self.must_print(&words, 0, |printed| printed.trim_end() == token);
             }
             (ABSENT, _) => {
                 // Between create and start there is a state of its own.
-                let words = ["run", "-d", "--name", name, "busybox", "sh", "-c", NUMBERS];
+                let words = [&["run", "-d", "--name", name][..], options(slot), &BUSY].concat();
                 let mut belief = self.changes(&words, state, "running");
                 if belief.certain().is_none() {
                     belief.0.insert("created");
@@ -213,6 +237,49 @@ impl Client {
             _ => return,
         };
         self.containers[slot] = belief;
+    }
+
+    /// What does not change whether it runs.
+    fn keeps_its_state(&mut self, slot: usize, state: &'static str) {
+        let name = self.container(slot);
+        match self.random.below(4) {
+            0 => {
+                let other = format!("{name}-moved");
+                for (from, to) in [(&name, &other), (&other, &name)] {
+                    self.in_the_end(&["rename", from, to], "No such container");
+                }
+            }
+            1 if state != "paused" => {
+                let memory = ["64m", "96m"][self.random.below(2)];
+                let update = ["update", "--memory", memory, "--memory-swap", "-1", &name];
+                if self.in_the_end(&update, "").is_some() {
+                    let bytes = if memory == "64m" { "67108864" } else { "100663296" };
+                    let words = ["inspect", "-f", "{{.HostConfig.Memory}}", &name];
+                    self.must_print(&words, 0, |printed| printed.trim_end() == bytes);
+                }
+            }
+            2 if state == "running" => {
+                let words = ["top", &name];
+                self.must_print(&words, 0, |printed| printed.lines().count() > 1);
+            }
+            _ if state != "paused" => self.copies(&name),
+            _ => {}
+        }
+    }
+
+    /// Into a container and out of it again.
+    fn copies(&mut self, name: &str) {
+        let (here, back) = (self.scratch.join("here"), self.scratch.join("back"));
+        let content = format!("{name} {}", self.random.number());
+        std::fs::write(&here, &content).unwrap();
+        let _ = std::fs::remove_file(&back);
+        let [here, back] = [here, back].map(|path| path.to_string_lossy().into_owned());
+        let inside = format!("{name}:/copied");
+        let copied = self.in_the_end(&["cp", "-q", &here, &inside], "").is_some()
+            && self.in_the_end(&["cp", "-q", &inside, &back], "").is_some();
+        if copied && std::fs::read_to_string(&back).ok().as_ref() != Some(&content) {
+            self.run.says(format!("what was copied to {name} is not what came back"));
+        }
     }
 
     /// An answer was lost: looks what is true, which must be one of what may be.
@@ -250,8 +317,12 @@ impl Client {
             self.images[slot] = self.settled(name, &self.images[slot], seen);
             return;
         };
-        let source = self.containers.iter().position(|belief| belief.certain() == Some("exited"));
-        let belief = match (state, self.random.below(4), source) {
+        let can_be = ["exited", "running", "paused"];
+        let source = self
+            .containers
+            .iter()
+            .position(|belief| belief.certain().is_some_and(|state| can_be.contains(&state)));
+        let belief = match (state, self.random.below(5), source) {
             (ABSENT, 0 | 1, Some(source)) => {
                 self.changes(&["commit", &self.container(source), name], state, "there")
             }
@@ -261,6 +332,16 @@ impl Client {
                 return self.must_print(&words, 0, |printed| printed.contains("root"));
             }
             (_, 1, _) => return self.must_print(&["history", "-q", name], 0, |p| !p.is_empty()),
+            (_, 2, _) => {
+                let archive = self.scratch.join("image.tar").to_string_lossy().into_owned();
+                if self.in_the_end(&["save", "-o", &archive, name], "").is_some() {
+                    let loaded = self.in_the_end(&["load", "-q", "-i", &archive], "");
+                    if loaded.is_some_and(|output| !output.stdout.contains(name)) {
+                        self.run.says(format!("{name} was not loaded by its name"));
+                    }
+                }
+                return;
+            }
             _ => self.changes(&["rmi", name], state, ABSENT),
         };
         self.images[slot] = belief;
@@ -282,8 +363,19 @@ impl Client {
             self.volumes[slot] = self.settled(&name, &self.volumes[slot], seen);
             return;
         };
-        self.volumes[slot] = match (state, self.random.below(3)) {
+        self.volumes[slot] = match (state, self.random.below(5)) {
             (ABSENT, _) => self.changes(&["volume", "create", &name], state, "there"),
+            (_, 1) => return self.copies_of_volume(&name),
+            (_, 2) => {
+                let other = format!("m{name}");
+                for (from, to) in [(&name, &other), (&other, &name)] {
+                    if self.in_the_end(&["volume", "rename", from, to], "no such volume").is_none()
+                    {
+                        break;
+                    }
+                }
+                return;
+            }
             (_, 0) => self.changes(&["volume", "rm", &name], state, ABSENT),
             _ => {
                 let script = format!("echo {name} >/place/$RANDOM; cat /place/*");
@@ -294,6 +386,22 @@ impl Client {
                 });
             }
         };
+    }
+
+    /// A clone and a snapshot have what the volume has.
+    fn copies_of_volume(&mut self, name: &str) {
+        for verb in ["clone", "snapshot"] {
+            let copy = format!("{verb}-{}-of-{name}", self.random.number());
+            let words = ["volume", verb, name, &copy];
+            if self.in_the_end(&words, "already exists").is_none() {
+                return;
+            }
+            let place = format!("{copy}:/place");
+            let run = ["run", "--rm", "--network", "none", "-v", &place, "busybox"];
+            let words = [&run[..], &["sh", "-c", "cat /place/* 2>/dev/null; true"]].concat();
+            self.must_print(&words, 0, |printed| printed.lines().all(|line| line == name));
+            self.in_the_end(&["volume", "rm", "-f", &copy], "");
+        }
     }
 
     /// Objects of everybody: any sensible answer will do.
@@ -366,6 +474,20 @@ impl Client {
     }
 }
 
+/// A `run --rm` whose answer was lost may have left its container, which has an image and a volume.
+fn is_excused(output: &Output) -> bool {
+    let excuses = ["is using its referenced image", "volume is in use"];
+    excuses.iter().any(|part| output.stderr.contains(part))
+}
+
+/// What a container of that slot has besides.
+fn options(slot: usize) -> &'static [&'static str] {
+    const PLAIN: &[&str] = &[];
+    const CHECKED: &[&str] = &["--health-cmd", "true", "--health-interval", "1s"];
+    const RESTARTED: &[&str] = &["--restart", "unless-stopped", "--network", "none"];
+    [PLAIN, CHECKED, RESTARTED][slot]
+}
+
 /// Counted from 0 in each of the container's lives, no line lost or doubled.
 fn are_numbers(log: &str) -> bool {
     let mut next = 0;
@@ -386,7 +508,7 @@ fn sixteen_clients_do_everything_while_engines_die() {
     let run = Arc::new(Run::default());
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let client = Client::new(number, engine.host(), run.clone(), random.number());
+            let client = Client::new(number, &engine, run.clone(), random.number());
             std::thread::spawn(|| client.work())
         })
         .collect();

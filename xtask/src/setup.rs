@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[&str] = &[
     "qemu-system-x86",
     "kmod",
     "cpio",
+    "xfsprogs",
     "python3",
     "zsh",
     "fish",

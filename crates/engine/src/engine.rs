@@ -72,6 +72,11 @@ impl Engine {
 
 fn open_state(config: &Config) -> Result<(Arc<Store>, String, Identity, Network)> {
     let store = Store::open(&config.data_root)?;
+    if config.container_size() > 0 && !store.has_quotas() {
+        return Err(Error::invalid(
+            "Storage option overlay2.size not supported. Filesystem does not support Project Quota",
+        ));
+    }
     let id = read_or_make(&config.data_root)?;
     let identity = Identity::new(&id);
     let network = Network::open(identity.clone(), network_options(config)?)

@@ -37,19 +37,69 @@ pub struct Metrics {
 }
 
 #[derive(Default)]
-struct Histogram {
+pub struct Histogram {
     /// Not cumulative; the last one is beyond all bounds.
     buckets: [AtomicU64; BUCKETS.len() + 1],
     nanoseconds: AtomicU64,
 }
 
+impl Histogram {
+    pub fn took(&self, time: Duration) {
+        let bucket = BUCKETS.iter().position(|bound| time.as_secs_f64() <= *bound);
+        self.buckets[bucket.unwrap_or(BUCKETS.len())].fetch_add(1, Ordering::Relaxed);
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// The lines of the family `name` that have this label, or none.
+    fn write(&self, page: &mut Page, name: &str, label: Option<(&str, &str)>) {
+        let mut count = 0;
+        for (n, bucket) in self.buckets.iter().enumerate() {
+            count += bucket.load(Ordering::Relaxed);
+            let bound = BUCKETS.get(n).map_or("+Inf".to_owned(), f64::to_string);
+            let labels: Vec<_> = label.into_iter().chain([("le", bound.as_str())]).collect();
+            page.line(&format!("{name}_bucket"), &labels, count);
+        }
+        let seconds = self.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9;
+        let labels: Vec<_> = label.into_iter().collect();
+        page.line(&format!("{name}_sum"), &labels, seconds);
+        page.line(&format!("{name}_count"), &labels, count);
+    }
+}
+
+/// Health checks as dockerd counts them: those that could not be run have failed, whatever the others found.
+#[derive(Default)]
+pub struct HealthChecks {
+    pub begun: AtomicU64,
+    pub failed: AtomicU64,
+    /// Until the check's process ran.
+    pub start: Histogram,
+}
+
+impl HealthChecks {
+    fn write(&self, page: &mut Page) {
+        const START: &str = "engine_daemon_health_check_start_duration_seconds";
+        let help = "The number of seconds it takes to prepare to run health checks";
+        page.family(START, "histogram", help);
+        self.start.write(page, START, None);
+        page.one(
+            "engine_daemon_health_checks_failed_total",
+            "counter",
+            "The total number of failed health checks",
+            self.failed.load(Ordering::Relaxed),
+        );
+        page.one(
+            "engine_daemon_health_checks_total",
+            "counter",
+            "The total number of health checks",
+            self.begun.load(Ordering::Relaxed),
+        );
+    }
+}
+
 impl Metrics {
     pub fn acted(&self, action: Action, took: Duration) {
-        let histogram = &self.actions[action as usize];
-        let bucket = BUCKETS.iter().position(|bound| took.as_secs_f64() <= *bound);
-        histogram.buckets[bucket.unwrap_or(BUCKETS.len())].fetch_add(1, Ordering::Relaxed);
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        histogram.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.actions[action as usize].took(took);
     }
 
     pub fn answered(&self, status: u16) {
@@ -58,7 +108,7 @@ impl Metrics {
         }
     }
 
-    pub fn text(&self, seen: &Seen) -> String {
+    pub fn text(&self, seen: &Seen<'_>) -> String {
         let mut page = Page(String::with_capacity(8 << 10));
         self.write_actions(&mut page);
         let Counts { running, paused, stopped } = seen.containers;
@@ -114,6 +164,7 @@ impl Metrics {
             "The number of events logged",
             seen.events,
         );
+        seen.health_checks.write(&mut page);
         page.family(
             "gantry_api_answers_total",
             "counter",
@@ -168,22 +219,14 @@ impl Metrics {
             "The number of seconds it takes to process each container action",
         );
         for (action, name) in ACTIONS {
-            let histogram = &self.actions[action as usize];
-            let mut count = 0;
-            for (n, bucket) in histogram.buckets.iter().enumerate() {
-                count += bucket.load(Ordering::Relaxed);
-                let bound = BUCKETS.get(n).map_or("+Inf".to_owned(), f64::to_string);
-                page.line(&format!("{NAME}_bucket"), &[("action", name), ("le", &bound)], count);
-            }
-            let seconds = histogram.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9;
-            page.line(&format!("{NAME}_sum"), &[("action", name)], seconds);
-            page.line(&format!("{NAME}_count"), &[("action", name)], count);
+            self.actions[action as usize].write(page, NAME, Some(("action", name)));
         }
     }
 }
 
 /// What is not counted but looked at.
-pub struct Seen {
+pub struct Seen<'s> {
+    pub health_checks: &'s HealthChecks,
     pub facts: Facts,
     pub usage: Usage,
     pub containers: Counts,
@@ -236,7 +279,11 @@ mod tests {
         metrics.acted(Action::Start, Duration::from_secs(60));
         metrics.answered(404);
         metrics.answered(999);
+        let health_checks = HealthChecks::default();
+        health_checks.begun.store(3, Ordering::Relaxed);
+        health_checks.start.took(Duration::from_millis(20));
         let seen = Seen {
+            health_checks: &health_checks,
             facts: Facts { os: "a \"quoted\" \\ name\n".into(), ..Facts::default() },
             usage: Usage::default(),
             containers: Counts { running: 3, paused: 0, stopped: 1 },
@@ -257,6 +304,11 @@ mod tests {
             "engine_daemon_container_actions_seconds_count{action=\"create\"} 0",
             "engine_daemon_container_states_containers{state=\"running\"} 3",
             "gantry_api_answers_total{status=\"4xx\"} 1",
+            "engine_daemon_health_checks_total 3",
+            "engine_daemon_health_checks_failed_total 0",
+            "engine_daemon_health_check_start_duration_seconds_bucket{le=\"0.01\"} 0",
+            "engine_daemon_health_check_start_duration_seconds_bucket{le=\"0.025\"} 1",
+            "engine_daemon_health_check_start_duration_seconds_count 1",
             "gantry_api_connections 4",
             "gantry_database_transactions_total 6",
             "engine_daemon_events_total 5",

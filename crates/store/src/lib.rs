@@ -12,6 +12,7 @@ pub mod images;
 mod layers;
 mod leases;
 mod maintenance;
+mod quotas;
 mod records;
 mod root;
 pub mod snapshots;
@@ -31,6 +32,7 @@ pub use records::{Record, Records};
 use database::{Database, Durability};
 use layers::in_flight::InFlight;
 use maintenance::Maintenance;
+use quotas::Quotas;
 use root::Root;
 
 /// One data root. One process opens it at a time.
@@ -45,6 +47,7 @@ pub struct Store {
     documents: Mutex<()>,
     next_lease: AtomicU64,
     in_flight: InFlight,
+    quotas: Quotas,
 }
 
 impl Store {
@@ -67,6 +70,7 @@ impl Store {
             documents: Mutex::default(),
             next_lease: AtomicU64::new(0),
             in_flight: InFlight::default(),
+            quotas: Quotas::default(),
         };
         store.reconcile()?;
         Ok(store)

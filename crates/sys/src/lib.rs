@@ -18,6 +18,7 @@ pub mod process;
 pub mod program;
 pub mod protect;
 pub mod pty;
+pub mod quota;
 pub mod remove;
 pub mod seccomp;
 pub mod signal;

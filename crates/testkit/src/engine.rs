@@ -11,12 +11,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::archive::sha256;
+use crate::sweeper::Sweeper;
 
 /// Long enough for anything on a busy machine; a condition that takes longer will not come true.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running (or killed) engine and its folders.
 pub struct Engine {
+    /// The first, so that it does its work while the folders are there.
+    sweeper: Sweeper,
     dir: TempDir,
     /// In memory where it can be, as /run is on a host in use.
     exec_root: TempDir,
@@ -76,7 +79,9 @@ impl Engine {
             TempDir::with_prefix_in("gantry-test-", place).expect("a temporary folder in memory");
         let [flags, through] =
             [flags, through].map(|words| words.iter().map(|&word| word.to_owned()).collect());
-        let mut engine = Self { dir, exec_root, daemon: None, flags, through };
+        let pidfile = dir.path().join("gantryd.pid");
+        let sweeper = Sweeper::start(&exec_root.path().join("exec"), &pidfile);
+        let mut engine = Self { sweeper, dir, exec_root, daemon: None, flags, through };
         engine.launch();
         engine
     }
@@ -288,6 +293,7 @@ impl Drop for Engine {
         let left = self.leftovers();
         if !std::thread::panicking() {
             assert!(left.is_empty(), "left behind:\n{}", left.join("\n"));
+            self.sweeper.all_is_well();
         }
     }
 }

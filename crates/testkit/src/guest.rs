@@ -44,6 +44,8 @@ const MODULES: &[&str] = &[
     "virtio_pci",
     "virtio_blk",
     "virtio_net",
+    "quota_v2",
+    "xfs",
 ];
 /// Printed before the exit status; nothing else on the console says it.
 const MARKER: &str = "gantry-guest-exit:";
@@ -53,6 +55,7 @@ const INIT: &str = include_str!("guest/init.sh");
 pub struct Guest {
     packages: Packages,
     files: Vec<(PathBuf, String)>,
+    disks: Vec<PathBuf>,
     megabytes: u32,
     limit: Duration,
 }
@@ -71,12 +74,19 @@ impl Guest {
             return Err(String::from("the guest's kernel is for x86-64"));
         }
         let packages = debian::fetch()?;
-        Ok(Self { packages, files: Vec::new(), megabytes: 1024, limit: Duration::from_secs(120) })
+        let (files, disks, limit) = (Vec::new(), Vec::new(), Duration::from_secs(120));
+        Ok(Self { packages, files, disks, megabytes: 1024, limit })
     }
 
     /// Copies a file of the host in, executable.
     pub fn file(mut self, host: impl Into<PathBuf>, guest: &str) -> Self {
         self.files.push((host.into(), guest.to_owned()));
+        self
+    }
+
+    /// Attaches an image of a file system: the first is `/dev/vda`.
+    pub fn disk(mut self, image: impl Into<PathBuf>) -> Self {
+        self.disks.push(image.into());
         self
     }
 
@@ -131,6 +141,9 @@ impl Guest {
         qemu.arg("-initrd").arg(initramfs);
         qemu.args(["-append", "console=ttyS0 quiet loglevel=1 panic=-1 random.trust_cpu=on"]);
         qemu.args(["-serial", "stdio"]);
+        for disk in &self.disks {
+            qemu.arg("-drive").arg(format!("file={},format=raw,if=virtio", disk.display()));
+        }
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         die_with_parent(&mut qemu).spawn()
     }

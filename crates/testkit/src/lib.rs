@@ -9,6 +9,7 @@ pub mod peers;
 mod seccomp_agent;
 pub mod servers;
 mod skip;
+mod sweeper;
 
 pub use seccomp_agent::SeccompAgent;
 pub use skip::skip;

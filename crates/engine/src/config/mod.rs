@@ -237,6 +237,14 @@ impl Config {
         name.is_empty() || OWN_NAMES.contains(&name) || self.runtimes.contains_key(name)
     }
 
+    /// `overlay2.size`: what a container may write at most, in bytes, unless it says otherwise; 0 is no limit.
+    pub fn container_size(&self) -> u64 {
+        let sizes =
+            self.storage_opts.iter().filter_map(|option| option.strip_prefix("overlay2.size="));
+        let last = sizes.filter_map(parse_size).next_back();
+        last.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
+    }
+
     pub fn pidfile(&self) -> PathBuf {
         self.pidfile.clone().unwrap_or_else(|| self.exec_root.join("gantry.pid"))
     }

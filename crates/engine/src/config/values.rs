@@ -104,12 +104,15 @@ pub fn labels(labels: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// `overlay2.size` needs quotas; the rest of what overlay2 knows in Docker asks for nothing here.
+/// `overlay2.size` is read by [`super::Config::container_size`]; the rest of what overlay2 knows in Docker asks for
+/// nothing here.
 pub fn storage_option(text: &str) -> Result<(), String> {
-    let key = text.split_once('=').map(|(key, _)| key);
-    match key.ok_or_else(|| format!("unable to parse storage-opt: {text}"))? {
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| format!("unable to parse storage-opt: {text}"))?;
+    match key {
         "overlay2.override_kernel_check" => Ok(()),
-        "overlay2.size" => Err("overlay2.size is not supported: it comes with quotas".to_owned()),
+        "overlay2.size" if parse_size(value).is_some() => Ok(()),
+        "overlay2.size" => Err(format!("invalid size: '{value}'")),
         key => Err(format!("overlay2: unknown option {key}")),
     }
 }

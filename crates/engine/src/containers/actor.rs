@@ -149,7 +149,7 @@ impl Actor {
             Request::Signal { signal, purpose, reply } => {
                 drop(reply.send(self.signal(signal, purpose).await));
             }
-            Request::Pause { reply } => drop(reply.send(self.pause().await)),
+            Request::Pause { until, reply } => drop(reply.send(self.pause(until).await)),
             Request::Unpause { reply } => drop(reply.send(self.unpause().await)),
             Request::Resize { exec, height, width, reply } => {
                 drop(reply.send(self.resize(exec, height, width).await));

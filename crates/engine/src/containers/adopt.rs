@@ -197,6 +197,7 @@ impl Actor {
                 let running = self.shared.cheap_moves.hold();
                 self.run = Some(Run { link, news, started, _running: running });
                 self.record.state.status = self.running_or_paused().await;
+                self.release().await;
                 self.adopt_execs().await;
                 self.end_adopted_checks().await;
                 if self.status() == Status::Running {

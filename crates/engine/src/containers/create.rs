@@ -69,7 +69,9 @@ impl Containers {
     /// The part that leaves something behind: on disk, in the index, in the events.
     async fn make(&self, record: Record, name: Reservation, claims: Claims) -> Result<()> {
         let shared = &self.0;
-        shared.disk.create(&record, claims).await?;
+        let limit = validate::size_limit(&record.host_config);
+        let limit = limit.unwrap_or_else(|| shared.config.container_size());
+        shared.disk.create(&record, Some(limit).filter(|limit| *limit > 0), claims).await?;
         let (actor, handle) = Actor::new(shared.clone(), record);
         shared.index.add(handle);
         name.keep();

@@ -51,14 +51,20 @@ impl Disk {
         self.0.containers().all()?.into_iter().map(read).collect()
     }
 
-    /// Snapshot, record and volumes of a new container, or nothing of it.
-    pub async fn create(&self, record: &Record, claims: Claims) -> Result<()> {
+    /// Whether sizes can be limited.
+    pub fn has_quotas(&self) -> bool {
+        self.0.has_quotas()
+    }
+
+    /// Snapshot, record and volumes of a new container, or nothing of it. `limit` is of what it writes, in bytes.
+    pub async fn create(&self, record: &Record, limit: Option<u64>, claims: Claims) -> Result<()> {
         let image = Digest::parse(&record.image)
             .map_err(|cause| Error::system("the image's id").because(cause))?;
         let stored = stored(record)?;
         let (store, mounts) = (Arc::clone(&self.0), record.mounts.clone());
         blocking(move || {
             let snapshot = store.snapshots().make(&stored.id, Some(&image))?;
+            limit.map_or(Ok(()), |bytes| snapshot.limit(bytes))?;
             claims.fill(&mounts, || snapshot.read_only())?;
             snapshot.keep(&stored, claims.new_volumes())?;
             claims.keep();

@@ -78,6 +78,7 @@ use self::state::is_up;
 use crate::config::{Config, Live};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
+use crate::metrics::HealthChecks;
 use crate::runtime_binary::RuntimeBinary;
 use crate::volumes::Volumes;
 
@@ -113,6 +114,7 @@ pub struct Shared {
     /// Where containers' cgroups are unless they say otherwise.
     cgroup_parent: String,
     host: validate::Host,
+    health_checks: HealthChecks,
     /// The engine's bounding set: no container gets more.
     held_capabilities: u64,
 }
@@ -145,7 +147,8 @@ impl Containers {
         let cgroup_driver = cgroup_driver(&config)?;
         let shared = Shared {
             cgroup_parent: cgroup_parent(&config, cgroup_driver, &identity.short()),
-            host: offer(),
+            host: validate::Host { project_quotas: disk.has_quotas(), ..offer() },
+            health_checks: HealthChecks::default(),
             held_capabilities: bounding_set(),
             index: Arc::default(),
             cheap_moves: CheapMoves::new(config.exec_root.clone()),
@@ -189,6 +192,11 @@ impl Containers {
     /// By id, name, or the beginning of an id.
     pub fn find(&self, wanted: &str) -> Result<Handle> {
         self.0.index.find(wanted)
+    }
+
+    /// What was counted of them.
+    pub fn health_checks(&self) -> &HealthChecks {
+        &self.0.health_checks
     }
 
     pub fn index(&self) -> &Index {
@@ -287,7 +295,7 @@ fn cgroup_parent(config: &Config, driver: Driver, identity: &str) -> String {
     }
 }
 
-/// What the host has to give.
+/// What the host has to give, but for its file systems.
 fn offer() -> validate::Host {
     let list = |path: &str| validate::numbers(&std::fs::read_to_string(path).unwrap_or_default());
     let available_cpus = list("/sys/devices/system/cpu/online");
@@ -300,6 +308,7 @@ fn offer() -> validate::Host {
         cgroup_v2: cgroup::layout() == Layout::V2,
         cgroups: cgroup::is_delegated(),
         last_group: sys::namespace::last_group(),
+        project_quotas: false,
     }
 }
 

@@ -62,6 +62,9 @@ pub struct State {
     pub sandbox: String,
     /// The cgroup that its processes are in.
     pub cgroup: String,
+    /// It is paused for something that the engine does, and goes on after that.
+    #[serde(default)]
+    pub held: bool,
     /// Since its first start with a health check.
     #[serde(default)]
     pub health: Option<Health>,
@@ -81,6 +84,7 @@ impl Default for State {
             ports: Vec::new(),
             sandbox: String::new(),
             cgroup: String::new(),
+            held: false,
             health: None,
         }
     }

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::exec::{Exec, ExecView};
 use super::index::Reservation;
+use super::pause::Until;
 use crate::error::Result;
 
 pub type Reply<T> = oneshot::Sender<Result<T>>;
@@ -42,6 +43,7 @@ pub enum Request {
         reply: Reply<()>,
     },
     Pause {
+        until: Until,
         reply: Reply<()>,
     },
     Unpause {

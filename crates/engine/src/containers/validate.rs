@@ -11,6 +11,7 @@ use super::restart_policy::Policy;
 use super::spec::security::SecurityOptions;
 use super::spec::{capabilities, devices, ulimits};
 use super::{mounts, ports, signal};
+use crate::config::parse_size;
 use crate::error::Error;
 
 const LEAST_MEMORY: i64 = 6 << 20;
@@ -31,13 +32,17 @@ pub struct Host {
     pub cgroups: bool,
     /// The highest group id that there is: fewer in a user namespace.
     pub last_group: u32,
+    /// What containers write can be limited.
+    pub project_quotas: bool,
 }
 
 /// Checks both halves; returns warnings.
 pub fn validate(config: &Config, host: &HostConfig, offer: &Host) -> Result<Vec<String>, Error> {
     validate_config(config)?;
     validate_host_config(config, host)?;
-    validate_resources(&host.resources, offer)
+    let warnings = validate_resources(&host.resources, offer)?;
+    storage_options(host, offer.project_quotas)?;
+    Ok(warnings)
 }
 
 fn validate_config(config: &Config) -> Result<(), Error> {
@@ -136,7 +141,6 @@ fn validate_host_config(config: &Config, host: &HostConfig) -> Result<(), Error>
         ));
     }
     ports::validate(host.port_bindings.as_ref().unwrap_or(&PortMap::new()))?;
-    storage_options(host)?;
     unsupported(host)?;
     cgroup_parent(&host.resources.cgroup_parent)?;
     range("oom score adj", host.oom_score_adj, -1000, 1000)?;
@@ -162,18 +166,29 @@ fn unsupported(host: &HostConfig) -> Result<(), Error> {
     Ok(())
 }
 
-/// The one option that Docker's overlay2 has needs a file system with project quotas that Docker knows.
-fn storage_options(host: &HostConfig) -> Result<(), Error> {
-    let names = || host.storage_opt.iter().flat_map(|options| options.keys());
-    if let Some(unknown) = names().find(|name| !name.eq_ignore_ascii_case("size")) {
-        return Err(Error::invalid(format!("Unknown option {unknown}")));
-    }
-    if names().next().is_some() {
-        return Err(Error::invalid(
-            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
-        ));
+/// The one option that Docker's overlay2 has needs a file system with project quotas. What it means: [`size_limit`].
+fn storage_options(host: &HostConfig, has_quotas: bool) -> Result<(), Error> {
+    for (name, value) in host.storage_opt.iter().flatten() {
+        if !name.eq_ignore_ascii_case("size") {
+            return Err(Error::invalid(format!("Unknown option {name}")));
+        }
+        if !has_quotas {
+            return Err(Error::invalid(
+                "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+            ));
+        }
+        if parse_size(value).is_none() {
+            return Err(Error::invalid(format!("invalid size: '{value}'")));
+        }
     }
     Ok(())
+}
+
+/// What the container may write at most, in bytes, where it says so.
+pub fn size_limit(host: &HostConfig) -> Option<u64> {
+    let mut options = host.storage_opt.iter().flatten();
+    let (_, size) = options.find(|(name, _)| name.eq_ignore_ascii_case("size"))?;
+    parse_size(size).and_then(|bytes| u64::try_from(bytes).ok())
 }
 
 /// Parents are names below the engine's hierarchy: none climbs.
@@ -457,6 +472,7 @@ mod tests {
             cgroup_v2: false,
             cgroups: true,
             last_group: i32::MAX.cast_unsigned(),
+            project_quotas: false,
         }
     }
 
@@ -468,6 +484,23 @@ mod tests {
         let limited = Resources { pids_limit: Some(5), ..Resources::default() };
         let refusal = validate_resources(&limited, &offer).unwrap_err().to_string();
         assert!(refusal.starts_with("--pids-limit cannot be enforced: "), "{refusal}");
+    }
+
+    #[test]
+    fn a_size_needs_quotas_and_a_number() {
+        let said = |option: (&str, &str), project_quotas| {
+            let options = [(option.0.to_owned(), option.1.to_owned())].into();
+            let host = HostConfig { storage_opt: Some(options), ..HostConfig::default() };
+            let offer = Host { project_quotas, ..offer() };
+            let error = validate(&Config::default(), &host, &offer).err();
+            (error.map(|error| error.to_string()).unwrap_or_default(), size_limit(&host))
+        };
+        let only =
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option";
+        assert_eq!(said(("size", "x"), false).0, only);
+        assert_eq!(said(("size", "x"), true).0, "invalid size: 'x'");
+        assert_eq!(said(("nosuch", "1"), true).0, "Unknown option nosuch");
+        assert_eq!(said(("size", "4m"), true), (String::new(), Some(4 << 20)));
     }
 
     fn said(resources: Resources) -> String {

@@ -217,6 +217,7 @@ impl Server {
     pub fn metrics_page(&self) -> Result<String> {
         let engine = &self.engine;
         Ok(self.metrics.text(&Seen {
+            health_checks: engine.containers.health_checks(),
             facts: engine.system.facts(),
             usage: Usage::read(),
             containers: engine.containers.counts(),

@@ -30,7 +30,7 @@ impl Images {
         let name = wanted.reference.as_ref().map(oci::Reference::familiar);
         // One that ends just now is as still as a paused one.
         let pause = pause && record.state.status == Status::Running;
-        let paused = pause && self.containers.pause(&record.id).await.is_ok();
+        let paused = pause && self.containers.hold(&record.id).await.is_ok();
         let store = self.store.clone();
         let committed = blocking(move || Ok(store.images().commit(wanted)?)).await;
         if let Ok(id) = &committed {

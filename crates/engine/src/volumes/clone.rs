@@ -30,19 +30,19 @@ impl Volumes {
         if self.records().get(target)?.is_some() {
             return Err(already_exists(target));
         }
-        let content = self.copied(name)?;
         let volume = new(target.to_owned(), labels, None);
+        let content = self.copied(name, &volume)?;
         self.records().create(&volume, Some(content))?;
         self.tell("create", target, []);
         Ok(volume)
     }
 
-    /// A copy of the volume's content that nobody sees yet; its name is held.
-    pub(super) fn copied(&self, name: &str) -> Result<StagedVolume> {
+    /// A copy of the volume's content for `target` that nobody sees yet; its name is held.
+    pub(super) fn copied(&self, name: &str, target: &Volume) -> Result<StagedVolume> {
         let volume = self.records().get(name)?.ok_or_else(|| no_such_volume(name))?;
         must_be_a_directory(&volume)?;
         let failed = |cause| Error::system(format!("cannot copy volume {name}")).because(cause);
-        let staged = self.records().stage()?;
+        let staged = self.stage(target)?;
         let source = File::open(self.records().ensure(name)?).map_err(failed)?;
         let target = File::open(staged.data()).map_err(failed)?;
         copy::tree(source.as_fd(), target.as_fd()).map_err(failed)?;

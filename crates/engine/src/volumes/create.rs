@@ -42,8 +42,8 @@ impl Volumes {
         let wish = named(wish);
         let _hold = self.0.uses.hold(&wish.name);
         let volume = if is_new {
-            let volume = checked(wish)?;
-            self.records().ensure(&volume.name)?;
+            let volume = self.checked(wish)?;
+            self.directory(&volume)?;
             volume
         } else {
             self.find_or_make(wish)?
@@ -69,20 +69,23 @@ impl Volumes {
         if let Some(volume) = self.records().get(&wish.name)? {
             return Ok(volume);
         }
-        let volume = checked(wish)?;
+        let volume = self.checked(wish)?;
         self.records().create(&volume, None)?;
+        self.directory(&volume)?;
         self.tell_new(&volume.name);
         Ok(volume)
     }
-}
 
-/// The volume that is wished for, where it can be made.
-fn checked(wish: Wish) -> Result<Volume> {
-    check_driver(&wish)
-        .and_then(|()| check_name(&wish.name))
-        .and_then(|()| options::check(wish.options.iter().flatten()))
-        .map_err(in_create(&wish.name))?;
-    Ok(new(wish.name, wish.labels, wish.options))
+    /// The volume that is wished for, where it can be made.
+    fn checked(&self, wish: Wish) -> Result<Volume> {
+        check_driver(&wish)
+            .and_then(|()| check_name(&wish.name))
+            .and_then(|()| {
+                options::check(wish.options.iter().flatten(), || self.0.store.has_quotas())
+            })
+            .map_err(in_create(&wish.name))?;
+        Ok(new(wish.name, wish.labels, wish.options))
+    }
 }
 
 fn check_driver(wish: &Wish) -> Result<()> {

@@ -85,6 +85,10 @@ fn bound(wanted: &Mount, depth: Depth) -> io::Result<OwnedFd> {
 fn file_system(wanted: &Mount, data: &[String]) -> io::Result<OwnedFd> {
     let system = FileSystem::open(&wanted.kind)?;
     system.set("source", &wanted.device)?;
+    // As of mount(2): the file system itself, not only its place, is not written to.
+    if wanted.attributes.set & mount::RDONLY != 0 {
+        system.set_flag("ro")?;
+    }
     for word in data {
         match word.split_once('=') {
             Some((key, value)) => system.set(key, value)?,
@@ -150,6 +154,24 @@ mod tests {
                 "error while mounting volume '{target}': failed to mount local volume: mount /nosuch:{target}, flags: 0x1000: no such file or directory"
             )
         );
+    }
+
+    #[test]
+    fn a_file_system_for_reading_is_never_written_to() {
+        let tmpfs = Mount {
+            kind: "tmpfs".into(),
+            device: "tmpfs".into(),
+            attributes: Attributes { set: mount::RDONLY, ..Attributes::default() },
+            ..Mount::default()
+        };
+        let place = tempfile::tempdir().unwrap();
+        mount(&tmpfs, place.path()).unwrap();
+        let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let line =
+            table.lines().find(|line| line.contains(place.path().to_str().unwrap())).unwrap();
+        unmount(place.path()).unwrap();
+        let system = line.split(" - ").nth(1).unwrap();
+        assert!(system.starts_with("tmpfs tmpfs ro"), "{line}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use store::volumes::Volume;
 use sys::mount;
 
+use crate::config::parse_size;
 use crate::error::{Error, Result};
 
 /// Each with those it makes no sense without.
@@ -12,7 +13,10 @@ const NEEDS: [(&str, &[&str]); 4] =
     [("device", &["type"]), ("type", &["device"]), ("o", &["device", "type"]), ("size", &[])];
 
 /// Docker's rules in Docker's words.
-pub fn check<'a>(options: impl Iterator<Item = (&'a String, &'a String)>) -> Result<()> {
+pub fn check<'a>(
+    options: impl Iterator<Item = (&'a String, &'a String)>,
+    has_quotas: impl Fn() -> bool,
+) -> Result<()> {
     let options: BTreeMap<&str, &str> =
         options.map(|(key, value)| (key.as_str(), value.as_str())).collect();
     if let Some(unknown) =
@@ -28,22 +32,25 @@ pub fn check<'a>(options: impl Iterator<Item = (&'a String, &'a String)>) -> Res
     if let Some(value) = options.iter().find(|(_, value)| value.contains('\0')) {
         return Err(Error::invalid(format!("option {:?} contains a zero byte", value.0)));
     }
-    match options.get("size").map(|size| is_some_size(size)) {
-        Some(None) => Err(Error::invalid(format!("invalid size: '{}'", options["size"]))),
-        Some(Some(true)) => Err(Error::invalid("quota size requested but no quota support")),
-        _ => Ok(()),
+    let Some(size) = options.get("size") else { return Ok(()) };
+    let from_elsewhere = options.get("device").is_some_and(|device| !device.is_empty());
+    match parse_size(size) {
+        None => Err(Error::invalid(format!("invalid size: '{size}'"))),
+        Some(0) => Ok(()),
+        Some(_) if !has_quotas() => {
+            Err(Error::invalid("quota size requested but no quota support"))
+        }
+        Some(_) if from_elsewhere => Err(Error::invalid(
+            "option \"size\" is for volumes in the engine's own directory: limit what is mounted from elsewhere where it is",
+        )),
+        Some(_) => Ok(()),
     }
 }
 
-/// Whether a size that reads is more than none.
-fn is_some_size(text: &str) -> Option<bool> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
-    let unit = text[digits.len()..].trim().to_ascii_lowercase();
-    let known = ["", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib"];
-    if !known.contains(&unit.as_str()) || digits.starts_with(['-', '+']) {
-        return None;
-    }
-    digits.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number > 0.0)
+/// What the volume may hold at most, in bytes.
+pub fn limit(volume: &Volume) -> Option<u64> {
+    let size = volume.options.as_ref()?.get("size")?;
+    parse_size(size).and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes > 0)
 }
 
 /// What is mounted for a volume while containers run with it.
@@ -134,9 +141,16 @@ mod tests {
     use super::*;
 
     fn refused(options: &[(&str, &str)]) -> String {
+        refused_where(options, false)
+    }
+
+    fn refused_where(options: &[(&str, &str)], has_quotas: bool) -> String {
         let options: BTreeMap<String, String> =
             options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        check(options.iter()).err().map(|error| error.to_string()).unwrap_or_default()
+        check(options.iter(), || has_quotas)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
     }
 
     #[test]
@@ -149,6 +163,9 @@ mod tests {
         assert_eq!(refused(&[("size", "1m")]), "quota size requested but no quota support");
         assert_eq!(refused(&[("size", "abc")]), "invalid size: 'abc'");
         assert_eq!(refused(&[("size", "0")]), "");
+        assert_eq!(refused_where(&[("size", "1m")], true), "");
+        let tmpfs = [("size", "1m"), ("type", "tmpfs"), ("device", "tmpfs")];
+        assert!(refused_where(&tmpfs, true).contains("the engine's own directory"));
     }
 
     fn of(kind: &str, device: &str, o: &str) -> Option<Mount> {

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use store::volumes::{Volume, copy};
+use store::volumes::{StagedVolume, Volume, copy};
 
-use super::options::Mount;
+use super::options::{Mount, limit};
 use super::{Volumes, mounting};
 use crate::error::{Error, Result};
 
@@ -36,12 +36,13 @@ impl Volumes {
         let name = &volume.name;
         let _hold = self.0.uses.hold(name);
         let data = self.ready(volume)?;
-        let filled = self.fill_directory(name, source, &data);
+        let filled = self.fill_directory(volume, source, &data);
         self.unmount_unless_running(name);
         filled
     }
 
-    fn fill_directory(&self, name: &str, source: BorrowedFd<'_>, data: &Path) -> Result<()> {
+    fn fill_directory(&self, volume: &Volume, source: BorrowedFd<'_>, data: &Path) -> Result<()> {
+        let name = &volume.name;
         let failed = |cause: std::io::Error| {
             Error::system(format!("failed to copy the image's content to volume {name}"))
                 .because(cause)
@@ -55,7 +56,7 @@ impl Volumes {
             return copy::tree(source, target.as_fd()).map_err(failed);
         }
         // Under another name first: a crash leaves no volume half filled.
-        let staged = self.records().stage()?;
+        let staged = self.stage(volume)?;
         let directory = File::open(staged.data()).map_err(failed)?;
         copy::tree(source, directory.as_fd()).map_err(failed)?;
         Ok(self.records().fill(name, staged)?)
@@ -128,8 +129,26 @@ impl Volumes {
         }
     }
 
-    fn ready(&self, volume: &Volume) -> Result<PathBuf> {
+    /// An empty content for it, held to the volume's size.
+    pub(super) fn stage(&self, volume: &Volume) -> Result<StagedVolume> {
+        let staged = self.records().stage()?;
+        if let Some(bytes) = limit(volume) {
+            self.records().limit_staged(&staged, bytes)?;
+        }
+        Ok(staged)
+    }
+
+    /// Where its content lies, held to the volume's size: made where a crash has left it out.
+    pub(super) fn directory(&self, volume: &Volume) -> Result<PathBuf> {
         let data = self.records().ensure(&volume.name)?;
+        if let Some(bytes) = limit(volume) {
+            self.records().limit(&volume.name, bytes)?;
+        }
+        Ok(data)
+    }
+
+    fn ready(&self, volume: &Volume) -> Result<PathBuf> {
+        let data = self.directory(volume)?;
         if let Some(wanted) = Mount::of(volume) {
             mounting::mount(&wanted, &data)?;
         }

@@ -149,6 +149,14 @@ impl<'s> NewSnapshot<'s> {
             .map_err(|error| Error::io("snapshot", error))
     }
 
+    /// What the container may write at most, in bytes.
+    pub fn limit(&self, bytes: u64) -> Result<()> {
+        let Snapshot { store, .. } = self.inner();
+        let directory = self.inner().directory();
+        // Files are moved from the one to the other, which the kernel allows within one project only.
+        store.confine(&[&directory.join("diff"), &directory.join("work")], bytes)
+    }
+
     /// The root that the container will find.
     pub fn read_only(&self) -> Overlay {
         self.inner().read_only()

@@ -145,6 +145,16 @@ impl Volumes<'_> {
         Ok(data)
     }
 
+    /// What it may hold at most, in bytes. It was empty when it was limited first.
+    pub fn limit(&self, name: &str, bytes: u64) -> Result<()> {
+        self.store.confine(&[&self.data(name)], bytes)
+    }
+
+    /// As `limit`, of content that is empty yet.
+    pub fn limit_staged(&self, content: &StagedVolume, bytes: u64) -> Result<()> {
+        self.store.confine(&[&content.data()], bytes)
+    }
+
     pub fn data(&self, name: &str) -> PathBuf {
         self.directory(name).join(DATA)
     }

@@ -5,7 +5,9 @@ use std::future::pending;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use api::containers::HealthResult;
 use api::exec::CreateRequest;
@@ -149,14 +151,19 @@ impl Actor {
         let Some(checks) = &self.checks else { return };
         let (timeout, command) = (checks.policy.timeout, checks.command.clone());
         let (start, running_for) = (timestamp::now(), self.running_for());
+        let (begun, counted) = (Instant::now(), Arc::clone(&self.shared));
+        let counted = &counted.health_checks;
+        counted.begun.fetch_add(1, Ordering::Relaxed);
         match self.run_check(command, timeout).await {
             Ok((exec, outcome)) => {
+                counted.start.took(begun.elapsed());
                 let check = Check { exec, start, running_for, outcome };
                 if let Some(checks) = &mut self.checks {
                     checks.stage = Stage::Checking(check);
                 }
             }
             Err(error) => {
+                counted.failed.fetch_add(1, Ordering::Relaxed);
                 let output = error.to_string();
                 let result =
                     HealthResult { start, end: timestamp::now(), exit_code: NO_ANSWER, output };
