@@ -8,6 +8,24 @@ api GET /_ping -o /dev/null -D - | tr -d '\r' | sed 's/^\(Server\|Date\): .*/\1/
 api GET /_ping --head | tr -d '\r' | grep -i -E '^(HTTP|Api|Content-Type|Pragma|Cache|Ostype|Builder|Swarm)' | sort
 api GET /v1.40/_ping
 api POST /_ping
+# A path has one spelling; what cannot be read is refused; anybody may ask for options.
+for path in // /v1.45//info '/v1.45/./info?x=%zz' /v1.45/../info /v1.45/containers/%2e%2e/json /v1.45/containers//json /v1.45/images/a//b/json /v1.45/volumes/..; do api GET $path --path-as-is -o /dev/null -D - | tr -d '\r' | grep -i -E '^(HTTP|Location|Content-Length)' | sort; done
+api POST /v1.45/containers//start --path-as-is -o /dev/null -D - | tr -d '\r' | grep -i -E '^(HTTP|Location)'
+for path in /v1.45/containers/%/json /v1.45/containers/%zz/json /v1.45/info% ; do api GET $path; done
+for path in / /v1.45/info /nosuch /v1.45/containers/nosuch/json; do api OPTIONS $path; done
+for version in 1 1. .45 01.24 1.45.0 1.23.9 9999999999999999999999; do api GET /v$version/version -o answer; cut -c1-60 answer | grep -v Platform; done
+for path in containers/ images/ volumes/ containers/api-none images/api-none volumes/api-none 'containers/api-none?link=1'; do api DELETE /v1.45/$path; done
+api GET /v1.45/volumes/
+api PUT /v1.45/volumes/
+for filters in null 1 '[]' '{"a":null}' '{"a":{}}' '{"a":{"x":1}}' '{"label":["a"],"x":{"y":true}}' '{"label":"a"}' '{"until":["x"]}' '{"exited":["x"]}' '{"is-task":["x"]}' '{"reference":["["]}' '{"dangling":["x"]}' '{"before":["api-none"]}'; do for path in containers/json images/json volumes; do api GET "/v1.45/$path?limit=1" -G --data-urlencode "filters=$filters" -o answer; grep message answer; done; done
+for path in kill?signal=x attach?detachKeys=bogus-x start?checkpoint=x checkpoints 'resize?h=99999999999999999999&w=1' 'wait?condition=x'; do api POST "/v1.45/containers/api-none/$path"; done
+for path in archive 'archive?path=' attach/ws checkpoints; do api GET "/v1.45/containers/api-none/$path"; done
+api PUT /v1.45/containers/api-none/archive
+for path in containers/api-none/exec containers/api-none/update exec/api-none/start; do for body in '' null; do api POST /v1.45/$path -H 'Content-Type: application/json' -d "$body"; done; api POST /v1.45/$path -H 'Content-Type: application/json' -d '[]' | cut -c1-70; done
+api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{"Image":"busybox","HostConfig":[]}' | cut -c1-70
+api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{"Image":"busybox","HostConfig":{"Mounts":[["bind"]]}}' | cut -c1-70
+for path in 'events?since=99999999999999999999' 'events?until=1.x' 'containers/json?limit=99999999999999999999' images/get?names= images/get?names=BAD 'images/prune?filters=x'; do api GET "/v1.45/$path"; done
+api POST '/v1.45/commit?container=api-none&repo=BAD'
 api GET /nosuch
 api GET /v1.45/nosuch
 api DELETE /v1.45/containers/json

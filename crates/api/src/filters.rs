@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Values by filter name. Values of one name are alternatives, names are all required.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,12 +24,9 @@ impl fmt::Display for InvalidFilter {
 
 impl std::error::Error for InvalidFilter {}
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Values {
-    Set(BTreeMap<String, bool>),
-    List(Vec<String>),
-}
+/// Values as a set; what one is set to says nothing, as with Docker.
+type Sets = BTreeMap<String, Option<BTreeMap<String, Option<bool>>>>;
+type Lists = BTreeMap<String, Option<Vec<Option<String>>>>;
 
 impl Filters {
     /// Reads the query parameter; an empty one means no filters.
@@ -37,13 +34,19 @@ impl Filters {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let fields: BTreeMap<String, Values> =
+        // One form for all names: where they differ, it is neither.
+        if let Ok(sets) = serde_json::from_str::<Option<Sets>>(text) {
+            let keys =
+                |values: Option<BTreeMap<_, _>>| values.into_iter().flatten().map(|(v, _)| v);
+            let names = sets.into_iter().flatten();
+            return Ok(Self(names.map(|(name, set)| (name, keys(set).collect())).collect()));
+        }
+        let lists: Lists =
             serde_json::from_str(text).map_err(|_| InvalidFilter("invalid filter".to_owned()))?;
-        let set = |values| match values {
-            Values::Set(set) => set.into_iter().filter(|(_, on)| *on).map(|(v, _)| v).collect(),
-            Values::List(list) => list.into_iter().collect(),
+        let values = |list: Option<Vec<Option<String>>>| {
+            list.into_iter().flatten().map(Option::unwrap_or_default).collect()
         };
-        Ok(Self(fields.into_iter().map(|(name, values)| (name, set(values))).collect()))
+        Ok(Self(lists.into_iter().map(|(name, list)| (name, values(list))).collect()))
     }
 
     /// The query parameter in Docker's own form; empty when there is nothing to filter by.
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn both_encodings_are_read() {
-        let set = Filters::parse(r#"{"status":{"running":true,"paused":false}}"#).unwrap();
+        let set = Filters::parse(r#"{"status":{"running":false}}"#).unwrap();
         let list = Filters::parse(r#"{"status":["running"]}"#).unwrap();
         assert_eq!(set, list);
         assert_eq!(set.get("status").collect::<Vec<_>>(), ["running"]);
@@ -143,6 +146,51 @@ mod tests {
         assert_eq!(Filters::parse("").unwrap().encode(), "");
         assert!(Filters::parse("[]").is_err());
         assert!(Filters::parse(r#"{"a":1}"#).is_err());
+    }
+
+    /// As dockerd 26 answers.
+    #[test]
+    fn what_is_neither_form_is_refused() {
+        for text in [
+            "x",
+            "1",
+            r#""a""#,
+            "[]",
+            r#"{"a":1}"#,
+            r#"{"a":[1]}"#,
+            r#"{"a":"b"}"#,
+            r#"{"a":{"b":1}}"#,
+            r#"{"a":{"b":"true"}}"#,
+            r#"{"a":["b"],"c":{"d":true}}"#,
+            r#"{"a":{},"c":["d"]}"#,
+            r#"{"a":["b"]"#,
+            r#"{"a":["b"]} x"#,
+        ] {
+            assert_eq!(Filters::parse(text).unwrap_err().to_string(), "invalid filter", "{text}");
+        }
+        assert!(Filters::parse("null").unwrap().is_empty());
+        let nothing = Filters::parse(r#"{"a":null}"#).unwrap();
+        assert!(nothing.contains("a") && nothing.get("a").next().is_none());
+        assert!(Filters::parse(&("[".repeat(10_000) + &"]".repeat(10_000))).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_encoded_is_read_again(
+            pairs in proptest::collection::vec((".{0,8}", ".{0,8}"), 0..8)
+        ) {
+            let filters: Filters = pairs.into_iter().collect();
+            proptest::prop_assert_eq!(Filters::parse(&filters.encode()), Ok(filters));
+        }
+
+        #[test]
+        fn nothing_is_too_strange_to_be_refused(
+            text in r#"[\[\]{}:,"a0ntruefalse\\ ]{0,60}"#
+        ) {
+            if let Ok(filters) = Filters::parse(&text) {
+                proptest::prop_assert_eq!(Filters::parse(&filters.encode()), Ok(filters));
+            }
+        }
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Index {
             return Ok(handle.clone());
         }
         if wanted.is_empty() {
-            return Err(no_such_container(wanted));
+            return Err(Error::invalid("invalid name or ID supplied: \"\""));
         }
         let beginning = inner.containers.range(wanted.to_owned()..);
         let mut candidates = beginning.take_while(|(id, _)| id.starts_with(wanted));

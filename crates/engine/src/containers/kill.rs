@@ -15,15 +15,16 @@ impl Containers {
     /// Sends `signal` (a name or a number; empty is KILL) to a container's first process; after KILL, the container
     /// has ended when this returns.
     pub async fn kill(&self, wanted: &str, signal: &str) -> Result<()> {
-        let handle = self.find(wanted).map_err(|error| {
+        let as_typed = |error: Error| {
             Error::new(error.kind, format!("cannot kill container: {wanted}: {}", error.what))
-        })?;
+        };
+        let number =
+            if signal.is_empty() { SIGKILL } else { signal::parse(signal).map_err(as_typed)? };
+        let handle = self.find(wanted).map_err(as_typed)?;
         let named = |error: Error| {
             let name = handle.record().name.clone();
             Error::new(error.kind, format!("cannot kill container: {name}: {}", error.what))
         };
-        let number =
-            if signal.is_empty() { SIGKILL } else { signal::parse(signal).map_err(named)? };
         if !sys::signal::exists(number) {
             let text = format!("the linux daemon does not support signal {number}");
             return Err(named(Error::invalid(text)));

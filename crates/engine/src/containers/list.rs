@@ -145,6 +145,7 @@ impl<'a> Query<'a> {
                 )));
             }
         }
+        filters.boolean("is-task")?;
         let statuses = filters.get("status").map(status).collect::<Result<Vec<_>>>()?;
         let exit_codes = filters.get("exited").map(exit_code).collect::<Result<Vec<_>>>()?;
         let mut ancestors = Vec::new();
@@ -242,7 +243,10 @@ fn status(text: &str) -> Result<Status> {
 }
 
 fn exit_code(text: &str) -> Result<i64> {
-    text.parse().map_err(|_| Error::invalid(format!("invalid filter 'exited={text}'")))
+    let why = "strconv.Atoi: parsing";
+    text.parse().map_err(|_| {
+        Error::invalid(format!("invalid filter 'exited={text}': {why} {text:?}: invalid syntax"))
+    })
 }
 
 fn summary(record: &Record, shared: &Shared, now: Timestamp) -> Summary {

@@ -10,7 +10,7 @@ use api::containers::PathStat;
 use super::body::BodyReader;
 use super::{Body, Call, OnDisconnect, Response, Router};
 use crate::containers::Extract;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const PATH: &str = "/containers/{name}/archive";
 const STAT: HeaderName = HeaderName::from_static(api::containers::PATH_STAT);
@@ -21,15 +21,23 @@ pub fn routes(router: &mut Router) {
     router.add(Method::PUT, PATH, OnDisconnect::Finish, put);
 }
 
+/// Docker's words for none, which lack a space.
+fn path(call: &Call) -> Result<&str> {
+    match call.query.get("path") {
+        "" => Err(Error::invalid("bad parameter: pathcannot be empty")),
+        path => Ok(path),
+    }
+}
+
 async fn head(call: Call) -> Result<Response> {
-    let stat = call.engine.containers.path_stat(&call.name, call.query.get("path")).await?;
+    let stat = call.engine.containers.path_stat(&call.name, path(&call)?).await?;
     let mut response = Response::new(Body::empty());
     describe(&mut response, &stat);
     Ok(response)
 }
 
 async fn get(call: Call) -> Result<Response> {
-    let archive = call.engine.containers.archive(&call.name, call.query.get("path")).await?;
+    let archive = call.engine.containers.archive(&call.name, path(&call)?).await?;
     let (writer, body) = Body::stream();
     let mut response = Response::new(body);
     describe(&mut response, &archive.stat);
@@ -50,7 +58,7 @@ async fn put(call: Call) -> Result<Response> {
         keep_directories: call.query.flag("noOverwriteDirNonDir"),
         own_by_user: call.query.flag("copyUIDGID"),
     };
-    let path = call.query.get("path").to_owned();
+    let path = path(&call)?.to_owned();
     let tar = BodyReader::new(call.body);
     call.engine.containers.extract(&call.name, &path, extract, tar).await?;
     Ok(Response::new(Body::empty()))

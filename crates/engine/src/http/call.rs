@@ -40,10 +40,13 @@ impl Call {
         json::decode(&body)
     }
 
-    /// The body as a JSON document; the default if there is none.
+    /// The body as a JSON document; the default if there is none, or `null`.
     pub async fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T> {
         let body = self.document().await?;
-        if body.is_empty() { Ok(T::default()) } else { json::decode(&body) }
+        if body.is_empty() {
+            return Ok(T::default());
+        }
+        Ok(json::decode::<Option<T>>(&body)?.unwrap_or_default())
     }
 
     /// The `filters` parameter; a filter that is not among `known` is refused in Docker's words.

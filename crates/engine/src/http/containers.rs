@@ -12,6 +12,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use runtime::monitor::protocol::Streams;
 
 use super::json::{APPLICATION_JSON, json};
+use super::query::not_a_number;
 use super::{Body, BodyWriter, Call, Hijack, Response, Router, detach_keys};
 use crate::containers::{Condition, LIST_FILTERS, ListOptions, PRUNE_FILTERS, Remove, Stop, Wait};
 use crate::error::{Error, Kind, Result};
@@ -41,6 +42,9 @@ pub fn routes(router: &mut Router) {
     router.post("/containers/{name}/update", update);
     router.post("/containers/{name}/wait", wait);
     router.post("/containers/{name}/attach", attach);
+    router.get("/containers/{name}/attach/ws", web_socket);
+    router.get("/containers/{name}/checkpoints", checkpoints);
+    router.post("/containers/{name}/checkpoints", checkpoints);
     router.delete("/containers/{name}", remove);
 }
 
@@ -108,6 +112,9 @@ async fn export(call: Call) -> Result<Response> {
 }
 
 async fn start(call: Call) -> Result<Response> {
+    if !call.query.get("checkpoint").is_empty() {
+        return Err(Error::invalid("checkpoint is only supported in experimental mode"));
+    }
     call.engine.containers.start(&call.name).await?;
     Ok(no_content())
 }
@@ -144,12 +151,7 @@ async fn unpause(call: Call) -> Result<Response> {
 /// `h` and `w`, as both kinds of resize have them.
 pub fn size(call: &Call) -> Result<(u16, u16)> {
     let side = |name: &str| -> Result<u16> {
-        let invalid = || {
-            Error::invalid(format!(
-                "strconv.Atoi: parsing {:?}: invalid syntax",
-                call.query.get(name)
-            ))
-        };
+        let invalid = || Error::invalid(not_a_number("Atoi", call.query.get(name)));
         call.query.get(name).parse().map_err(|_| invalid())
     };
     Ok((side("h")?, side("w")?))
@@ -167,13 +169,14 @@ async fn rename(call: Call) -> Result<Response> {
 }
 
 async fn update(mut call: Call) -> Result<Response> {
-    let request: UpdateRequest = call.json().await?;
+    let request: UpdateRequest = call.json_or_default().await?;
     let warnings = call.engine.containers.update(&call.name, request).await?;
     Ok(json(&UpdateResponse { warnings: Some(warnings).filter(|all| !all.is_empty()) }))
 }
 
 async fn remove(call: Call) -> Result<Response> {
     if call.query.flag("link") {
+        call.engine.containers.find(&call.name)?;
         return Err(Error::new(Kind::NotImplemented, "links of containers are not supported"));
     }
     let options = Remove { force: call.query.flag("force"), volumes: call.query.flag("v") };
@@ -318,6 +321,7 @@ async fn attach(call: Call) -> Result<Response> {
 
 async fn begin_attach(call: Call) -> Result<Response> {
     let containers = call.engine.containers.clone();
+    let detach_keys = detach_keys::parse(call.query.get("detachKeys"))?;
     let record = containers.find(&call.name)?.record();
     let tty = record.config.tty;
     let stream = call.query.flag("stream");
@@ -326,7 +330,7 @@ async fn begin_attach(call: Call) -> Result<Response> {
         stdout: stream && call.query.flag("stdout"),
         stderr: stream && call.query.flag("stderr"),
         multiplexed: !tty,
-        detach_keys: detach_keys::parse(call.query.get("detachKeys"))?,
+        detach_keys,
         relayed: false,
     };
     let replay = call.query.flag("logs").then(|| logs::Query {
@@ -358,6 +362,18 @@ async fn begin_attach(call: Call) -> Result<Response> {
         }
     });
     Ok(response)
+}
+
+async fn web_socket(call: Call) -> Result<Response> {
+    call.engine.containers.find(&call.name)?;
+    Err(Error::not_implemented("this engine does not attach by WebSocket: use attach"))
+}
+
+/// As an engine answers that has no experimental features.
+async fn checkpoints(_: Call) -> Result<Response> {
+    Err(Error::not_implemented(
+        "This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to enable it.",
+    ))
 }
 
 /// Writes to a socket that blocks, without blocking others.

@@ -1,7 +1,7 @@
 //! The one place where an error becomes a status code.
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
 use super::{Body, Response};
@@ -32,6 +32,16 @@ pub fn plain(error: &Error, content_type: &'static str) -> Response {
     let mut response = response(error);
     *response.body_mut() = Body::from(format!("{error}\r\n"));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// As Go's server answers what it cannot read.
+pub fn bad_request() -> Response {
+    let mut response = Response::new(Body::from("400 Bad Request"));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use jiff::Timestamp;
 
+use super::query::not_a_number;
 use super::{Body, BodyWriter, Call, Response, Router};
 use crate::error::{Error, Result};
 use crate::events::{Event, Filter, Kind, Listener};
@@ -123,13 +124,13 @@ fn time(text: &str) -> Result<Option<i64>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let invalid = || Error::system(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
+    let invalid = |part: &str| Error::system(not_a_number("ParseInt", part));
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let seconds: i64 = seconds.parse().map_err(|_| invalid())?;
+    let seconds: i64 = seconds.parse().map_err(|_| invalid(seconds))?;
     if fraction.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(invalid());
+        return Err(invalid(fraction));
     }
-    let nanos: i64 = format!("{fraction:0<9}").parse().map_err(|_| invalid())?;
+    let nanos: i64 = format!("{fraction:0<9}").parse().map_err(|_| invalid(fraction))?;
     Ok(Some(seconds.saturating_mul(1_000_000_000).saturating_add(nanos)))
 }
 

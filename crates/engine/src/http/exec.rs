@@ -18,7 +18,7 @@ pub fn routes(router: &mut Router) {
 }
 
 async fn create(mut call: Call) -> Result<Response> {
-    let request: CreateRequest = call.json().await?;
+    let request: CreateRequest = call.json_or_default().await?;
     let keys = detach_keys::parse(&request.detach_keys)?;
     Ok(created(call.engine.containers.create_exec(&call.name, request, keys).await?))
 }

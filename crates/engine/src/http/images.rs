@@ -115,7 +115,7 @@ async fn save(call: Call) -> Result<Response> {
 async fn save_several(call: Call) -> Result<Response> {
     // One parameter for each name; old clients joined them with commas.
     let names = call.query.all("names").flat_map(|names| names.split(','));
-    let names = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names = names.map(str::to_owned).collect();
     archive(call, names).await
 }
 

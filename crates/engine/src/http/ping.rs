@@ -9,6 +9,13 @@ use crate::error::Result;
 pub fn routes(router: &mut Router) {
     router.add(Method::GET, "/_ping", OnDisconnect::Cancel, ping);
     router.add(Method::HEAD, "/_ping", OnDisconnect::Cancel, ping);
+    // What may be asked of a path nobody says; that there is an engine, everybody may know.
+    router.add(Method::OPTIONS, "/", OnDisconnect::Cancel, options);
+    router.add(Method::OPTIONS, "/{name}", OnDisconnect::Cancel, options);
+}
+
+async fn options(_: Call) -> Result<Response> {
+    Ok(Response::new(Body::empty()))
 }
 
 async fn ping(call: Call) -> Result<Response> {

@@ -45,15 +45,21 @@ impl Query {
     pub fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>> {
         match self.get(name) {
             "" => Ok(None),
-            text => text
-                .parse()
-                .map(Some)
-                // Docker's words, and its status: it takes this for a failure of its own.
-                .map_err(|_| {
-                    Error::system(format!("strconv.Atoi: parsing {text:?}: invalid syntax"))
-                }),
+            // Docker's status: it takes this for a failure of its own.
+            text => match text.parse() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(Error::system(not_a_number("Atoi", text))),
+            },
         }
     }
+}
+
+/// Go's words for it.
+pub fn not_a_number(function: &str, text: &str) -> String {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let why = if is_number { "value out of range" } else { "invalid syntax" };
+    format!("strconv.{function}: parsing {text:?}: {why}")
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -81,6 +87,29 @@ pub fn decode(text: &str, plus: Plus) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whether each `%` begins an escape.
+pub fn is_well_escaped(text: &str) -> bool {
+    let mut after = text.split('%').skip(1).map(str::as_bytes);
+    after.all(|after| after.first_chunk::<2>().and_then(hex_byte).is_some())
+}
+
+/// The path that a decoded one with `//`, `.` or `..` in it comes to; `None` if there are none of these.
+pub fn cleaned(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let mut clean = format!("/{}", parts.join("/"));
+    if path.ends_with('/') && clean != "/" {
+        clean.push('/');
+    }
+    (clean != path).then_some(clean)
 }
 
 /// A decoded path as Go's `URL.EscapedPath` writes it: what needs no escape has none.
@@ -124,6 +153,59 @@ mod tests {
             ("/containers/a b%00/json", "/containers/a%20b%00/json"),
         ] {
             assert_eq!(encode_path(&decode(raw, Plus::IsPlus)), one);
+        }
+    }
+
+    #[test]
+    fn paths_are_cleaned_as_go_cleans_them() {
+        for (path, clean) in [
+            ("//", "/"),
+            ("/v1.45//info", "/v1.45/info"),
+            ("/v1.45/./info", "/v1.45/info"),
+            ("/a/../../info", "/info"),
+            ("/containers/../json", "/json"),
+            ("/a/..", "/"),
+            ("/a/./", "/a/"),
+        ] {
+            assert_eq!(cleaned(path).as_deref(), Some(clean), "{path}");
+        }
+        for path in ["/", "/info", "/info/", "/.a/b..", "/images/a/b:1/json"] {
+            assert_eq!(cleaned(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_percent_sign_begins_an_escape_or_is_a_fault() {
+        assert!(is_well_escaped("/a%2Fb%00") && is_well_escaped("/"));
+        for path in ["%", "/a%2", "/a%zz", "/%%41"] {
+            assert!(!is_well_escaped(path), "{path}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded_to_the_same(
+            pairs in proptest::collection::vec((".{0,12}", ".{0,12}"), 0..6)
+        ) {
+            let escape = |text: &str| -> String {
+                text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+            };
+            let raw: Vec<String> = pairs
+                .iter()
+                .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+                .collect();
+            proptest::prop_assert_eq!(Query::parse(&raw.join("&")).0, pairs);
+        }
+
+        #[test]
+        fn no_query_and_no_path_is_too_strange(text in "[ -~]{0,40}|[&=%+0-9a-f]{0,40}") {
+            let query = Query::parse(&text);
+            let _ = (query.flag("a"), query.number::<i64>("a"), is_well_escaped(&text));
+            let path = decode(&text, Plus::IsPlus);
+            // Cleaning once is enough: nobody is sent in circles.
+            let clean = cleaned(&path).unwrap_or(path);
+            proptest::prop_assert_eq!(cleaned(&clean), None);
+            proptest::prop_assert_eq!(decode(&encode_path(&clean), Plus::IsPlus), clean);
         }
     }
 

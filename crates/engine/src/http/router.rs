@@ -117,7 +117,8 @@ impl Router {
         }
         self.patterns.iter().filter(|pattern| pattern.method == method).find_map(|pattern| {
             let name = path.strip_prefix(pattern.before)?.strip_suffix(pattern.after)?;
-            (!name.is_empty()).then_some((&pattern.route, name))
+            // Docker's handlers say what is wrong with no name at all, where a path may end so.
+            (!name.is_empty() || pattern.after.is_empty()).then_some((&pattern.route, name))
         })
     }
 }
@@ -155,6 +156,7 @@ mod tests {
         assert_eq!(get("/images/host:5000/a/b:1/json"), Some("host:5000/a/b:1"));
         assert_eq!(get("/images//json"), None);
         assert_eq!(get("/images/a"), None);
+        assert_eq!(find(&router, &Method::DELETE, "/images/"), Some(""));
         assert_eq!(find(&router, &Method::DELETE, "/images/a/b"), Some("a/b"));
         assert_eq!(find(&router, &Method::POST, "/images/json"), None);
     }

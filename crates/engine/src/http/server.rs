@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use api::Version;
 use bytes::Bytes;
-use hyper::Method;
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
@@ -21,9 +21,9 @@ use tokio::sync::{Semaphore, watch};
 use super::call::{JSON, RequestBody, media_type};
 use super::idle::Idle;
 use super::peer::{Crowd, Peer};
-use super::query::{Plus, decode, encode_path};
+use super::query::{Plus, cleaned, decode, encode_path, is_well_escaped};
 use super::router::Route;
-use super::{Call, OnDisconnect, Query, Response, Router, error, version};
+use super::{Body, Call, OnDisconnect, Query, Response, Router, error, version};
 use crate::audit::Entry;
 use crate::authorization::{self, Exchange, Plugin};
 use crate::engine::Engine;
@@ -142,7 +142,14 @@ impl Server {
         let upgrade = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
         let body = RequestBody::new(body);
-        let path = decode(head.uri.path(), Plus::IsPlus);
+        let raw = head.uri.path();
+        if !raw.starts_with('/') && raw != "*" || !is_well_escaped(raw) {
+            return error::bad_request();
+        }
+        let path = decode(raw, Plus::IsPlus);
+        if let Some(clean) = cleaned(&path) {
+            return moved(&clean, head.uri.query());
+        }
         let (asked, short) = version::split(&path);
         let Some((route, name)) = self.router.find(&head.method, short) else {
             return error::response(&Error::not_found("page not found"));
@@ -248,6 +255,17 @@ impl Server {
             }
         }
     }
+}
+
+/// To the one spelling of a path; nothing is done under any other.
+fn moved(path: &str, query: Option<&str>) -> Response {
+    let query = query.map_or(String::new(), |query| format!("?{query}"));
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    if let Ok(place) = HeaderValue::try_from(encode_path(path) + &query) {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    response
 }
 
 /// Asks the plugins, of exactly what the handler will get.
@@ -418,10 +436,50 @@ mod tests {
     #[tokio::test]
     async fn unknown_paths_and_methods_are_not_found() {
         let api = Api::new(routes()).await;
-        for request in ["GET /nope", "POST /version", "GET //version", "GET /v1.40"] {
+        for request in ["GET /nope", "POST /version", "GET /v1.40"] {
             let answer = api.ask(format!("{request} HTTP/1.1\r\n{CLOSE}")).await;
             assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{request}: {answer}");
             assert!(answer.ends_with("{\"message\":\"page not found\"}\n"), "{request}: {answer}");
+        }
+    }
+
+    /// As dockerd 26 answers, and no handler is called.
+    #[tokio::test]
+    async fn a_path_has_one_spelling_and_others_lead_to_it() {
+        let api = Api::new(routes()).await;
+        for (path, place) in [
+            ("//version", "/version"),
+            ("/v1.45/./info?x=%zz", "/v1.45/info?x=%zz"),
+            ("/v1.45/containers/../info", "/v1.45/info"),
+            ("/v1.45/containers/%2e%2e/json", "/v1.45/json"),
+            ("/v1.45/containers//json", "/v1.45/containers/json"),
+            ("/../../a%20b/", "/a%20b/"),
+        ] {
+            for method in ["GET", "POST", "DELETE"] {
+                let answer = api.ask(format!("{method} {path} HTTP/1.1\r\n{CLOSE}")).await;
+                assert!(answer.starts_with("HTTP/1.1 301 "), "{path}: {answer}");
+                let location = format!("location: {place}\r\n");
+                assert!(
+                    answer.to_lowercase().contains(&location.to_lowercase()),
+                    "{path}: {answer}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_that_cannot_be_read_is_refused_and_options_are_nobodys_secret() {
+        let api = Api::new(routes()).await;
+        for path in ["/%", "/v1.45/containers/%zz/json", "/info%2", "info"] {
+            let answer = api.ask(format!("GET {path} HTTP/1.1\r\n{CLOSE}")).await;
+            assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("400 Bad Request"));
+        }
+        for path in ["/", "/v1.45/info", "/nope"] {
+            let answer = api.ask(format!("OPTIONS {path} HTTP/1.1\r\n{CLOSE}")).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n"),
+                "{answer}"
+            );
         }
     }
 

@@ -19,23 +19,35 @@ pub fn split(path: &str) -> (Option<&str>, &str) {
 
 pub fn negotiate(asked: Option<&str>) -> Result<Version> {
     let Some(text) = asked else { return Ok(Version::MAX) };
-    let version: Version = text
-        .parse()
-        .map_err(|error: api::version::ParseVersionError| Error::invalid(error.to_string()))?;
-    if version < Version::MIN {
+    let numbers = numbers(text);
+    if numbers < [1, Version::MIN.minor.into()].into() {
         return Err(Error::invalid(format!(
             "client version {text} is too old. Minimum supported API version is {}, \
              please upgrade your client to a newer version",
             Version::MIN
         )));
     }
-    if version > Version::MAX {
+    if numbers > [1, Version::MAX.minor.into()].into() {
         return Err(Error::invalid(format!(
             "client version {text} is too new. Maximum supported API version is {}",
             Version::MAX
         )));
     }
-    Ok(version)
+    let minor = numbers.get(1).copied().unwrap_or(0);
+    Ok(Version::v1(u16::try_from(minor).expect("it is not greater than the newest one")))
+}
+
+/// As Docker compares them: number by number, nothing counting as 0; zeros at the end mean nothing.
+fn numbers(text: &str) -> Vec<u64> {
+    let number = |digits: &str| match digits {
+        "" => 0,
+        digits => digits.parse().unwrap_or(u64::MAX),
+    };
+    let mut numbers: Vec<u64> = text.split('.').map(number).collect();
+    while numbers.last() == Some(&0) {
+        numbers.pop();
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -70,7 +82,13 @@ mod tests {
         assert!(refused("1.100").contains("too new"));
         assert!(refused("1.9").contains("too old"));
         assert!(refused("2.0").contains("too new"));
-        assert!(refused("1.2.3").contains("invalid API version"));
-        assert!(refused("99999999").contains("invalid API version"));
+        assert!(refused("1.54.1").contains("too new"));
+        assert!(refused("99999999999999999999999").contains("too new"));
+        for old in ["1", "1.", ".45", ".", "0", "1.2.3", "0.0"] {
+            assert!(refused(old).contains("too old"), "{old}");
+        }
+        for spelling in ["01.45", "1.045", "1.45.0", "1.45."] {
+            assert_eq!(negotiate(Some(spelling)).unwrap(), Version::v1(45), "{spelling}");
+        }
     }
 }

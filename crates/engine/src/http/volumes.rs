@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Filters;
 use api::Version;
 use api::volumes::{CreateRequest, VolumeList};
 use hyper::StatusCode;
@@ -29,6 +30,8 @@ pub fn routes(router: &mut Router) {
 }
 
 async fn list(call: Call) -> Result<Response> {
+    Filters::parse(call.query.get("filters"))
+        .map_err(|error| Error::invalid(format!("error reading volume filters: {error}")))?;
     let filters = call.filters(LIST_FILTERS)?;
     let engine = call.engine;
     let volumes = blocking(move || engine.volumes.list(&filters)).await?;

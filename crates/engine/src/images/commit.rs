@@ -1,7 +1,7 @@
 //! `commit`: a container's changes as an image.
 
 use api::containers::{Config, Status};
-use oci::Digest;
+use oci::{Digest, Reference};
 
 use super::{Images, changes, oci_config, target};
 use crate::containers::merge;
@@ -25,8 +25,9 @@ pub struct Commit {
 impl Images {
     /// The new image's id. A running container is paused meanwhile if asked for, so that its files are of one moment.
     pub async fn commit(&self, commit: Commit, pause: bool) -> Result<String> {
+        let reference = target(&commit.repository, &commit.tag)?;
         let record = self.containers.find(&commit.container)?.record();
-        let wanted = wanted(&commit, &record)?;
+        let wanted = wanted(&commit, &record, reference)?;
         let name = wanted.reference.as_ref().map(oci::Reference::familiar);
         // One that ends just now is as still as a paused one.
         let pause = pause && record.state.status == Status::Running;
@@ -59,7 +60,11 @@ impl Images {
     }
 }
 
-fn wanted(commit: &Commit, record: &Record) -> Result<store::images::Commit> {
+fn wanted(
+    commit: &Commit,
+    record: &Record,
+    reference: Option<Reference>,
+) -> Result<store::images::Commit> {
     let mut config = commit.config.clone().unwrap_or_else(|| record.config.clone());
     changes::apply(&mut config, &commit.changes)?;
     merge::with_image(&mut config, &record.config);
@@ -69,6 +74,6 @@ fn wanted(commit: &Commit, record: &Record) -> Result<store::images::Commit> {
         container_config: oci_config(&record.config)?,
         author: commit.author.clone(),
         message: commit.comment.clone(),
-        reference: target(&commit.repository, &commit.tag)?,
+        reference,
     })
 }

@@ -8,16 +8,17 @@ use oci::Reference;
 use store::images::{Filter, Listed};
 
 use super::{Images, familiar};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::until;
 
 impl Images {
     /// Newest first. `shared_size` counts what images have in common with others, which costs a pass over all layers.
     pub fn list(&self, filters: &Filters, all: bool, shared_size: bool) -> Result<Vec<Summary>> {
-        let filter = Filter { all, until: until::earliest(filters)?, ..filter(filters)? };
+        let until = until::earliest(filters).map_err(own_fault)?;
+        let filter = Filter { all, until, ..filter(filters)? };
         let is_pattern = |pattern: &String| Reference::is_pattern(pattern);
         if !filter.references.iter().all(is_pattern) {
-            return Err(Error::invalid("syntax error in pattern"));
+            return Err(Error::system("syntax error in pattern"));
         }
         let images = self.store.images().list(&filter)?;
         let mut summaries: Vec<_> = images.iter().map(summary).collect();
@@ -64,6 +65,11 @@ impl Images {
     pub fn layers_size(&self) -> Result<i64> {
         Ok(self.store.images().disk_usage()? as i64)
     }
+}
+
+/// What Docker takes for a failure of its own.
+pub fn own_fault(error: Error) -> Error {
+    Error { kind: Kind::System, ..error }
 }
 
 /// The filters of list and prune in the store's terms, but for `until`.

@@ -7,7 +7,7 @@ use api::images::PruneReport;
 use store::images::{Filter, Removed};
 
 use super::Images;
-use super::list::filter;
+use super::list::{filter, own_fault};
 use super::remove::item;
 use crate::error::Result;
 use crate::events::Kind;
@@ -22,7 +22,8 @@ pub struct Prune {
 
 impl Prune {
     pub fn from_filters(filters: &Filters) -> Result<Self> {
-        let mut filter = Filter { until: until::single(filters)?, ..filter(filters)? };
+        let until = until::single(filters).map_err(own_fault)?;
+        let mut filter = Filter { until, ..filter(filters)? };
         let all = filter.dangling.take() == Some(false);
         Ok(Self { all, filter })
     }

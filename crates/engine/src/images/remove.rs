@@ -5,10 +5,13 @@ use oci::Digest;
 use store::images::{Removal, Removed};
 
 use super::Images;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl Images {
     pub fn remove(&self, name: &str, removal: Removal) -> Result<Vec<DeleteItem>> {
+        if name.is_empty() {
+            return Err(Error::invalid("image name cannot be blank"));
+        }
         let images = self.store.images();
         let id = images.resolve(name)?;
         let uses = self.containers.image_uses();

@@ -5,7 +5,8 @@ use std::io::{BufWriter, Write};
 use oci::Platform;
 
 use super::Images;
-use crate::error::{Error, Result};
+use super::list::own_fault;
+use crate::error::{Error, Kind, Result};
 
 /// Chunks of the stream.
 const BUFFER: usize = 64 << 10;
@@ -13,7 +14,11 @@ const BUFFER: usize = 64 << 10;
 impl Images {
     /// An error that names the first image that is not here, as typed.
     pub fn must_exist(&self, names: &[String], platform: Option<&Platform>) -> Result<()> {
-        Ok(self.store.images().must_exist(names, platform)?)
+        let missing = self.store.images().must_exist(names, platform);
+        missing.map_err(|error| match Error::from(error) {
+            malformed if malformed.kind == Kind::Invalid => own_fault(malformed),
+            error => error,
+        })
     }
 
     /// Writes one archive that Docker and OCI tools read.

@@ -99,5 +99,6 @@ impl Volumes {
 }
 
 fn no_such_volume(name: &str) -> Error {
-    Error::not_found(format!("get {name}: no such volume"))
+    let get = if name.is_empty() { "get".to_owned() } else { format!("get {name}") };
+    Error::not_found(format!("{get}: no such volume"))
 }
