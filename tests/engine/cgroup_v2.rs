@@ -30,7 +30,7 @@ fn with_engine(script: &str) -> Option<String> {
         .fold(guest, |guest, name| guest.file(binary(name), &format!("/{name}")));
     let guest = guest.file(image_archive("busybox"), "/busybox.tar").memory(1024);
     let outcome = guest
-        .limit(Duration::from_secs(150))
+        .limit(Duration::from_secs(300))
         .run(&format!("{START}{script}"))
         .expect("the guest boots");
     assert_eq!(outcome.status, Some(0), "{}", outcome.console);
@@ -59,6 +59,14 @@ g run --rm --device-cgroup-rule 'b 1:0 r' busybox sh -c 'mknod /disk b 1 0; head
 g run -d --name box busybox sleep 60 >/dev/null; g pause box >/dev/null
 echo "frozen $(g inspect -f '{{.State.Status}}' box)"; g unpause box >/dev/null; g rm -f box >/dev/null
 echo "driver $(g info --format '{{.CgroupVersion}}')"
+head -c 8388608 /dev/zero >/disk.img; losetup /dev/loop0 /disk.img
+throttles="--device-write-bps /dev/loop0:1mb --device-read-iops /dev/loop0:100"
+echo "throttled $(g run --rm $throttles busybox cat /sys/fs/cgroup/io.max)"
+weight='cat /sys/fs/cgroup/io.bfq.weight 2>/dev/null || cat /sys/fs/cgroup/io.weight'
+echo "weight $(g run --rm --blkio-weight 300 busybox sh -c "$weight" 2>&1)"
+g run --rm --cpu-rt-runtime 1000 busybox true 2>&1 | sed 's/^/realtime: /'
+g run --rm --cpu-rt-period 1000000 busybox true 2>&1 | sed 's/^/realtime period: /'
+g run --rm --memory-swappiness 10 busybox true 2>&1 | sed 's/^/swappiness: /'
 "#;
     let Some(console) = with_engine(script) else { return };
     shows(&console, "memory 33554432");
@@ -70,4 +78,15 @@ echo "driver $(g info --format '{{.CgroupVersion}}')"
     assert!(!console.contains("allowed: head: /disk: Operation not permitted"), "{console}");
     shows(&console, "frozen paused");
     shows(&console, "driver 2");
+    shows(&console, "throttled 7:0 rbps=max wbps=1048576 riops=100 wiops=max");
+    shows(&console, "weight default 2930");
+    for option in ["realtime", "realtime period"] {
+        let refusal =
+            "Error response from daemon: Your kernel does not support CPU real-time scheduler.";
+        shows(&console, &format!("{option}: gantry: {refusal}"));
+    }
+    shows(
+        &console,
+        "swappiness: WARNING: Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.",
+    );
 }

@@ -1,5 +1,6 @@
 mod activation;
 mod adoption;
+mod apparmor;
 mod binaries;
 mod cgroup_v2;
 mod crash;

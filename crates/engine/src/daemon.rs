@@ -13,10 +13,11 @@ use rustix::fs::Mode;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::apparmor;
 use crate::config::{self, Action, Config, Invocation, Places};
 use crate::containers::Remains;
 use crate::engine::{Engine, network_options};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, blocking};
 use crate::http::listen::Listeners;
 use crate::http::{self, Server};
 use crate::log::Log;
@@ -209,6 +210,13 @@ async fn until_told_to_stop(
     }
 }
 
+/// Others may have unloaded the profile of the containers.
+async fn reload_apparmor() {
+    if let Err(error) = blocking(apparmor::load_default).await {
+        tracing::error!("{error}");
+    }
+}
+
 /// SIGHUP: what can change without a restart, from the file as it is now. A file that is wrong changes nothing.
 async fn reload(invocation: &Invocation, engine: &Engine, log: &Log) {
     let file = invocation.config_file.path.display();
@@ -226,6 +234,7 @@ async fn reload(invocation: &Invocation, engine: &Engine, log: &Log) {
         Ok(config) => {
             engine.system.reload(&config);
             log.reload(&config);
+            reload_apparmor().await;
             tracing::info!("Reloaded configuration");
         }
         Err(error) => tracing::error!("{error}"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use network::{AddressPool, Identity, Network, Options};
 use store::Store;
 
+use crate::apparmor;
 use crate::audit::Audit;
 use crate::authorization::{Authorization, Folders};
 use crate::config::{Config, Live};
@@ -54,6 +55,9 @@ impl Engine {
             volumes: volumes.clone(),
             identity: identity.clone(),
         };
+        if let Err(error) = blocking(apparmor::load_default).await {
+            tracing::error!("{error}");
+        }
         let containers = Containers::open(parts).await?;
         let networks = Networks::new(network, identity, containers.clone(), &config.data_root);
         let images = Images::new(Arc::clone(&store), events.clone(), containers.clone());

@@ -5,6 +5,7 @@
     reason = "only `main` leaves this crate; `pub` below it means crate-wide"
 )]
 
+mod apparmor;
 mod audit;
 mod authorization;
 mod config;

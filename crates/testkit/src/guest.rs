@@ -33,6 +33,7 @@ const MODULES: &[&str] = &[
     "nft_nat",
     "nft_masq",
     "nft_redir",
+    "nft_meta_bridge",
     "nft_ct",
     "nft_fib_inet",
     "nft_reject_inet",
@@ -88,6 +89,19 @@ impl Guest {
     pub fn disk(mut self, image: impl Into<PathBuf>) -> Self {
         self.disks.push(image.into());
         self
+    }
+
+    /// Copies programs of a package in, which are linked to the C library alone, with that. Err is the reason to skip.
+    pub fn programs(mut self, package: &str, paths: &[&str]) -> Result<Self, String> {
+        let packages = debian::fetch_also(package)?;
+        for path in paths {
+            let program = packages.program(path.trim_start_matches('/'));
+            self = self.file(program.map_err(|error| error.to_string())?, path);
+        }
+        for library in ["/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6"] {
+            self = self.file(library, library);
+        }
+        Ok(self)
     }
 
     pub fn memory(mut self, megabytes: u32) -> Self {

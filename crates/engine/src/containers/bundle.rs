@@ -216,6 +216,7 @@ impl Bundle {
             shm,
             seccomp: seccomp(&security, host.privileged, &capabilities)?,
             security: &security,
+            confinement: self.shared.confinement,
             capabilities,
             last_group: self.shared.host.last_group,
         })

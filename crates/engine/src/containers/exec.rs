@@ -2,6 +2,7 @@
 //! or some time after its end.
 
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::exec::CreateRequest;
@@ -9,13 +10,14 @@ use runtime::monitor::protocol::{Command, ErrorKind, ExitRecord, Failure, Stream
 
 use serde::{Deserialize, Serialize};
 
-use super::Containers;
 use super::actor::Actor;
 use super::kept_execs::{SUFFIX, exit_of};
 use super::request::{ExecStart, Request};
 use super::spec::security::SecurityOptions;
 use super::spec::{self, environment, user};
 use super::state::{Action, may};
+use super::{Containers, Shared};
+use crate::apparmor;
 use crate::error::{Error, Result, blocking};
 
 /// How long the end of an exec can be asked for.
@@ -184,6 +186,7 @@ impl Actor {
                 stderr: request.attach_stderr,
                 multiplexed: start.multiplexed,
                 detach_keys: exec.detach_keys.clone(),
+                // Nobody can come back to it: with the engine that its input comes through, that ends.
                 relayed: false,
             },
             tty: request.tty,
@@ -198,13 +201,13 @@ impl Actor {
     /// The monitor reads the process from the container's directory.
     async fn write_process(&self, exec: &Exec) -> Result<()> {
         let record = self.record.share();
-        let held = self.shared.held_capabilities;
+        let shared = Arc::clone(&self.shared);
         let directory = self.shared.exec_directory(&record.id).join("exec");
         let path = directory.join(format!("{}.json", exec.id));
         let exec = exec.clone();
         let pid = record.state.pid;
         blocking(move || {
-            let process = process(&record, &exec.request, held, pid)?;
+            let process = process(&record, &exec.request, &shared, pid)?;
             let text = serde_json::to_vec(&process)
                 .map_err(|cause| Error::system("cannot write the exec's process").because(cause))?;
             std::fs::create_dir_all(&directory)
@@ -290,7 +293,7 @@ fn in_dockers_words(failure: &Failure) -> String {
 fn process(
     record: &super::record::Record,
     request: &CreateRequest,
-    held_capabilities: u64,
+    shared: &Shared,
     init: i32,
 ) -> Result<oci::runtime::Process> {
     let (config, host) = (&record.config, &record.host_config);
@@ -302,6 +305,8 @@ fn process(
         host.cap_drop.as_deref().unwrap_or_default(),
     )?;
     let security = SecurityOptions::parse(host.security_opt.as_deref().unwrap_or_default())?;
+    // A privileged exec changes nothing about it.
+    let apparmor = apparmor::profile(&security.apparmor, host.privileged, shared.confinement);
     let mut container = config.clone();
     container.tty = request.tty;
     let env = environment::environment(&container, &user);
@@ -316,10 +321,13 @@ fn process(
         args: request.cmd.clone().map_or(Vec::new(), |cmd| cmd.0),
         env: environment::merged(env, request.env.iter().flatten()),
         cwd: cwd.into(),
-        capabilities: Some(spec::capabilities_of(&user, wishes.set(privileged, held_capabilities))),
+        capabilities: Some(spec::capabilities_of(
+            &user,
+            wishes.set(privileged, shared.held_capabilities),
+        )),
         rlimits: spec::ulimits::rlimits(host.resources.ulimits.iter().flatten())?,
         no_new_privileges: security.no_new_privileges,
-        apparmor_profile: spec::apparmor(&security, privileged),
+        apparmor_profile: apparmor.to_owned(),
         ..oci::runtime::Process::default()
     })
 }

@@ -16,6 +16,7 @@ use super::record::Record;
 use super::spec::security::{self, SecurityOptions};
 use super::state::is_up;
 use super::{Containers, Shared};
+use crate::apparmor::{Confinement, profile};
 use crate::error::Result;
 
 impl Containers {
@@ -23,7 +24,7 @@ impl Containers {
         let handle = self.find(wanted)?;
         let record = handle.record();
         let networks = networks(&record, &self.0);
-        let mut inspect = document(&record, &self.0.config.data_root, networks);
+        let mut inspect = document(&record, &self.0.config.data_root, networks, self.0.confinement);
         inspect.graph_driver = self.graph_driver(&handle).await;
         if with_size {
             let sizes = self.0.disk.sizes(&record.id).await?;
@@ -41,7 +42,12 @@ impl Containers {
 }
 
 /// All of it that is in the record.
-fn document(record: &Record, data_root: &Path, networks: Endpoints) -> Inspect {
+fn document(
+    record: &Record,
+    data_root: &Path,
+    networks: Endpoints,
+    confinement: Confinement,
+) -> Inspect {
     let files = record.files(data_root);
     let path = |name: &str| files.join(name).to_string_lossy().into_owned();
     let (program, arguments) = record
@@ -49,9 +55,12 @@ fn document(record: &Record, data_root: &Path, networks: Endpoints) -> Inspect {
         .split_first()
         .map_or((String::new(), Vec::new()), |(p, a)| (p.clone(), a.to_vec()));
     let security = record.host_config.security_opt.as_deref().unwrap_or_default();
-    let apparmor =
-        SecurityOptions::parse(security).map_or(String::new(), |options| options.apparmor);
     let never_started = super::timestamp::parse(&record.state.started_at).is_none();
+    let apparmor = SecurityOptions::parse(security).unwrap_or_default().apparmor;
+    let apparmor = match never_started {
+        true => apparmor,
+        false => profile(&apparmor, record.host_config.privileged, confinement).to_owned(),
+    };
     // Docker makes these with the first start.
     let started = |path: String| if never_started { String::new() } else { path };
     Inspect {
@@ -204,7 +213,8 @@ mod tests {
 
     #[test]
     fn a_container_that_never_ran() {
-        let inspect = document(&record("ab"), Path::new("/data"), Endpoints::new());
+        let inspect =
+            document(&record("ab"), Path::new("/data"), Endpoints::new(), Confinement::Absent);
         assert_eq!((inspect.path.as_str(), inspect.args.len()), ("sleep", 1));
         assert_eq!(inspect.name, "/name-ab");
         assert_eq!(inspect.hosts_path, "");

@@ -75,6 +75,7 @@ use self::index::{Handle, Index};
 use self::proxy::Proxy;
 use self::record::Record;
 use self::state::is_up;
+use crate::apparmor::{self, Confinement};
 use crate::config::{Config, Live};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
@@ -117,6 +118,7 @@ pub struct Shared {
     health_checks: HealthChecks,
     /// The engine's bounding set: no container gets more.
     held_capabilities: u64,
+    confinement: Confinement,
 }
 
 /// What an engine leaves behind when it ends.
@@ -150,6 +152,7 @@ impl Containers {
             host: validate::Host { project_quotas: disk.has_quotas(), ..offer() },
             health_checks: HealthChecks::default(),
             held_capabilities: bounding_set(),
+            confinement: apparmor::confinement(),
             index: Arc::default(),
             cheap_moves: CheapMoves::new(config.exec_root.clone()),
             proxy: Proxy::new(&config.exec_root, identity.table()),
@@ -305,6 +308,7 @@ fn offer() -> validate::Host {
         available_nodes: list("/sys/devices/system/node/online"),
         blkio_weight: std::path::Path::new("/sys/fs/cgroup/blkio/blkio.weight").exists()
             || cgroup::layout() == Layout::V2,
+        cpu_realtime: std::path::Path::new("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").exists(),
         cgroup_v2: cgroup::layout() == Layout::V2,
         cgroups: cgroup::is_delegated(),
         last_group: sys::namespace::last_group(),

@@ -27,6 +27,8 @@ pub struct Host {
     pub available_nodes: Vec<u32>,
     /// Block I/O weights can be set.
     pub blkio_weight: bool,
+    /// Real-time scheduling can be given out by cgroup, which it cannot on v2.
+    pub cpu_realtime: bool,
     pub cgroup_v2: bool,
     /// Containers have cgroups: not those of an ordinary user to whom none was delegated.
     pub cgroups: bool,
@@ -283,6 +285,10 @@ pub fn validate_resources(wishes: &Resources, offer: &Host) -> Result<Vec<String
     if !offer.blkio_weight && wishes.blkio_weight_device.as_ref().is_some_and(|d| !d.is_empty()) {
         warnings.push("Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.".into());
     }
+    // What `docker run` sends where nothing was asked for is -1.
+    if offer.cgroup_v2 && wishes.memory_swappiness.is_some_and(|value| value != -1) {
+        warnings.push("Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.".into());
+    }
     if wishes.oom_kill_disable == Some(true) && offer.cgroup_v2 {
         warnings
             .push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".into());
@@ -382,6 +388,9 @@ fn cpu(wishes: &Resources, offer: &Host) -> Result<(), Error> {
         return refuse("CPU cfs quota can not be less than 1ms (i.e. 1000)");
     }
     let (period, runtime) = (wishes.cpu_realtime_period, wishes.cpu_realtime_runtime);
+    if (period != 0 || runtime != 0) && !offer.cpu_realtime {
+        return refuse("Your kernel does not support CPU real-time scheduler");
+    }
     if period != 0 && runtime != 0 && runtime > period {
         return refuse("cpu real-time runtime cannot be higher than cpu real-time period");
     }
@@ -469,6 +478,7 @@ mod tests {
             available_cpus: vec![0, 1],
             available_nodes: vec![0],
             blkio_weight: false,
+            cpu_realtime: true,
             cgroup_v2: false,
             cgroups: true,
             last_group: i32::MAX.cast_unsigned(),
@@ -508,6 +518,23 @@ mod tests {
     }
 
     const MB: i64 = 1 << 20;
+
+    #[test]
+    fn what_only_cgroup_v1_has_is_refused_or_warned_of_on_v2() {
+        let v2 = Host { cpu_realtime: false, cgroup_v2: true, ..offer() };
+        let on_v2 = |resources: Resources| validate_resources(&resources, &v2);
+        for (cpu_realtime_period, cpu_realtime_runtime) in [(1000, 0), (0, 1000)] {
+            let wishes =
+                Resources { cpu_realtime_period, cpu_realtime_runtime, ..Resources::default() };
+            assert_eq!(said(wishes.clone()), "");
+            let refused = on_v2(wishes).unwrap_err().to_string();
+            assert_eq!(refused, "Your kernel does not support CPU real-time scheduler");
+        }
+        for (value, warnings) in [(-1, 0), (0, 1), (10, 1)] {
+            let wishes = Resources { memory_swappiness: Some(value), ..Resources::default() };
+            assert_eq!(on_v2(wishes).unwrap().len(), warnings, "{value}");
+        }
+    }
 
     #[test]
     fn memory_is_refused_in_dockers_words() {

@@ -76,11 +76,6 @@ pub fn sysctl(path: &str) -> bool {
     std::fs::read_to_string(Path::new("/proc/sys").join(path)).is_ok_and(|text| text.trim() == "1")
 }
 
-pub fn has_apparmor() -> bool {
-    std::fs::read_to_string("/sys/module/apparmor/parameters/enabled")
-        .is_ok_and(|text| text.starts_with('Y'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use api::system::{
 use super::limits::Limits;
 use super::version::VERSION;
 use super::{System, host, limits};
+use crate::apparmor::{self, Confinement};
 use crate::config::{Config, OWN_NAMES, OWN_RUNTIME};
 use crate::error::Result;
 
@@ -138,7 +139,7 @@ fn cgroup_driver<'a>(config: &'a Config, limits: &Limits) -> &'a str {
 
 fn security_options(config: &Config, cgroup_version: u8) -> Vec<String> {
     let mut options = Vec::new();
-    if host::has_apparmor() {
+    if apparmor::confinement() == Confinement::Enforced {
         options.push("name=apparmor".to_owned());
     }
     options.push(format!("name=seccomp,profile={}", config.seccomp_profile));

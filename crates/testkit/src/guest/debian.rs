@@ -10,11 +10,18 @@ use crate::packages::{Packages, run};
 
 const NAMES: &[&str] = &["linux-image-cloud-amd64", "qemu-system-x86", "busybox-static", "kmod"];
 
-/// The cache is `GANTRY_GUEST`, else one in /var/cache.
 pub(super) fn fetch() -> Result<Packages, String> {
-    let cache =
-        std::env::var_os("GANTRY_GUEST").map_or("/var/cache/gantry/guest".into(), PathBuf::from);
-    Packages::fetch(&cache, NAMES, list_dependencies)
+    Packages::fetch(&cache(), NAMES, list_dependencies)
+}
+
+/// Another package, for a guest that needs it.
+pub(super) fn fetch_also(name: &str) -> Result<Packages, String> {
+    Packages::fetch(&cache().join(name), &[name], |_| Ok(()))
+}
+
+/// `GANTRY_GUEST`, else one in /var/cache.
+fn cache() -> PathBuf {
+    std::env::var_os("GANTRY_GUEST").map_or("/var/cache/gantry/guest".into(), PathBuf::from)
 }
 
 impl Packages {

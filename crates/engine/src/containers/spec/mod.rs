@@ -26,6 +26,7 @@ use self::mounts::Shm;
 use self::security::SecurityOptions;
 use self::user::User;
 use super::mounts::MountPoint;
+use crate::apparmor::{self, Confinement};
 use crate::error::Error;
 
 /// What a specification is made of.
@@ -48,6 +49,8 @@ pub struct Input<'a> {
     pub namespaces: Namespaces,
     pub shm: Shm<'a>,
     pub security: &'a SecurityOptions,
+    /// Where the kernel has AppArmor.
+    pub confinement: Confinement,
     pub seccomp: Option<Seccomp>,
     /// Capability names.
     pub capabilities: Vec<String>,
@@ -94,6 +97,8 @@ pub fn build(input: &Input<'_>) -> Result<Spec, Error> {
 
 fn process(input: &Input<'_>) -> Result<Process, Error> {
     let config = input.config;
+    let (asked, privileged) = (&input.security.apparmor, input.host.privileged);
+    let apparmor = apparmor::profile(asked, privileged, input.confinement);
     let [height, width] = input.host.console_size.map(|side| u16::try_from(side).unwrap_or(0));
     let mut args = input.args.clone();
     if input.init.is_some() {
@@ -109,7 +114,7 @@ fn process(input: &Input<'_>) -> Result<Process, Error> {
         capabilities: Some(process_capabilities(input)),
         rlimits: ulimits::rlimits(input.host.resources.ulimits.iter().flatten())?,
         no_new_privileges: input.security.no_new_privileges,
-        apparmor_profile: apparmor(input.security, input.host.privileged),
+        apparmor_profile: apparmor.to_owned(),
         oom_score_adj: i32::try_from(input.host.oom_score_adj).ok().filter(|score| *score != 0),
         ..Process::default()
     })
@@ -143,15 +148,6 @@ pub fn capabilities_of(user: &User, set: Vec<String>) -> Capabilities {
 fn working_directory(config: &Config) -> PathBuf {
     let path = config.working_dir.as_str();
     PathBuf::from(if path.is_empty() { "/" } else { path })
-}
-
-/// `unconfined` is the absence of a profile.
-pub fn apparmor(security: &SecurityOptions, privileged: bool) -> String {
-    match security.apparmor.as_str() {
-        "unconfined" => String::new(),
-        _ if privileged => String::new(),
-        profile => profile.to_owned(),
-    }
 }
 
 fn all_mounts(input: &Input<'_>) -> Vec<oci::runtime::Mount> {
@@ -268,6 +264,7 @@ mod tests {
             namespaces: Namespaces::default(),
             shm: Shm::Own(64 << 20),
             security: &SecurityOptions::default(),
+            confinement: Confinement::Absent,
             seccomp: None,
             capabilities: vec!["CAP_CHOWN".into()],
             last_group: 65_535,
