@@ -78,12 +78,18 @@ fn following_a_log_goes_on_in_the_next_engine() {
     let script = format!(
         "i=0; while [ $i -lt {LINES} ]; do echo $i; echo $i; i=$((i+1)); usleep 3000; done"
     );
-    engine.gantry(&["run", "-d", "--name", "box", "busybox", "sh", "-c", &script]).ok();
-    let follow = |engine: &Engine, flags: &[&str]| {
-        let args = [&["logs", "-f"], flags, &["box"]].concat();
+    for (name, tty) in [("box", "--tty=false"), ("terminal", "--tty")] {
+        let run = ["run", "-d", "--name", name, tty, "busybox", "sh", "-c", &script];
+        engine.gantry(&run).ok();
+    }
+    let follow = |engine: &Engine, flags: &[&str], name: &str| {
+        let args = [&["logs", "-f"], flags, &[name]].concat();
         engine.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
-    let followers = [follow(&engine, &[]), follow(&engine, &["-t"])];
+    let followers = ["box", "terminal"].map(|name| {
+        let timed = follow(&engine, &["-t"], name);
+        [(follow(&engine, &[], name), false), (timed, true)]
+    });
     for kill in 0..4 {
         std::thread::sleep(Duration::from_millis(150 + 40 * kill));
         if kill % 2 == 0 {
@@ -94,7 +100,7 @@ fn following_a_log_goes_on_in_the_next_engine() {
         engine.launch();
     }
     let twice: String = (0..LINES).map(|i| format!("{i}\n{i}\n")).collect();
-    for (follower, is_timed) in followers.into_iter().zip([false, true]) {
+    for (follower, is_timed) in followers.into_iter().flatten() {
         let output = follower.wait_with_output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         assert!(output.status.success());
@@ -102,7 +108,7 @@ fn following_a_log_goes_on_in_the_next_engine() {
         if is_timed {
             text = text.lines().map(|line| format!("{}\n", &line[31..])).collect();
         }
-        assert_eq!(text, twice);
+        assert_eq!(text.replace("\r\n", "\n"), twice);
     }
 }
 

@@ -1,6 +1,8 @@
 //! tcp:// with verified clients: the handshake, the flags and the variables.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use testkit::engine::{Engine, Output, binary, finish};
 
@@ -71,6 +73,46 @@ fn cve_2025_9074_strangers_are_turned_away() {
     // No TLS at all.
     gantry(&["version"], &[at]).fails(1);
     engine.gantry(&["version"]).ok();
+}
+
+#[test]
+fn a_session_that_loses_its_engine_says_so_and_the_container_goes_on() {
+    let authority = Authority::new();
+    let (mut engine, host) = engine(&authority);
+    engine.load("busybox");
+    let folder = authority.folder().to_string_lossy().into_owned();
+    let verified = [("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", folder.as_str())];
+    let environment = [&[("DOCKER_HOST", host.as_str())], &verified[..]].concat();
+    let whole =
+        gantry(&["run", "--rm", "--network", "none", "busybox", "echo", "whole"], &environment);
+    assert_eq!(whole.ok(), "whole");
+
+    let run = ["run", "-i", "--name", "box", "--network", "none", "busybox", "cat"];
+    let mut session = std::process::Command::new(binary("gantry"));
+    session.args(run).env_clear().envs(environment.iter().copied());
+    session.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut session = session.spawn().unwrap();
+    session.stdin.as_mut().unwrap().write_all(b"here\n").unwrap();
+    let mut echoed = [0; 5];
+    session.stdout.as_mut().unwrap().read_exact(&mut echoed).unwrap();
+    engine.kill();
+    let mut said = String::new();
+    session.stderr.as_mut().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("the connection to the engine was lost"), "{said}");
+    assert_eq!(session.wait().unwrap().code(), Some(1));
+    engine.launch();
+    assert_eq!(engine.gantry(&["inspect", "-f", "{{.State.Running}}", "box"]).ok(), "true");
+
+    // The end of a client is the end of what it types, as over a unix socket.
+    let mut second = std::process::Command::new(binary("gantry"));
+    second.args(["attach", "box"]).env_clear().envs(environment.iter().copied());
+    let mut second = second.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    second.stdin.as_mut().unwrap().write_all(b"more\n").unwrap();
+    second.stdout.as_mut().unwrap().read_exact(&mut echoed).unwrap();
+    assert_eq!(&echoed, b"more\n");
+    second.kill().unwrap();
+    second.wait().unwrap();
+    assert_eq!(engine.gantry(&["wait", "box"]).ok(), "0");
 }
 
 /// A ClientHello of TLS 1.0 or 1.1 with one cipher of that time.

@@ -33,6 +33,12 @@ impl Hijacked {
         tokio::io::split(self.stream)
     }
 
+    /// Whether the bytes pass through the engine, so that its death ends them, and not the container's. A plain socket
+    /// is handed on by the engine.
+    pub fn is_relayed(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+
     /// The socket itself where it is a plain unix one, to be read and written without a runtime.
     pub fn into_unix(self) -> std::result::Result<UnixStream, Self> {
         match self.stream {

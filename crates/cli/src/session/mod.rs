@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 pub(crate) use demux::Demux;
 pub(crate) use grep::Grep;
 pub(crate) use keys::{DEFAULT_KEYS, Keys};
-pub(crate) use resume::Resume;
+pub(crate) use resume::{Entries, Resume};
 pub(crate) use signals::{Signals, window_changes};
 pub(crate) use terminal::{RawMode, window_size};
 
@@ -49,6 +49,9 @@ where
 }
 
 const BUFFER: usize = 128 * 1024;
+/// Of a session over TLS, whose bytes the engine passes on.
+const LOST: &str =
+    "the connection to the engine was lost; the process goes on without this session";
 
 /// How a session came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +89,7 @@ impl Session {
         let _raw = self.raw_mode();
         let mut output = Demux::new(hijacked.multiplexed);
         output.feed(&hijacked.buffered)?;
+        let relayed = hijacked.is_relayed();
         let (reader, writer) = hijacked.split();
         let input = async {
             match self.stdin {
@@ -97,7 +101,7 @@ impl Session {
             }
         };
         tokio::pin!(input);
-        let output = copy_output(reader, output);
+        let output = copy_output(reader, output, relayed);
         tokio::pin!(output);
         tokio::select! {
             done = &mut output => done.map(|()| Ended::Closed),
@@ -144,15 +148,24 @@ fn read_stdin() -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-async fn copy_output(mut reader: impl AsyncRead + Unpin, mut output: Demux) -> Result<()> {
+async fn copy_output(
+    mut reader: impl AsyncRead + Unpin,
+    mut output: Demux,
+    relayed: bool,
+) -> Result<()> {
+    use io::ErrorKind::{ConnectionReset, UnexpectedEof};
     let mut buffer = vec![0; BUFFER];
     loop {
         match reader.read(&mut buffer).await {
             Ok(0) => return Ok(()),
             Ok(read) => output.feed(&buffer[..read])?,
-            // An engine that dies resets the connection; what was written is here.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
-            Err(error) => return Err(error.into()),
+            Err(error) => match error.kind() {
+                // Through it came what the process goes on to write.
+                ConnectionReset | UnexpectedEof if relayed => return Err(Failure::new(LOST)),
+                // An engine that dies resets the connection; what was written is here.
+                ConnectionReset => return Ok(()),
+                _ => return Err(error.into()),
+            },
         }
     }
 }

@@ -18,13 +18,20 @@ use crate::error::Result;
 /// How long a start waits for the socket of a client whose response head is on its way.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
+/// What a client's bytes come and go through.
+pub struct ClientSocket {
+    pub socket: UnixStream,
+    /// The other end is not the client's but this engine's, which passes on what comes: its death is not the client's.
+    pub relayed: bool,
+}
+
 impl Containers {
     /// Announces a client. Its socket is sent into what is returned, once the response head is out.
     pub async fn attach(
         &self,
         wanted: &str,
         streams: Streams,
-    ) -> Result<oneshot::Sender<UnixStream>> {
+    ) -> Result<oneshot::Sender<ClientSocket>> {
         let handle = self.find(wanted)?;
         let (sender, socket) = oneshot::channel();
         let client = Client { socket, streams };
@@ -72,8 +79,9 @@ async fn hand_over_later(link: Link, client: Client) {
 }
 
 /// A failure means that the container has ended: the client's stream ends with the socket.
-async fn hand_over(link: &Link, socket: &UnixStream, streams: Streams) {
-    if let Err(failure) = link.post(Command::Attach(streams), &[socket.as_fd()]).await {
+async fn hand_over(link: &Link, client: &ClientSocket, streams: Streams) {
+    let streams = Streams { relayed: client.relayed, ..streams };
+    if let Err(failure) = link.post(Command::Attach(streams), &[client.socket.as_fd()]).await {
         tracing::debug!("a client is not attached: {failure}");
     }
 }

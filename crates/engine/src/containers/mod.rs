@@ -84,6 +84,7 @@ use crate::runtime_binary::RuntimeBinary;
 use crate::volumes::Volumes;
 
 pub use self::archive::Extract;
+pub use self::attach::ClientSocket;
 pub use self::disk::Disk;
 pub use self::exec::{ExecView, Stage};
 pub use self::list::{Counts, FILTERS as LIST_FILTERS, Options as ListOptions};

@@ -7,6 +7,7 @@ use api::networks::PortMap;
 use runtime::monitor::protocol::Streams;
 use tokio::sync::oneshot;
 
+use super::attach::ClientSocket;
 use super::exec::{Exec, ExecView};
 use super::index::Reservation;
 use super::pause::Until;
@@ -16,7 +17,7 @@ pub type Reply<T> = oneshot::Sender<Result<T>>;
 
 /// A client whose response head is on its way, and whose socket will then arrive here.
 pub struct Client {
-    pub socket: oneshot::Receiver<UnixStream>,
+    pub socket: oneshot::Receiver<ClientSocket>,
     pub streams: Streams,
 }
 

@@ -14,7 +14,9 @@ use runtime::monitor::protocol::Streams;
 use super::json::{APPLICATION_JSON, json};
 use super::query::not_a_number;
 use super::{Body, BodyWriter, Call, Hijack, Response, Router, detach_keys};
-use crate::containers::{Condition, LIST_FILTERS, ListOptions, PRUNE_FILTERS, Remove, Stop, Wait};
+use crate::containers::{
+    ClientSocket, Condition, LIST_FILTERS, ListOptions, PRUNE_FILTERS, Remove, Stop, Wait,
+};
 use crate::error::{Error, Kind, Result};
 use crate::logs::{self, Timestamp};
 
@@ -331,6 +333,7 @@ async fn begin_attach(call: Call) -> Result<Response> {
         stderr: stream && call.query.flag("stderr"),
         multiplexed: !tty,
         detach_keys,
+        // Found out when the client's socket is there.
         relayed: false,
     };
     let replay = call.query.flag("logs").then(|| logs::Query {
@@ -347,7 +350,9 @@ async fn begin_attach(call: Call) -> Result<Response> {
     let (response, hijack) = Hijack::begin(call, content_type);
     tokio::spawn(async move {
         // A client that went away before it got its stream wants nothing more.
-        let Ok(mut client) = hijack.stream().await else { return };
+        let Ok(ClientSocket { socket: mut client, relayed }) = hijack.stream().await else {
+            return;
+        };
         if let Some(mut logs) = replay {
             while let Ok(Some(chunk)) = logs.reader.next().await {
                 client = match write(client, chunk).await {
@@ -358,7 +363,7 @@ async fn begin_attach(call: Call) -> Result<Response> {
         }
         if let Some(ticket) = ticket {
             // The container may have ended: dropping the socket ends the stream.
-            let _ = ticket.send(client);
+            let _ = ticket.send(ClientSocket { socket: client, relayed });
         }
     });
     Ok(response)

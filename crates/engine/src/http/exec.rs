@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::containers::{MULTIPLEXED_STREAM, RAW_STREAM, created, size, write};
 use super::json::json;
 use super::{Body, Call, Hijack, Response, Router, detach_keys};
-use crate::containers::{ExecStart, ExecView, Stage};
+use crate::containers::{ClientSocket, ExecStart, ExecView, Stage};
 use crate::error::Result;
 
 pub fn routes(router: &mut Router) {
@@ -43,7 +43,7 @@ async fn start(mut call: Call) -> Result<Response> {
     let (response, hijack) = Hijack::begin(call, content_type);
     tokio::spawn(async move {
         // A client that went away before it got its stream wants nothing run.
-        let Ok(client) = hijack.stream().await else { return };
+        let Ok(ClientSocket { socket: client, .. }) = hijack.stream().await else { return };
         let Ok(copy) = client.try_clone() else { return };
         let start = ExecStart { client: Some(client), ..start };
         if let Err(error) = containers.start_exec(&exec.id, start).await {

@@ -21,6 +21,7 @@ use tokio::net::UnixStream;
 
 use super::call::RequestBody;
 use super::{Body, BodyWriter, Call, Response};
+use crate::containers::ClientSocket;
 
 pub struct Hijack {
     how: How,
@@ -65,19 +66,19 @@ impl Hijack {
     }
 
     /// The client's stream, once the response's head has been sent.
-    pub async fn stream(self) -> io::Result<StdUnixStream> {
+    pub async fn stream(self) -> io::Result<ClientSocket> {
         match self.how {
             How::Upgrade(upgrade) => {
-                let stream = raw(upgrade.await.map_err(io::Error::other)?)?;
+                let client = raw(upgrade.await.map_err(io::Error::other)?)?;
                 if self.client == Reader::Ahead {
-                    wait_until_read(&stream).await;
+                    wait_until_read(&client.socket).await;
                 }
-                Ok(stream)
+                Ok(client)
             }
             How::Streams { input, output } => {
                 let (ours, theirs) = UnixStream::pair()?;
                 tokio::spawn(pump_streams(input, output, ours));
-                into_std(theirs)
+                Ok(ClientSocket { socket: into_std(theirs)?, relayed: true })
             }
         }
     }
@@ -105,9 +106,11 @@ async fn wait_until_read(stream: &StdUnixStream) {
     let _ = tokio::time::timeout(HEAD_PATIENCE, read).await;
 }
 
-fn raw(upgraded: Upgraded) -> io::Result<StdUnixStream> {
+fn raw(upgraded: Upgraded) -> io::Result<ClientSocket> {
     match upgraded.downcast::<TokioIo<UnixStream>>() {
-        Ok(parts) if parts.read_buf.is_empty() => into_std(parts.io.into_inner()),
+        Ok(parts) if parts.read_buf.is_empty() => {
+            Ok(ClientSocket { socket: into_std(parts.io.into_inner())?, relayed: false })
+        }
         Ok(parts) => pump(parts.io.into_inner(), parts.read_buf),
         Err(upgraded) => pump(TokioIo::new(upgraded), Bytes::new()),
     }
@@ -120,7 +123,7 @@ fn into_std(stream: UnixStream) -> io::Result<StdUnixStream> {
     Ok(stream)
 }
 
-fn pump<S>(mut client: S, already_read: Bytes) -> io::Result<StdUnixStream>
+fn pump<S>(mut client: S, already_read: Bytes) -> io::Result<ClientSocket>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -130,20 +133,31 @@ where
             // Either end closing is how sessions end.
             let _ = tokio::io::copy_bidirectional(&mut client, &mut ours).await;
         }
+        drop(client);
+        end_input(ours).await;
     });
-    into_std(theirs)
+    Ok(ClientSocket { socket: into_std(theirs)?, relayed: true })
 }
 
-async fn pump_streams(mut input: RequestBody, output: BodyWriter, ours: UnixStream) {
-    let (mut reader, mut writer) = ours.into_split();
+/// Tells the monitor of a client that is gone: input ends, while the socket stays until the monitor closes it. Its sudden
+/// end would be taken for this engine's.
+async fn end_input(mut ours: UnixStream) {
+    if ours.shutdown().await.is_ok() {
+        // What is still said is for nobody.
+        let _ = tokio::io::copy(&mut ours, &mut tokio::io::sink()).await;
+    }
+}
+
+async fn pump_streams(mut input: RequestBody, output: BodyWriter, mut ours: UnixStream) {
+    let (mut reader, mut writer) = ours.split();
     let stdin = async {
         while let Ok(Some(chunk)) = input.chunk().await {
             if writer.write_all(&chunk).await.is_err() {
                 break;
             }
         }
-        // Dropping the half shuts it down: the container's stdin ends with the request's body.
-        drop(writer);
+        // The container's stdin ends with the request's body.
+        let _ = writer.shutdown().await;
     };
     let stdout = async {
         let mut buffer = vec![0; 16 << 10];
@@ -159,4 +173,5 @@ async fn pump_streams(mut input: RequestBody, output: BodyWriter, ours: UnixStre
         () = stdout => {}
         () = async { stdin.await; std::future::pending::<()>().await } => {}
     }
+    end_input(ours).await;
 }

@@ -601,7 +601,7 @@ mod tests {
         router.post("/raw", |call| async {
             let (response, hijack) = Hijack::begin(call, "application/vnd.docker.raw-stream");
             tokio::spawn(async move {
-                let stream = hijack.stream().await.unwrap();
+                let stream = hijack.stream().await.unwrap().socket;
                 // As a monitor does: blocking, on a thread of its own.
                 std::thread::spawn(move || {
                     use std::io::{Read, Write};

@@ -7,7 +7,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::Result;
 use crate::flags::{Flag, Parsed};
-use crate::session::{Demux, Grep, Resume, ask_next_engine};
+use crate::session::{Demux, Entries, Grep, Resume, ask_next_engine};
 use crate::time;
 
 const FLAGS: &[Flag] = &[
@@ -61,9 +61,11 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     };
     let container = client.container_inspect(parsed.arg(0)).await?;
     let mut printer = Printer::new(pattern, !container.config.tty)?;
-    // A terminal's bytes have no bounds that would tell one entry from the next.
-    if logs.follow && !container.config.tty {
-        return follow(&client, &container.id, logs, &mut printer).await;
+    let entries = if container.config.tty { Entries::Raw } else { Entries::Framed };
+    // With details in front of it, a piece of a terminal's line has no length to be told by.
+    if logs.follow && !(container.config.tty && logs.details) {
+        follow(&client, &container.id, logs, entries, &mut printer).await?;
+        return printer.finish();
     }
     let mut body = client.container_logs(&container.id, &logs).await?;
     while let Some(chunk) = body.chunk().await? {
@@ -100,8 +102,14 @@ impl Printer {
 }
 
 /// Goes on where it was when the engine is replaced.
-async fn follow(client: &Client, container: &str, mut logs: Logs, printer: &mut Printer) -> Done {
-    let mut resume = Resume::new(std::mem::replace(&mut logs.timestamps, true));
+async fn follow(
+    client: &Client,
+    container: &str,
+    mut logs: Logs,
+    entries: Entries,
+    printer: &mut Printer,
+) -> Result<()> {
+    let mut resume = Resume::new(std::mem::replace(&mut logs.timestamps, true), entries);
     let begin = time::parse("since", "0s")?;
     while let Some(lost) = print(client, container, &logs, &mut resume, printer).await? {
         ask_next_engine(|| client.ping()).await.map_err(|_| lost)?;
@@ -113,7 +121,7 @@ async fn follow(client: &Client, container: &str, mut logs: Logs, printer: &mut 
         }
         logs.tail = "all".into();
     }
-    Ok(0)
+    printer.print(&resume.finish())
 }
 
 /// Prints to the end, or until the engine is lost.
