@@ -158,12 +158,12 @@ impl Connection {
         stream.set_write_timeout(Some(TIMEOUT))?;
         let uid = rustix::process::geteuid().as_raw().to_string();
         let uid: String = uid.bytes().map(|digit| format!("{digit:02x}")).collect();
-        stream.write_all(format!("\0AUTH EXTERNAL {uid}\r\n").as_bytes())?;
+        // All at once: systemd does not look again at a message that it has read together with BEGIN, but waits for more.
+        stream.write_all(format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n").as_bytes())?;
         let answer = read_line(&mut stream)?;
         if !answer.starts_with("OK") {
             return Err(io::Error::new(ErrorKind::PermissionDenied, answer));
         }
-        stream.write_all(b"BEGIN\r\n")?;
         Ok(Self { stream, serial: 0, signals: Vec::new() })
     }
 
