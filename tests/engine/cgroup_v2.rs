@@ -18,27 +18,33 @@ g load -q -i /busybox.tar
 
 /// Runs a script in a guest in which `g` is `gantry`, and returns the console.
 fn with_engine(script: &str) -> Option<String> {
+    Some(run(guest("the engine on cgroup v2")?, &format!("{START}{script}")))
+}
+
+/// A guest with the programs and the image busybox in its root directory.
+pub(crate) fn guest(test: &str) -> Option<Guest> {
     let guest = match Guest::new() {
         Ok(guest) => guest,
         Err(reason) => {
-            testkit::skip("the engine on cgroup v2", &reason);
+            testkit::skip(test, &reason);
             return None;
         }
     };
     let guest = ["gantry", "gantryd", "gantry-runtime"]
         .into_iter()
         .fold(guest, |guest, name| guest.file(binary(name), &format!("/{name}")));
-    let guest = guest.file(image_archive("busybox"), "/busybox.tar").memory(1024);
-    let outcome = guest
-        .limit(Duration::from_secs(300))
-        .run(&format!("{START}{script}"))
-        .expect("the guest boots");
+    Some(guest.file(image_archive("busybox"), "/busybox.tar").memory(1024))
+}
+
+/// Returns the console of a script that ends well.
+pub(crate) fn run(guest: Guest, script: &str) -> String {
+    let outcome = guest.limit(Duration::from_secs(300)).run(script).expect("the guest boots");
     assert_eq!(outcome.status, Some(0), "{}", outcome.console);
-    Some(outcome.console)
+    outcome.console
 }
 
 #[track_caller]
-fn shows(console: &str, line: &str) {
+pub(crate) fn shows(console: &str, line: &str) {
     assert!(
         console.lines().any(|shown| shown.trim_end() == line),
         "no line {line:?} in\n{console}"

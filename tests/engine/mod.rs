@@ -2,7 +2,7 @@ mod activation;
 mod adoption;
 mod apparmor;
 mod binaries;
-mod cgroup_v2;
+pub(crate) mod cgroup_v2;
 mod crash;
 mod full_disk;
 mod interrupted;

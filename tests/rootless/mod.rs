@@ -1,6 +1,7 @@
 //! The engine of an ordinary user.
 
 mod containers;
+mod delegated;
 mod namespaces;
 mod user;
 

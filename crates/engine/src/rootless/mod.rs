@@ -35,6 +35,9 @@ impl Rootless {
         if rustix::process::geteuid().is_root() {
             return Ok(None);
         }
+        if let Err(error) = runtime::cgroup::own::enter_delegated() {
+            tracing::warn!("containers get no limits: {error}");
+        }
         let keeper = match Keeper::of(exec_root) {
             Some(keeper) => keeper,
             None => new_keeper(exec_root)?,

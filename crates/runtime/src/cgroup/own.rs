@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::layout::{Mounts, Reach, mounts};
+use rustix::fs::{Access, access};
+
+use super::layout::{Layout, Mounts, Reach, mounts};
 use super::{Error, Result, file};
 
 /// What an engine's own directory is called, where it may not be at the root.
@@ -22,6 +24,17 @@ pub fn leave() -> Vec<Error> {
     }
 }
 
+/// An ordinary user's engine, before it has made its user namespace: where a cgroup was delegated to it, it goes below
+/// that, with all that it will start, since a cgroup holds processes or hands controllers down.
+pub fn enter_delegated() -> Result<()> {
+    let Ok(mounts) = mounts() else { return Ok(()) };
+    let writable = |path: &Path| access(path.join("cgroup.procs"), Access::WRITE_OK).is_ok();
+    match delegated(mounts).filter(|path| mounts.layout() == Layout::V2 && writable(path)) {
+        Some(path) => enter_own(&path),
+        None => Ok(()),
+    }
+}
+
 /// The directory of version 2 below which this process's containers belong, if its user may write there: the one that
 /// the engine was started in, and has left for [`NAME`] below it.
 pub(super) fn delegated(mounts: &Mounts) -> Option<PathBuf> {
@@ -32,10 +45,9 @@ pub(super) fn delegated(mounts: &Mounts) -> Option<PathBuf> {
 }
 
 fn enter(Destination { hierarchy, is_v2 }: Destination) -> Result<()> {
-    match mounts().map(Mounts::reach) {
-        Ok(Reach::Nothing) => return Ok(()),
-        Ok(Reach::Below(base)) => return enter_own(base),
-        Ok(Reach::Host) | Err(_) => {}
+    // It is where it belongs already.
+    if mounts().is_ok_and(|mounts| *mounts.reach() != Reach::Host) {
+        return Ok(());
     }
     // Only the true root of a version 2 hierarchy may hold processes beside cgroups with controllers; it has no type.
     if is_v2 && hierarchy.join("cgroup.type").exists() {

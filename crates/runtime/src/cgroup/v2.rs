@@ -39,7 +39,7 @@ impl Group {
         self.enable_controllers()?;
         let directory = self.directory.insert(open_directory(&self.path)?);
         apply_devices(directory.as_fd(), &self.path, resources)?;
-        resources::set(&self.path, resources)
+        resources::set(&self.path, resources).map_err(explain)
     }
 
     pub(super) fn directory(&self) -> Option<BorrowedFd<'_>> {
@@ -54,7 +54,7 @@ impl Group {
         if let (Some(directory), false) = (self.directory(), resources.devices.is_empty()) {
             apply_devices(directory, &self.path, resources)?;
         }
-        resources::set(&self.path, resources)
+        resources::set(&self.path, resources).map_err(explain)
     }
 
     pub(super) fn freeze(&self) -> Result<()> {
@@ -164,6 +164,26 @@ impl Group {
     }
 }
 
+/// A file that is not there stands for a controller that the parent does not hand down.
+fn explain(error: Error) -> Error {
+    const CONTROLLERS: [&str; 6] = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"];
+    let path = match &error {
+        Error::Write { path, source, .. } | Error::File { path, source, .. }
+            if file::is_absent(source) =>
+        {
+            path
+        }
+        _ => return error,
+    };
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let controller = name.split_once('.').map_or(name, |(controller, _)| controller);
+    match CONTROLLERS.into_iter().find(|known| *known == controller) {
+        Some(known) if sys::namespace::is_in_user_namespace() => Error::NotDelegated(known),
+        Some(known) => Error::NoController(known),
+        None => error,
+    }
+}
+
 /// Only root of the host may attach the program that checks them; in a user namespace there are no devices but those
 /// that the user may open anyway.
 fn apply_devices(directory: BorrowedFd<'_>, path: &Path, resources: &Resources) -> Result<()> {
@@ -207,4 +227,22 @@ fn remove_tree(path: &Path) -> Result<()> {
 
 fn is_busy(error: &std::io::Error) -> bool {
     error.raw_os_error() == Some(libc::EBUSY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_a_missing_controller() {
+        let write = |name: &str, error: i32| Error::Write {
+            path: Path::new("/sys/fs/cgroup/x").join(name),
+            value: "1".into(),
+            source: std::io::Error::from_raw_os_error(error),
+        };
+        let absent = explain(write("memory.swap.max", libc::ENOENT));
+        assert!(matches!(absent, Error::NoController("memory")), "{absent}");
+        let other = explain(write("memory.max", libc::EINVAL));
+        assert!(matches!(other, Error::Write { .. }), "{other}");
+    }
 }
