@@ -22,6 +22,8 @@ mod archive;
 mod containers;
 mod debug;
 mod detach_keys;
+#[cfg(test)]
+mod endpoints;
 mod events;
 mod exec;
 mod images;

@@ -376,6 +376,11 @@ mod tests {
 
     impl Api {
         async fn new(router: Router) -> Self {
+            Self::with(router, |_| ()).await
+        }
+
+        /// Of an engine that is changed before anybody shares it.
+        async fn with(router: Router, change: impl FnOnce(&mut Engine)) -> Self {
             // The engine's bridge must not appear on the host. Threads made from here on inherit the namespace.
             sys::namespace::unshare(sys::namespace::NETWORK).unwrap();
             let roots = tempfile::tempdir().unwrap();
@@ -387,8 +392,9 @@ mod tests {
             std::fs::create_dir(&config.data_root).unwrap();
             std::fs::create_dir(&config.exec_root).unwrap();
             let runtime = RuntimeBinary::open(Path::new("/bin/true")).unwrap();
-            let engine = Arc::new(Engine::open(config, runtime).await.unwrap());
-            Self { server: Arc::new(Server::new(engine, router)), _roots: roots }
+            let mut engine = Engine::open(config, runtime).await.unwrap();
+            change(&mut engine);
+            Self { server: Arc::new(Server::new(Arc::new(engine), router)), _roots: roots }
         }
 
         fn connect(&self) -> UnixStream {
@@ -489,6 +495,10 @@ mod tests {
         let headers = "a: b\r\n".repeat(1_000_000);
         let answer = api.ask(format!("GET /_ping HTTP/1.1\r\n{headers}{CLOSE}")).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        // One less than what is too many, and the next client, get their answers.
+        let headers = "a: b\r\n".repeat(90);
+        let answer = api.ask(format!("GET /_ping HTTP/1.1\r\n{headers}{CLOSE}")).await;
+        assert!(answer.ends_with("\r\n\r\nOK"), "{answer}");
     }
 
     #[tokio::test]
@@ -652,16 +662,20 @@ mod tests {
             Self { folder, told }
         }
 
-        /// The engine asks it from now on.
-        async fn rule(&self, api: &mut Api) {
-            let folders = crate::authorization::Folders {
+        /// By which an engine asks it.
+        async fn required(&self) -> authorization::Authorization {
+            let folders = authorization::Folders {
                 sockets: self.folder.path().to_owned(),
                 specifications: vec![],
             };
-            let authorization = crate::authorization::Authorization::new(folders);
+            let authorization = authorization::Authorization::new(folders);
             authorization.require(&["judge".to_owned()]).await.unwrap();
-            let server = Arc::get_mut(&mut api.server).unwrap();
-            Arc::get_mut(&mut server.engine).unwrap().authorization = authorization;
+            authorization
+        }
+
+        async fn rules_over(&self, router: Router) -> Api {
+            let authorization = self.required().await;
+            Api::with(router, |engine| engine.authorization = authorization).await
         }
 
         fn last_told(&self) -> serde_json::Value {
@@ -711,8 +725,7 @@ mod tests {
     #[tokio::test]
     async fn a_plugin_that_refuses_or_fails_refuses_in_dockers_words() {
         let plugin = TestPlugin::start();
-        let mut api = Api::new(echo()).await;
-        plugin.rule(&mut api).await;
+        let api = plugin.rules_over(echo()).await;
         let ask = async |path: &str, body: &str| {
             let answer = api.ask(posted(path, AS_JSON, body)).await;
             let status = answer.split(' ').nth(1).unwrap().to_owned();
@@ -741,8 +754,7 @@ mod tests {
     #[tokio::test]
     async fn a_plugin_that_says_nothing_refuses() {
         let plugin = TestPlugin::start();
-        let mut api = Api::new(echo()).await;
-        plugin.rule(&mut api).await;
+        let api = plugin.rules_over(echo()).await;
         tokio::time::pause();
         let answer = api.ask(posted("/echo?silence", AS_JSON, "[1]")).await;
         assert!(
@@ -767,8 +779,7 @@ mod tests {
     #[tokio::test]
     async fn cve_2024_41110_a_plugin_sees_the_body_whatever_length_is_claimed() {
         let plugin = TestPlugin::start();
-        let mut api = Api::new(echo()).await;
-        plugin.rule(&mut api).await;
+        let api = plugin.rules_over(echo()).await;
         let body = r#"{"deny":1}"#;
         let chunked =
             "POST /echo HTTP/1.1\r\nConnection: close\r\nHost: x\r\nTransfer-Encoding: chunked\r\n";
@@ -802,8 +813,7 @@ mod tests {
     #[tokio::test]
     async fn cve_2026_34040_a_large_body_is_shown_whole_or_refused() {
         let plugin = TestPlugin::start();
-        let mut api = Api::new(echo()).await;
-        plugin.rule(&mut api).await;
+        let api = plugin.rules_over(echo()).await;
         let large = |bytes: usize| format!(r#"{{"deny":"{}"}}"#, "x".repeat(bytes));
         let answer = api.ask(posted("/echo", AS_JSON, &large(3 << 20))).await;
         assert!(answer.contains("authorization denied by plugin judge: no way"), "{answer}");
@@ -818,25 +828,27 @@ mod tests {
     #[tokio::test]
     async fn credentials_are_shown_to_no_plugin() {
         let plugin = TestPlugin::start();
-        let mut api = Api::new(routes()).await;
-        plugin.rule(&mut api).await;
+        let api = plugin.rules_over(routes()).await;
         let headers = format!("{AS_JSON}X-Registry-Auth: c2VjcmV0\r\n");
         for path in ["/auth", "/v1.45/auth", "/v1.45/%61uth"] {
             api.ask(posted(path, &headers, r#"{"password":"secret"}"#)).await;
             let told = plugin.told.lock().unwrap().concat();
+            assert!(told.contains("RequestUri"), "it was asked: {told}");
             assert!(!told.contains("RequestBody") && !told.contains("c2VjcmV0"), "{told}");
         }
+        assert_eq!(plugin.asked(), 6, "of each request and of its answer");
     }
 
     #[tokio::test]
     async fn the_audit_log_has_what_changes_and_what_was_refused_but_no_secret() {
         let plugin = TestPlugin::start();
-        let mut api = Api::new(routes()).await;
         let path = plugin.folder.path().join("audit.log");
-        let server = Arc::get_mut(&mut api.server).unwrap();
-        Arc::get_mut(&mut server.engine).unwrap().audit =
-            Some(crate::audit::Audit::open(&path).unwrap());
-        plugin.rule(&mut api).await;
+        let authorization = plugin.required().await;
+        let api = Api::with(routes(), |engine| {
+            engine.authorization = authorization;
+            engine.audit = Some(crate::audit::Audit::open(&path).unwrap());
+        })
+        .await;
         api.ask(format!("GET /info HTTP/1.1\r\n{CLOSE}")).await;
         let create = "/v1.45/containers/create?name=web&token=hush";
         api.ask(posted(create, AS_JSON, r#"{"Image":"none","Env":["PASSWORD=hush"]}"#)).await;
