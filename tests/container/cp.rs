@@ -79,6 +79,35 @@ fn volumes_binds_and_read_only_mounts_are_as_the_container_has_them() {
 }
 
 #[test]
+fn what_goes_into_an_anonymous_volume_is_there_for_the_container_and_goes_with_it() {
+    let mut engine = Engine::with_busybox();
+    let file = engine.scratch().join("file");
+    fs::write(&file, "content").unwrap();
+    let file = file.to_str().unwrap();
+    let containers = both(&engine, &["-v", "/own"]);
+    for container in containers {
+        engine.gantry(&["cp", file, &format!("{container}:/own/in")]).ok();
+    }
+    engine.kill();
+    engine.launch();
+    let seen = |container: &str, path: &str| {
+        let format = "{{range .Mounts}}{{.Source}}{{end}}";
+        let source = engine.gantry(&["inspect", "-f", format, container]).ok();
+        fs::read_to_string(format!("{source}/{path}")).unwrap_or_default()
+    };
+    for container in containers {
+        assert_eq!(seen(container, "in"), "content", "it is the volume that has it");
+        let back = engine.scratch().join(container);
+        let from = format!("{container}:/own/in");
+        engine.gantry(&["cp", &from, back.to_str().unwrap()]).ok();
+        assert_eq!(fs::read_to_string(back).unwrap(), "content");
+    }
+    assert_eq!(engine.gantry(&["diff", "stopped"]).ok(), "", "and nothing of it the container");
+    engine.gantry(&["rm", "-f", "-v", "stopped", "running"]).ok();
+    assert_eq!(engine.gantry(&["volume", "ls", "-q"]).ok(), "");
+}
+
+#[test]
 fn what_is_copied_belongs_to_the_containers_user_if_asked_for() {
     let engine = Engine::with_busybox();
     engine
