@@ -54,6 +54,7 @@ scripts! {
     lifecycle
     logs
     options
+    ports
     prune
     run
     system

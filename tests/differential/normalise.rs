@@ -25,6 +25,8 @@ const PATTERNS: &[(&str, &str)] = &[
     // Where in a template something is wrong is known to Go's templates only.
     (r"template: :1:\d+:", "template: :1:<n>:"),
     (r"gantry-\d+", "docker"),
+    // Who has the port is said by us alone.
+    (r"(already allocated|already in use) by [^\n]*?(\(pid \d+\)|container [\w-]+)", "$1"),
     (r" +\n", "\n"),
 ];
 

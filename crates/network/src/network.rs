@@ -20,7 +20,7 @@ use crate::publish::{self, Mapping, Published, Publisher, Target, Wish};
 use crate::route::{self, VethPair};
 use crate::sandbox::{self, Sandbox};
 use crate::worker::{Doomed, Shared, Worker};
-use crate::{Address, Attachment, Endpoint, Interface, Joined, forwarding};
+use crate::{Address, Attachment, Endpoint, Interface, Joined, forwarding, nft};
 
 /// The networks of one engine. Dropping it leaves everything in place for the engine that comes next.
 pub struct Network {
@@ -130,6 +130,14 @@ impl Network {
     /// Directs connections that the kernel cannot lead to a container to the proxy, which listens on that port.
     pub fn set_proxy(&self, port: u16) -> Result<()> {
         self.firewall.set_proxy(port)
+    }
+
+    /// Chains of the host's own firewall (`ip filter FORWARD`) that drop what they do not accept of what is forwarded. An
+    /// accept in our table does not overrule them: other hosts may not reach published ports.
+    pub fn dropping_chains(&self) -> Result<Vec<String>> {
+        let action = || "list the host's firewall".to_owned();
+        let mut socket = Socket::open(Protocol::Netfilter).context(action)?;
+        nft::dropping_forward_chains(&mut socket).context(action)
     }
 
     /// Waits until links of containers that have left are gone, and a spare namespace is made.

@@ -5,6 +5,7 @@ mod message;
 
 pub(crate) use expression::{Direction, Family, PortKey, Rule, Side};
 pub(crate) use message::{
-    Chain, ChainKind, DataType, Element, KeyType, MapElement, Set, Table, Transaction, set_elements,
+    Chain, ChainKind, DataType, Element, KeyType, MapElement, Set, Table, Transaction,
+    dropping_forward_chains, set_elements,
 };
 pub(crate) use sys::netlink::attributes::find;

@@ -217,7 +217,12 @@ impl Turn<'_> {
 
     fn take_ports(&mut self, wish: &Wish, ip: IpAddr, host: Ports) -> Result<(), Refused> {
         if let Some(taken) = self.books.conflict(wish.protocol, ip, host) {
-            return Err(refusal(wish.protocol, ip, taken));
+            return match reserve::is_ours(ip) {
+                Ok(false) => {
+                    Err(Refused::NotHere { protocol: wish.protocol, ip, port: host.first })
+                }
+                _ => Err(refusal(wish.protocol, ip, taken)),
+            };
         }
         let mapping =
             Mapping { protocol: wish.protocol, ip, host, container_port: wish.container.first };

@@ -28,7 +28,8 @@ impl Containers {
         let shared = &self.0;
         let CreateRequest { mut config, host_config, networking_config } = request;
         let mut host = host_config.unwrap_or_default();
-        let warnings = validate::validate(&config, &host, &shared.host)?;
+        let mut warnings = validate::validate(&config, &host, &shared.host)?;
+        warnings.extend(self.firewall_warnings(&host));
         self.check_lenders(&host)?;
         self.apply_defaults(&mut host)?;
         let id = name::random_id();

@@ -169,6 +169,25 @@ impl Actor {
 }
 
 impl Containers {
+    /// What stands between other hosts and the ports that are to be published.
+    pub fn firewall_warnings(&self, host: &HostConfig) -> Vec<String> {
+        let has_bindings = host.port_bindings.as_ref().is_some_and(|bindings| !bindings.is_empty());
+        let is_bridged = !matches!(host.network_mode.as_str(), "host" | "none")
+            && !host.network_mode.starts_with("container:");
+        if !is_bridged || !(has_bindings || host.publish_all_ports) {
+            return Vec::new();
+        }
+        let warning = |chain: &String| {
+            format!(
+                "The firewall's chain {chain} drops what it does not accept: \
+                 other hosts may not reach published ports"
+            )
+        };
+        // A warning is not worth a failure.
+        let chains = self.0.network.dropping_chains().unwrap_or_default();
+        chains.iter().map(warning).collect()
+    }
+
     /// After a restart of the engine: the ports of those who live.
     pub fn recover_ports<'a>(&self, alive: impl Iterator<Item = &'a Record>) -> Result<()> {
         let published = alive.filter(|record| !record.state.ports.is_empty());

@@ -42,8 +42,12 @@ pub struct Host {
 pub fn validate(config: &Config, host: &HostConfig, offer: &Host) -> Result<Vec<String>, Error> {
     validate_config(config)?;
     validate_host_config(config, host)?;
-    let warnings = validate_resources(&host.resources, offer)?;
+    let mut warnings = validate_resources(&host.resources, offer)?;
     storage_options(host, offer.project_quotas)?;
+    let has_ports = host.port_bindings.as_ref().is_some_and(|bindings| !bindings.is_empty());
+    if host.network_mode == "host" && has_ports {
+        warnings.push("Published ports are discarded when using host network mode".into());
+    }
     Ok(warnings)
 }
 

@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use sys::netlink::attributes::{Attributes, find, items};
-use sys::netlink::{Batch, Error, Socket};
+use sys::netlink::{Batch, Error, Message, Socket};
 
 use super::expression::Rule;
 
@@ -12,6 +12,7 @@ const BATCH_END: u16 = 0x11;
 const NEW_TABLE: u16 = 0;
 const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
+const GET_CHAIN: u16 = 4;
 const NEW_RULE: u16 = 6;
 const DELETE_RULE: u16 = 8;
 const NEW_SET: u16 = 9;
@@ -354,6 +355,26 @@ pub(crate) fn set_elements(
     let lists = messages.iter().filter_map(|message| find(message.payload.get(4..)?, 3));
     let key = |element| find(find(element, ELEMENT_KEY)?, DATA_VALUE).map(<[u8]>::to_vec);
     Ok(lists.flat_map(items).filter_map(|(_, element)| key(element)).collect())
+}
+
+/// The chains of others that drop whatever they do not accept where packets are forwarded, as `TABLE CHAIN`.
+pub(crate) fn dropping_forward_chains(socket: &mut Socket) -> Result<Vec<String>, Error> {
+    const FORWARD: [u8; 4] = 2u32.to_be_bytes();
+    const DROP: [u8; 4] = 0u32.to_be_bytes();
+    const FAMILIES: [(u8, &str); 3] = [(1, "inet"), (2, "ip"), (10, "ip6")];
+    let messages = socket.dump(SUBSYSTEM << 8 | GET_CHAIN, &header(0, 0))?;
+    let name = |message: &Message| {
+        let (family, attributes) = (*message.payload.first()?, message.payload.get(4..)?);
+        let (_, family) = FAMILIES.iter().find(|(number, _)| *number == family)?;
+        let is_forward = find(find(attributes, 4)?, 1)? == FORWARD;
+        let drops = find(attributes, 5)? == DROP;
+        let text = |kind| {
+            let bytes = find(attributes, kind)?.strip_suffix(b"\0")?;
+            Some(String::from_utf8_lossy(bytes).into_owned())
+        };
+        (is_forward && drops).then_some(format!("{family} {} {}", text(1)?, text(3)?))
+    };
+    Ok(messages.iter().filter_map(name).collect())
 }
 
 fn write_element(list: &mut Attributes<'_>, key: &Element, data: Option<&Vec<u8>>) {

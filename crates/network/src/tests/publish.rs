@@ -363,3 +363,23 @@ fn cve_2021_20199_remote_clients_keep_their_address() {
         assert_eq!((&buffer[..len], from.ip()), (&b"honest"[..], neighbour.ip.into()));
     });
 }
+
+#[test]
+fn chains_of_others_that_drop_are_named() {
+    isolated(|| {
+        let network = open("one");
+        let chains = || network.dropping_chains().expect("list");
+        assert!(chains().is_empty(), "not our own");
+        let chain = |name: &str, hook: &str, policy: &str| {
+            let place = format!("type filter hook {hook} priority 0; policy {policy};");
+            nft(&[&format!("add chain ip filter {name} {{ {place} }}")])
+        };
+        if nft(&["add", "table", "ip", "filter"]).is_none() {
+            return;
+        }
+        chain("INPUT", "input", "drop");
+        chain("ACCEPTS", "forward", "accept");
+        chain("FORWARD", "forward", "drop");
+        assert_eq!(chains(), ["ip filter FORWARD"]);
+    });
+}

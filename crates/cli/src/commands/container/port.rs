@@ -25,21 +25,25 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let container = client.container_inspect(parsed.arg(0)).await?;
     let ports = container.network_settings.ports.unwrap_or_default();
     let lines = match parsed.args.get(1) {
-        Some(port) => one(&ports, port)?,
+        Some(port) => one(&ports, port, parsed.arg(0))?,
         None => all(&ports),
     };
     print(lines.concat())?;
     Ok(0)
 }
 
-fn one(ports: &PortMap, port: &str) -> Result<Vec<String>> {
-    let key = if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") };
-    match ports.get(&key) {
+fn one(ports: &PortMap, wanted: &str, container: &str) -> Result<Vec<String>> {
+    let (port, protocol) = wanted.split_once('/').unwrap_or((wanted, "tcp"));
+    let number = api::ports::uint16(port)
+        .map_err(|why| Failure::new(format!("Error: invalid port ({port}): {why}")))?;
+    match ports.get(&format!("{number}/{protocol}")) {
         Some(Some(bindings)) => Ok(bindings
             .iter()
             .map(|b| format!("{}\n", address(&b.host_ip, &b.host_port)))
             .collect()),
-        _ => Err(Failure::new(format!("Error: No public port '{key}' published for {port}"))),
+        _ => {
+            Err(Failure::new(format!("Error: No public port '{wanted}' published for {container}")))
+        }
     }
 }
 

@@ -57,9 +57,10 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         .await
         .map_err(|failure| reported("run", &failure.message, 125))?;
     if detach {
-        start(&client, &id, &keys).await?;
+        let started = start(&client, &id, &keys).await;
+        // As Docker, for a container that is there although it did not start.
         say(&id)?;
-        return Ok(0);
+        return started.map(|()| 0);
     }
     let config = &options.request.config;
     let session = Session { tty: config.tty, stdin: config.attach_stdin, keys: sequence };
