@@ -1,4 +1,5 @@
-//! bollard: every container, exec, image and volume call that it has, but for those that build or need a registry.
+//! bollard: every container, exec, image and volume call that it has, but for those that build or need a registry, and
+//! for attach by websocket, which its default features leave out.
 
 use std::collections::HashMap;
 

@@ -15,9 +15,9 @@ pub struct Idle(Arc<Notify>);
 
 impl Idle {
     /// The task ends with the runtime.
-    pub fn watch(engine: &Arc<Engine>) -> Self {
+    pub fn watch(engine: &Engine) -> Self {
         let stirred = engine.events.stirred();
-        tokio::spawn(rest_after_bursts(Arc::clone(&stirred), Arc::clone(engine)));
+        tokio::spawn(rest_after_bursts(Arc::clone(&stirred), engine.system.rest()));
         Self(stirred)
     }
 
@@ -41,10 +41,10 @@ impl Drop for AtTheEnd {
 }
 
 /// The start is the first burst: most code that it runs is not needed again.
-async fn rest_after_bursts(stirred: Arc<Notify>, engine: Arc<Engine>) {
+async fn rest_after_bursts(stirred: Arc<Notify>, rest: impl Fn()) {
     loop {
         while timeout(QUIET, stirred.notified()).await.is_ok() {}
-        engine.system.rest();
+        rest();
         sys::allocator::trim();
         sys::program::release_pages();
         stirred.notified().await;

@@ -81,9 +81,10 @@ impl System {
         self.store.writes()
     }
 
-    /// Nothing happens for the time being: memory that only speeds up the next request goes.
-    pub fn rest(&self) {
-        self.store.rest();
+    /// What gives up the memory that only speeds up the next request, for when nothing happens.
+    pub fn rest(&self) -> impl Fn() + Send + use<> {
+        let store = Arc::clone(&self.store);
+        move || store.rest()
     }
 
     /// Takes over what may change while the engine runs, and reports it as Docker does.

@@ -23,9 +23,10 @@ const BATCH: usize = 500;
 /// A stream's bytes count as arrived when the server's kernel has them and the connection has lived on for so long: a
 /// server that ends loses what it has not read.
 const SETTLED: Duration = Duration::from_secs(1);
-/// The cursor is not written more often.
+/// The cursor is not written more often; nor is it looked more often whether the server has everything, which the kernel
+/// tells nobody.
 const PACE: Duration = Duration::from_millis(100);
-/// Between two attempts to reach a server.
+/// Between two attempts to reach a server: nothing tells when one that is away is back.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
 /// A log and its server.
