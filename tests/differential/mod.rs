@@ -53,6 +53,7 @@ scripts! {
     images
     lifecycle
     logs
+    networks
     options
     ports
     prune

@@ -33,8 +33,9 @@ wire! {
         #[serde(rename = "GlobalIPv6PrefixLen")]
         pub global_ipv6_prefix_len: i64,
         pub driver_opts: Option<BTreeMap<String, String>>,
-        #[serde(rename = "GwPriority", skip_serializing_if = "is_empty")]
-        pub gw_priority: i64,
+        /// Since API 1.48.
+        #[serde(rename = "GwPriority", skip_serializing_if = "Option::is_none")]
+        pub gw_priority: Option<i64>,
         #[serde(rename = "DNSNames")]
         pub dns_names: Option<Vec<String>>,
     }
@@ -81,9 +82,58 @@ wire! {
         pub config: Option<Vec<IpamConfig>>,
     }
 
+    /// One subnet of a network.
     pub struct IpamConfig {
+        #[serde(skip_serializing_if = "is_empty")]
         pub subnet: String,
+        #[serde(rename = "IPRange", skip_serializing_if = "is_empty")]
+        pub ip_range: String,
+        #[serde(skip_serializing_if = "is_empty")]
         pub gateway: String,
+        /// Kept free, by names of the user's.
+        #[serde(rename = "AuxiliaryAddresses", skip_serializing_if = "is_empty")]
+        pub aux_addresses: BTreeMap<String, String>,
+    }
+
+    /// What `POST /networks/create` is told.
+    pub struct CreateNetwork {
+        pub name: String,
+        pub driver: String,
+        pub scope: String,
+        /// Since API 1.48.
+        #[serde(rename = "EnableIPv4", skip_serializing_if = "Option::is_none")]
+        pub enable_ipv4: Option<bool>,
+        #[serde(rename = "EnableIPv6", skip_serializing_if = "Option::is_none")]
+        pub enable_ipv6: Option<bool>,
+        #[serde(rename = "IPAM", skip_serializing_if = "Option::is_none")]
+        pub ipam: Option<Ipam>,
+        pub internal: bool,
+        pub attachable: bool,
+        pub ingress: bool,
+        pub config_only: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub config_from: Option<ConfigReference>,
+        pub options: Option<BTreeMap<String, String>>,
+        pub labels: Option<BTreeMap<String, String>>,
+    }
+
+    /// The answer.
+    pub struct NetworkCreated {
+        pub id: String,
+        pub warning: String,
+    }
+
+    /// What `POST /networks/{id}/connect` is told.
+    pub struct ConnectNetwork {
+        pub container: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub endpoint_config: Option<EndpointSettings>,
+    }
+
+    /// What `POST /networks/{id}/disconnect` is told.
+    pub struct DisconnectNetwork {
+        pub container: String,
+        pub force: bool,
     }
 
     /// The network that one of its kind takes its configuration from.

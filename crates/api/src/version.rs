@@ -77,6 +77,8 @@ impl ForVersion for containers::Inspect {
         }
         if version < Version::v1(48) {
             self.image_manifest_descriptor = None;
+            let endpoints = self.network_settings.networks.iter_mut().flat_map(|n| n.values_mut());
+            endpoints.for_each(|endpoint| endpoint.gw_priority = None);
         }
         if version >= Version::v1(52) {
             self.network_settings.legacy = None;
@@ -102,6 +104,9 @@ impl ForVersion for containers::Summary {
         }
         if version < Version::v1(48) {
             self.image_manifest_descriptor = None;
+            let networks = self.network_settings.iter_mut().filter_map(|n| n.networks.as_mut());
+            let endpoints = networks.flat_map(|networks| networks.values_mut());
+            endpoints.for_each(|endpoint| endpoint.gw_priority = None);
         }
         if version < Version::v1(46) {
             self.host_config.annotations = None;

@@ -25,6 +25,8 @@ pub(crate) struct ConfigFile {
     pub(crate) stats_format: String,
     #[serde(rename = "pluginsFormat")]
     pub(crate) plugins_format: String,
+    #[serde(rename = "networksFormat")]
+    pub(crate) networks_format: String,
     #[serde(rename = "volumesFormat")]
     pub(crate) volumes_format: String,
     #[serde(rename = "detachKeys")]

@@ -19,6 +19,7 @@ mod transport;
 pub mod containers;
 pub mod exec;
 pub mod images;
+pub mod networks;
 pub mod plugins;
 pub mod system;
 pub mod volumes;

@@ -115,6 +115,12 @@ impl Client {
         self.short(method, path, Upload::empty()).await.map(drop)
     }
 
+    /// A request whose answer has no body that matters.
+    pub(crate) async fn tell(&self, path: &str, body: &impl Serialize) -> Result<()> {
+        let body = Upload::Bytes(Some(serde_json::to_vec(body)?.into()));
+        self.short(Method::POST, path, body).await.map(drop)
+    }
+
     async fn json<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -337,7 +343,7 @@ async fn check(response: Response<Incoming>) -> Result<Response<Incoming>> {
     }
     let body = response.into_body().collect().await?.to_bytes();
     let message = match serde_json::from_slice::<ErrorResponse>(&body) {
-        Ok(error) if !error.message.is_empty() => error.message,
+        Ok(error) if !error.message.is_empty() => error.message.trim().to_owned(),
         _ => String::from_utf8_lossy(&body).trim().to_owned(),
     };
     let message = if message.is_empty() { status.to_string() } else { message };

@@ -3,18 +3,18 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use network::{AddressPool, Identity, Network, Options};
+use network::{AddressPool, Identity, Network, Options, Recovery};
 use store::Store;
 
 use crate::apparmor;
 use crate::audit::Audit;
 use crate::authorization::{Authorization, Folders};
 use crate::config::{Config, Live};
-use crate::containers::{Containers, Disk, Parts};
+use crate::containers::{Containers, Disk, Parts, Survey};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::images::Images;
-use crate::networks::Networks;
+use crate::networks::{self, Directory, Networks};
 use crate::runtime_binary::RuntimeBinary;
 use crate::system::System;
 use crate::system::identity::read_or_make;
@@ -43,23 +43,26 @@ impl Engine {
         let events = Events::open(&config.exec_root)
             .map_err(|error| Error::system("cannot keep events").because(error))?;
         let opened = Arc::clone(&config);
-        let (store, id, identity, network) = blocking(move || open_state(&opened)).await?;
-        let network = Arc::new(network);
+        let State { store, id, identity, network, networks, survey } =
+            blocking(move || State::open(&opened)).await?;
         let volumes = Volumes::new(Arc::clone(&store), events.clone());
         let parts = Parts {
             config: live.clone(),
             events: events.clone(),
             runtime: Arc::new(runtime),
             network: Arc::clone(&network),
+            networks: networks.clone(),
             disk: Disk::new(Arc::clone(&store)),
             volumes: volumes.clone(),
-            identity: identity.clone(),
+            identity,
+            survey,
         };
         if let Err(error) = blocking(apparmor::load_default).await {
             tracing::error!("{error}");
         }
         let containers = Containers::open(parts).await?;
-        let networks = Networks::new(network, identity, containers.clone(), &config.data_root);
+        let (kept, told) = (Arc::clone(&store), events.clone());
+        let networks = Networks::new(network, kept, told, networks, containers.clone());
         let images = Images::new(Arc::clone(&store), events.clone(), containers.clone());
         let system = System::new(
             live,
@@ -74,18 +77,42 @@ impl Engine {
     }
 }
 
-fn open_state(config: &Config) -> Result<(Arc<Store>, String, Identity, Network)> {
-    let store = Store::open(&config.data_root)?;
-    if config.container_size() > 0 && !store.has_quotas() {
-        return Err(Error::invalid(
-            "Storage option overlay2.size not supported. Filesystem does not support Project Quota",
-        ));
+/// What lies in the roots and in the kernel.
+struct State {
+    store: Arc<Store>,
+    id: String,
+    identity: Identity,
+    network: Arc<Network>,
+    networks: Directory,
+    survey: Survey,
+}
+
+impl State {
+    fn open(config: &Config) -> Result<Self> {
+        let store = Arc::new(Store::open(&config.data_root)?);
+        if config.container_size() > 0 && !store.has_quotas() {
+            return Err(Error::invalid(
+                "Storage option overlay2.size not supported. Filesystem does not support Project Quota",
+            ));
+        }
+        let id = read_or_make(&config.data_root)?;
+        let identity = Identity::new(&id);
+        let survey = Survey::take(&Disk::new(Arc::clone(&store)), &config.exec_root)?;
+        let recorded = networks::recorded(&store)?;
+        let recovery = Recovery {
+            networks: recorded.iter().filter_map(|record| record.made.clone()).collect(),
+            interfaces: survey.interfaces(),
+        };
+        let (network, failures) =
+            Network::open(identity.clone(), network_options(config)?, recovery)
+                .map_err(|error| Error::system("cannot set up the networks").because(error))?;
+        for failure in failures {
+            tracing::warn!("a network is not as it was: {failure}");
+        }
+        let builtin = networks::builtin(&network, &identity, &config.data_root);
+        let networks = Directory::new(recorded.into_iter().chain(builtin));
+        Ok(Self { store, id, identity, network: Arc::new(network), networks, survey })
     }
-    let id = read_or_make(&config.data_root)?;
-    let identity = Identity::new(&id);
-    let network = Network::open(identity.clone(), network_options(config)?)
-        .map_err(|error| Error::system("cannot set up the default network").because(error))?;
-    Ok((Arc::new(store), id, identity, network))
 }
 
 /// What the options of the default network mean.

@@ -24,6 +24,9 @@ pub enum Kind {
     System,
 }
 
+/// Docker's words for what only swarms have.
+pub const NOT_A_MANAGER: &str = "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.";
+
 /// Displays as `what`, followed by its cause if there is one: the text is complete for a user, as Docker's is.
 #[derive(Debug)]
 pub struct Error {

@@ -1,8 +1,8 @@
-//! The default bridge: found again by its link group, or made.
+//! Bridges: found again by name and link group, or made.
 
 use std::fs::{self, File};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -10,84 +10,144 @@ use rustix::io::Errno;
 
 use sys::netlink::{Batch, Socket};
 
+use crate::books::HostLink;
+use crate::config::{BridgeOptions, Config, Driver};
 use crate::error::{Context, Error, Result};
 use crate::identity::Identity;
-use crate::ipam::choose_subnet;
+use crate::ipam::{self, Pool, Wanted};
 use crate::mac::MacAddress;
-use crate::options::{BridgeAddress, Options};
+use crate::options::Options;
 use crate::route::{self, Link};
 use crate::subnet::Subnet;
 
-/// The name of the first engine's bridge; others have one with their identity in it.
+/// The name of the first engine's default bridge; others have one with their identity in it.
 const FAVOURITE_NAME: &str = "gantry0";
 
-/// The default bridge as it is in the kernel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bridge {
-    pub name: String,
-    /// 64 hex digits.
-    pub network_id: String,
-    pub gateway: Ipv4Addr,
-    pub subnet: Subnet,
-    pub mtu: u32,
-    pub(crate) index: u32,
-}
-
-/// Makes the bridge, or takes over the one that an earlier engine on this data root left. That one keeps its
-/// address, which its containers use, unless `--bip` names another.
-pub(crate) fn ensure(
+/// The default network, whose bridge may be there: it keeps its name and its address, which containers use, unless
+/// `--bip` names another.
+pub(crate) fn default_network(
     socket: &mut Socket,
     identity: &Identity,
     options: &Options,
-) -> Result<Bridge> {
-    let _turn = turn().context(|| "wait for other engines' networks".to_owned())?;
-    let links = route::links(socket).context(|| "list the host's links".to_owned())?;
-    let ours = links.iter().find(|link| link.is_bridge && link.group == identity.link_group());
+    others: &[Config],
+) -> Result<Config> {
+    let action = || "look for the default bridge".to_owned();
+    let links = route::links(socket).context(action)?;
+    let of_others = |name: &str| others.iter().any(|other| bridge_of(other) == Some(name));
+    let ours = links.iter().find(|link| {
+        link.is_bridge
+            && link.group == identity.link_group()
+            && !of_others(&link.name)
+            && is_default(&link.name, identity)
+    });
     let name = ours.map_or_else(|| free_name(&links, identity), |link| link.name.clone());
-    let action = || format!("set up the bridge {name}");
-
     let present = match ours {
         Some(link) => route::addresses(socket, link.index).context(action)?,
         None => Vec::new(),
     };
-    let address = choose_address(socket, options, &present)?;
-    let index = match ours {
-        Some(link) => link.index,
-        None => create(socket, &name, identity, address, options.mtu).context(action)?,
+    let ipv4 = present.iter().find(|(ip, _)| ip.is_ipv4());
+    let pool = match (options.bip, ipv4) {
+        (Some(bip), _) => pool(bip.subnet, bip.gateway.into()),
+        (None, Some((ip, prefix_len))) => pool(Subnet::around(*ip, *prefix_len), *ip),
+        (None, None) => {
+            let networks: Vec<_> =
+                others.iter().flat_map(|other| &other.pools).map(|pool| pool.subnet).collect();
+            let wanted = Wanted { ipv4: true, ..Wanted::default() };
+            let mut pools = ipam::plan(&wanted, &options.pools, &networks, &occupied(socket)?)?;
+            pools.swap_remove(0)
+        }
     };
-    let mut batch = Batch::default();
-    for (ip, subnet) in present
-        .into_iter()
-        .filter(|(ip, subnet)| (*ip, *subnet) != (address.gateway, address.subnet))
-    {
-        route::remove_address(&mut batch, index, ip, subnet);
-    }
-    route::add_address(&mut batch, index, address.gateway, address.subnet);
-    route::set_link_up(&mut batch, index);
-    switch_off_ipv6(&name).context(action)?;
-    socket.transact(batch).context(action)?;
-    let network_id = identity.network_id("bridge");
-    Ok(Bridge {
-        name,
-        network_id,
-        gateway: address.gateway,
-        subnet: address.subnet,
+    let bridge = BridgeOptions {
         mtu: options.mtu,
-        index,
+        icc: options.icc,
+        masquerade: options.ip_masq,
+        ..BridgeOptions::new(name)
+    };
+    Ok(Config {
+        id: identity.network_id("bridge"),
+        name: "bridge".into(),
+        driver: Driver::Bridge(bridge),
+        internal: false,
+        pools: vec![pool],
     })
+}
+
+fn pool(subnet: Subnet, gateway: IpAddr) -> Pool {
+    Pool { subnet, range: None, gateway: Some(gateway), auxiliary: Default::default() }
+}
+
+fn is_default(name: &str, identity: &Identity) -> bool {
+    name == FAVOURITE_NAME || name == identity.bridge()
+}
+
+pub(crate) fn bridge_of(config: &Config) -> Option<&str> {
+    match &config.driver {
+        Driver::Bridge(options) => Some(&options.name),
+        Driver::Macvlan(_) | Driver::Ipvlan(_) => None,
+    }
+}
+
+/// What a subnet of our choice must not meet: the host's routes and its name servers.
+pub(crate) fn occupied(socket: &mut Socket) -> Result<Vec<Subnet>> {
+    let mut subnets =
+        route::routed_subnets(socket).context(|| "list the host's routes".to_owned())?;
+    let servers = crate::files::host_nameservers();
+    subnets.extend(servers.into_iter().map(|ip| Subnet::around(ip, u8::MAX)));
+    Ok(subnets)
+}
+
+/// Makes the network's bridge, or takes over the one that an earlier engine on this data root left.
+pub(crate) fn ensure(
+    socket: &mut Socket,
+    identity: &Identity,
+    options: &BridgeOptions,
+    pools: &[Pool],
+) -> Result<HostLink> {
+    let name = &options.name;
+    let action = || format!("set up the bridge {name}");
+    let links = route::links(socket).context(|| "list the host's links".to_owned())?;
+    let there = links.iter().find(|link| link.name == *name);
+    if there.is_some_and(|link| !link.is_bridge) {
+        return Err(Error::NoBridge(name.clone()));
+    }
+    let (index, present) = match there {
+        Some(link) => (link.index, route::addresses(socket, link.index).context(action)?),
+        None => (create(socket, identity, options, pools).context(action)?, Vec::new()),
+    };
+    let wanted = gateways(options, pools);
+    let mut batch = Batch::default();
+    let is_ours = there.is_none_or(|link| link.group == identity.link_group());
+    for (ip, prefix_len) in present.iter().filter(|address| is_ours && !wanted.contains(address)) {
+        route::remove_address(&mut batch, index, *ip, *prefix_len);
+    }
+    let has_ipv6 = pools.iter().any(|pool| !pool.subnet.is_ipv4());
+    switch_ipv6(name, has_ipv6).context(action)?;
+    for (ip, prefix_len) in &wanted {
+        route::add_address(&mut batch, index, *ip, *prefix_len);
+    }
+    route::set_link_up(&mut batch, index);
+    socket.transact(batch).context(action)?;
+    Ok(HostLink { name: name.clone(), index, is_ours })
+}
+
+/// The host's own addresses on the bridge.
+fn gateways(options: &BridgeOptions, pools: &[Pool]) -> Vec<(IpAddr, u8)> {
+    let of_host = pools.iter().filter(|pool| options.has_gateway(pool.subnet.is_ipv4()));
+    of_host.filter_map(|pool| Some((pool.gateway?, pool.subnet.prefix_len()))).collect()
 }
 
 /// A name and a subnet are free until they are taken: of several engines that start at once on one network namespace, one
 /// looks and takes at a time. The lock is on the namespace itself, and goes with the descriptor. Whoever holds it for
 /// longer than this takes is no engine (a container on the host's network can open it too): then we go on without.
-fn turn() -> io::Result<File> {
+pub(crate) fn turn() -> Result<File> {
     const TRIES: u32 = 200;
     const PAUSE: Duration = Duration::from_millis(10);
-    let namespace = File::open("/proc/thread-self/ns/net")?;
+    let action = || "wait for other engines' networks".to_owned();
+    let namespace = File::open("/proc/thread-self/ns/net").context(action)?;
     for _ in 0..TRIES {
         match rustix::fs::flock(&namespace, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
-            result => return result.map(|()| namespace).map_err(io::Error::from),
+            result => return result.map(|()| namespace).map_err(io::Error::from).context(action),
         }
     }
     Ok(namespace)
@@ -98,48 +158,33 @@ fn free_name(links: &[Link], identity: &Identity) -> String {
     if is_taken { identity.bridge() } else { FAVOURITE_NAME.to_owned() }
 }
 
-fn choose_address(
-    socket: &mut Socket,
-    options: &Options,
-    present: &[(Ipv4Addr, Subnet)],
-) -> Result<BridgeAddress> {
-    if let Some(bip) = options.bip {
-        return Ok(bip);
-    }
-    if let [(gateway, subnet), ..] = *present {
-        return Ok(BridgeAddress { gateway, subnet });
-    }
-    let routed = route::routed_subnets(socket).context(|| "list the host's routes".to_owned())?;
-    let subnet = choose_subnet(&options.pools, &routed).ok_or(Error::NoSubnetLeft)?;
-    Ok(BridgeAddress { gateway: Ipv4Addr::from_bits(subnet.hosts().start), subnet })
-}
-
 fn create(
     socket: &mut Socket,
-    name: &str,
     identity: &Identity,
-    address: BridgeAddress,
-    mtu: u32,
+    options: &BridgeOptions,
+    pools: &[Pool],
 ) -> Result<u32, sys::netlink::Error> {
+    let gateway = pools.iter().find_map(|pool| match pool.gateway {
+        Some(IpAddr::V4(ip)) => Some(ip),
+        _ => None,
+    });
+    let mac = match gateway {
+        Some(ip) => MacAddress::from_ip(ip),
+        None => MacAddress::from_ip(Ipv4Addr::from_bits(identity.link_group())),
+    };
     let mut batch = Batch::default();
-    route::create_bridge(
-        &mut batch,
-        name,
-        identity.link_group(),
-        MacAddress::from_ip(address.gateway),
-        mtu,
-    );
+    route::create_bridge(&mut batch, &options.name, identity.link_group(), mac, options.mtu);
     socket.transact(batch)?;
-    route::link_index(socket, name)
+    route::link_index(socket, &options.name)
 }
 
-/// A container may send anything on its bridge, router advertisements included (CVE-2020-13401): the host's side
-/// neither listens to them nor speaks IPv6 there.
-fn switch_off_ipv6(bridge: &str) -> io::Result<()> {
-    for (key, value) in [("accept_ra", "0"), ("disable_ipv6", "1")] {
+/// A container may send anything on its bridge, router advertisements included (CVE-2020-13401): the host's side never
+/// listens to them, and speaks IPv6 only where the network has it.
+fn switch_ipv6(bridge: &str, on: bool) -> io::Result<()> {
+    for (key, value) in [("accept_ra", "0"), ("disable_ipv6", if on { "0" } else { "1" })] {
         match fs::write(format!("/proc/sys/net/ipv6/conf/{bridge}/{key}"), value) {
             // A kernel without IPv6.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !on => {}
             result => result?,
         }
     }

@@ -1,9 +1,9 @@
 //! What can go wrong, in words for the user.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use crate::subnet::Subnet;
+use crate::ipam::Conflict;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -17,18 +17,32 @@ pub enum Error {
     },
     #[error("failed to {action}: {source}")]
     Io { action: String, source: io::Error },
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    #[error("no available {family} addresses on this network's address pools: {name} ({id})")]
+    NoAddressLeft { family: &'static str, name: String, id: String },
+    #[error("Address already in use")]
+    AddressInUse,
+    #[error("no configured subnet contains IP address {0}")]
+    AddressOutside(IpAddr),
+    #[error("endpoint with name {container} already exists in network {network}")]
+    AlreadyJoined { container: String, network: String },
+    #[error("network {0} not found")]
+    NoSuchNetwork(String),
+    #[error("network {name} id {id} has active endpoints")]
+    InUse { name: String, id: String },
     #[error(
-        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+        "cannot create network {new} ({bridge}): conflicts with network {old} ({bridge}): networks have same bridge name"
     )]
-    NoSubnetLeft,
-    #[error("no available IPv4 addresses on this network's address pools: {name} ({subnet})")]
-    NoAddressLeft { name: String, subnet: Subnet },
-    #[error("Address already in use: {0}")]
-    AddressInUse(Ipv4Addr),
-    #[error("Invalid address {ip}: It does not belong to any of this network's subnets ({subnet})")]
-    AddressOutside { ip: Ipv4Addr, subnet: Subnet },
-    #[error("endpoint with name {0} already exists in network bridge")]
-    AlreadyJoined(String),
+    SameBridge { new: String, old: String, bridge: String },
+    #[error("{0} is a link of the host, and no bridge")]
+    NoBridge(String),
+    #[error("-o parent interface was not found on the host: {0}")]
+    NoParent(String),
+    #[error("invalid subinterface vlan name {0}, example formatting is eth0.10")]
+    NoVlan(String),
+    #[error("network {network} is already using parent interface {parent}")]
+    ParentTaken { network: String, parent: String },
     #[error(
         "the firewall table {0} belongs to another engine that is running on the same data root"
     )]

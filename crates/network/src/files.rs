@@ -4,7 +4,8 @@
 mod hosts;
 mod resolv_conf;
 
-pub use hosts::{HostEntry, hosts};
+pub use hosts::{HostEntry, hosts, with_hosts, without_hosts};
+pub(crate) use resolv_conf::host_nameservers;
 pub use resolv_conf::{DnsOptions, FALLBACK_NAMESERVERS, Resolver, host_resolv_conf, resolv_conf};
 
 /// /etc/hostname.

@@ -4,15 +4,18 @@
 //!
 //! ```text
 //! bridges       { "gantry0" }                what belongs to us
-//! same_bridge   { "gantry0" . "gantry0" }    bridged frames, seen here where br_netfilter is on
-//! subnets       { 172.17.0.0/24 }            the containers' own
-//! masqueraded   { 172.17.0.0/24 }            those of them that leave with the host's address
+//! same_bridge   { "gantry0" . "gantry0" }    where containers reach one another (icc)
+//! internal      { "br-0123456789ab" }        no way in or out
+//! subnets       { 172.17.0.0/24 }            the containers' own, of IPv4
+//! hidden4       { 172.17.0.0/24 }            those that nobody outside sends to, and so hidden6
+//! open4         { }                          those that everybody may send to (nat-unprotected)
+//! masqueraded4  { 172.17.0.0/24 }            those that leave with the host's address
 //! uplinks       { "eth0", .. }               see Contents::uplinks
 //! ports4, ..    { tcp . 80 : 172.17.0.2 . 80 }   published ports, see publish/elements.rs
 //!
 //! prerouting    raw        iifname != "lo" ip daddr 127.0.0.0/8 drop
 //!                          iifname != "lo" ip saddr 127.0.0.0/8 drop
-//!                          iifname != @bridges ip daddr @masqueraded drop
+//!                          iifname != @bridges ip daddr @hidden4 drop (and so ip6)
 //! incoming      dstnat     fib daddr type local meta nfproto ipv4 goto published4 (and so ipv6)
 //! outgoing      dstnat     as incoming, of what the host itself sends
 //! published4               dnat ip to ip daddr . meta l4proto . th dport map @addresses4
@@ -21,22 +24,26 @@
 //! published6               as published4 with the maps of IPv6; what only the proxy can deliver: goto proxy
 //! proxy                    meta l4proto tcp redirect to :NNNNN, once there is one
 //! forward       filter     iifname . oifname @same_bridge accept
+//!                          iifname @internal drop
+//!                          oifname @internal drop
 //!                          oifname @bridges ct state established,related accept
 //!                          oifname @bridges ct status dnat accept
+//!                          ip daddr @open4 accept (and so ip6)
 //!                          oifname @bridges drop
 //!                          iifname @uplinks oifname @uplinks drop
 //! postrouting   srcnat     ip saddr @subnets oifname @bridges ct status dnat masquerade
 //!                          meta nfproto ipv6 iifname @bridges oifname @bridges ct status dnat masquerade
 //!                          ip saddr 127.0.0.0/8 oifname @bridges masquerade
-//!                          ip saddr @masqueraded oifname != @bridges masquerade
+//!                          ip saddr @masqueraded4 oifname != @bridges masquerade (and so ip6)
 //! ```
 //!
 //! So nobody reaches a container's address from outside, by whatever route, and bridges do not reach one another; only
-//! what was addressed to a published port of the host is let through. Loopback addresses come from nowhere but
+//! what was addressed to a published port of the host is let through. Without icc not even what is routed at the bridge's
+//! own address gets through. Loopback addresses come from nowhere but
 //! loopback, although bridges may route them (CVE-2020-8558, CVE-2021-20199): a port published on 127.0.0.1 is reached
 //! by this host alone. Whoever is on a bridge itself, and whoever uses a loopback address, appears as the bridge's
 //! address, since the answer must come back here; all others as who they are.
-//! Where containers show their own addresses (`--ip-masq=false`), answers to them must pass the raw hook, which comes
+//! Where containers show their own addresses (`--ip-masq=false`, gateway mode routed), answers to them must pass the raw hook, which comes
 //! before connection tracking; the forward hook stops the rest.
 //!
 //! Others reload the host's firewall (`nft flush ruleset`). Since Linux 6.9 a table can be owned and persistent:
@@ -49,6 +56,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 use sys::netlink::{Protocol as Netlink, Socket};
 
+use crate::config::{Config, Driver, GatewayMode};
 use crate::error::{Context, Error, Result};
 use crate::nft::{
     Chain, ChainKind, Direction, Element, Family, KeyType, PortKey, Rule, Set, Side, Table,
@@ -59,22 +67,83 @@ use crate::publish::{Mapping, Protocol, Target};
 use crate::subnet::Subnet;
 use crate::watcher::Watcher;
 
-const SETS: [Set<'static>; 5] = [
-    Set { name: "bridges", key: KeyType::InterfaceName, data: None },
-    Set { name: "same_bridge", key: KeyType::InterfacePair, data: None },
-    Set { name: "subnets", key: KeyType::Ipv4Interval, data: None },
-    Set { name: "masqueraded", key: KeyType::Ipv4Interval, data: None },
-    Set { name: "uplinks", key: KeyType::InterfaceName, data: None },
+const SETS: [Set<'static>; 11] = [
+    set("bridges", KeyType::InterfaceName),
+    set("same_bridge", KeyType::InterfacePair),
+    set("internal", KeyType::InterfaceName),
+    set("subnets", KeyType::Ipv4Interval),
+    set("hidden4", KeyType::Ipv4Interval),
+    set("hidden6", KeyType::Ipv6Interval),
+    set("open4", KeyType::Ipv4Interval),
+    set("open6", KeyType::Ipv6Interval),
+    set("masqueraded4", KeyType::Ipv4Interval),
+    set("masqueraded6", KeyType::Ipv6Interval),
+    set("uplinks", KeyType::InterfaceName),
 ];
+
+const fn set(name: &'static str, key: KeyType) -> Set<'static> {
+    Set { name, key, data: None }
+}
 
 const PROXY: &str = "proxy";
 
 /// What the table knows of one bridge.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BridgeRules {
     pub(crate) name: String,
-    pub(crate) subnet: Subnet,
-    pub(crate) masquerade: bool,
+    pub(crate) icc: bool,
+    pub(crate) internal: bool,
+    pub(crate) hidden: Vec<Subnet>,
+    pub(crate) open: Vec<Subnet>,
+    pub(crate) masqueraded: Vec<Subnet>,
+    /// All of them.
+    pub(crate) subnets: Vec<Subnet>,
+}
+
+impl BridgeRules {
+    /// None where the network has no bridge.
+    pub(crate) fn of(config: &Config) -> Option<Self> {
+        let Driver::Bridge(options) = &config.driver else { return None };
+        let subnets = |wanted: &dyn Fn(GatewayMode) -> bool| {
+            let all = config.pools.iter().map(|pool| pool.subnet);
+            all.filter(|subnet| wanted(options.mode(subnet.is_ipv4()))).collect()
+        };
+        let is_nat = |mode| matches!(mode, GatewayMode::Nat | GatewayMode::NatUnprotected);
+        Some(Self {
+            name: options.name.clone(),
+            icc: options.icc,
+            internal: config.internal,
+            hidden: subnets(&|mode| mode == GatewayMode::Nat && options.masquerade),
+            open: subnets(&|mode| mode == GatewayMode::NatUnprotected),
+            masqueraded: subnets(&|mode| is_nat(mode) && options.masquerade),
+            subnets: subnets(&|_| true),
+        })
+    }
+
+    fn elements(&self) -> Vec<(&'static str, Vec<Element>)> {
+        let name = || vec![Element::interface(&self.name)];
+        let of = |subnets: &[Subnet], is_ipv4: bool| {
+            let of_family = subnets.iter().filter(|subnet| subnet.is_ipv4() == is_ipv4);
+            of_family.map(|subnet| Element::subnet(*subnet)).collect()
+        };
+        let mut elements = vec![
+            ("bridges", name()),
+            ("subnets", of(&self.subnets, true)),
+            ("hidden4", of(&self.hidden, true)),
+            ("hidden6", of(&self.hidden, false)),
+            ("open4", of(&self.open, true)),
+            ("open6", of(&self.open, false)),
+            ("masqueraded4", of(&self.masqueraded, true)),
+            ("masqueraded6", of(&self.masqueraded, false)),
+        ];
+        if self.icc {
+            elements.push(("same_bridge", vec![Element::interface_pair(&self.name, &self.name)]));
+        }
+        if self.internal {
+            elements.push(("internal", name()));
+        }
+        elements
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -219,6 +288,32 @@ impl Firewall {
         Ok(())
     }
 
+    /// Makes the bridge one of ours.
+    pub(crate) fn add_bridge(&self, rules: BridgeRules) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        let mut transaction = Transaction::new();
+        for (set, elements) in rules.elements() {
+            transaction.add_elements(&inner.table, set, &elements);
+        }
+        inner.contents.bridges.push(rules);
+        inner.change_or_replace(transaction)
+    }
+
+    /// Before the bridge is gone: its name may then be another's.
+    pub(crate) fn remove_bridge(&self, name: &str) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        let bridges = &mut inner.contents.bridges;
+        let Some(index) = bridges.iter().position(|rules| rules.name == name) else {
+            return Ok(());
+        };
+        let rules = bridges.remove(index);
+        let mut transaction = Transaction::new();
+        for (set, elements) in rules.elements() {
+            transaction.delete_elements(&inner.table, set, &elements);
+        }
+        inner.change_or_replace(transaction)
+    }
+
     /// Removes the table.
     pub(crate) fn remove(&self) -> Result<()> {
         // First of all: it would put the table back.
@@ -271,6 +366,14 @@ impl Inner {
             .context(|| format!("{action} in the firewall table {}", self.table))
     }
 
+    /// Where that fails somebody else has changed the table: it is made anew.
+    fn change_or_replace(&mut self, transaction: Transaction) -> Result<()> {
+        match self.change(transaction, "change a network") {
+            Err(_) => self.replace(),
+            result => result,
+        }
+    }
+
     /// Replaces whatever table of our name is there, an older version's included.
     fn replace(&mut self) -> Result<()> {
         let mut transaction = Transaction::new();
@@ -317,17 +420,8 @@ impl Inner {
                 mappings.iter().filter_map(|mapping| elements::elements(mapping, *target));
             elements.for_each(|(map, elements)| transaction.add_mappings(table, map, &elements));
         }
-        for bridge in &self.contents.bridges {
-            transaction.add_elements(table, "bridges", &[Element::interface(&bridge.name)]);
-            transaction.add_elements(
-                table,
-                "same_bridge",
-                &[Element::interface_pair(&bridge.name, &bridge.name)],
-            );
-            transaction.add_elements(table, "subnets", &[Element::subnet(bridge.subnet)]);
-            if bridge.masquerade {
-                transaction.add_elements(table, "masqueraded", &[Element::subnet(bridge.subnet)]);
-            }
+        for (set, elements) in self.contents.bridges.iter().flat_map(BridgeRules::elements) {
+            transaction.add_elements(table, set, &elements);
         }
         let uplinks: Vec<_> =
             self.contents.uplinks.iter().map(|name| Element::interface(name)).collect();
@@ -353,10 +447,8 @@ fn chains() -> Vec<(Chain<'static>, Vec<Rule>)> {
             vec![
                 Rule::new().not_from_loopback().loopback_address(Side::Destination).drop(),
                 Rule::new().not_from_loopback().loopback_address(Side::Source).drop(),
-                Rule::new()
-                    .interface_not_in(In, "bridges")
-                    .address_in(Side::Destination, "masqueraded")
-                    .drop(),
+                from_outside(Family::Ipv4, "hidden4").drop(),
+                from_outside(Family::Ipv6, "hidden6").drop(),
             ],
         ),
         (
@@ -368,8 +460,12 @@ fn chains() -> Vec<(Chain<'static>, Vec<Rule>)> {
             chain("forward", ChainKind::Forward),
             vec![
                 Rule::new().interfaces_in("same_bridge").accept(),
+                Rule::new().interface_in(In, "internal").drop(),
+                Rule::new().interface_in(Out, "internal").drop(),
                 Rule::new().interface_in(Out, "bridges").reply().accept(),
                 Rule::new().interface_in(Out, "bridges").redirected().accept(),
+                Rule::new().address_in(Family::Ipv4, Side::Destination, "open4").accept(),
+                Rule::new().address_in(Family::Ipv6, Side::Destination, "open6").accept(),
                 Rule::new().interface_in(Out, "bridges").drop(),
                 Rule::new().interface_in(In, "uplinks").interface_in(Out, "uplinks").drop(),
             ],
@@ -379,7 +475,7 @@ fn chains() -> Vec<(Chain<'static>, Vec<Rule>)> {
             vec![
                 // Not by the interface: where br_netfilter is on, such packets are bridged and have none.
                 Rule::new()
-                    .address_in(Side::Source, "subnets")
+                    .address_in(Family::Ipv4, Side::Source, "subnets")
                     .interface_in(Out, "bridges")
                     .redirected()
                     .masquerade(),
@@ -393,13 +489,23 @@ fn chains() -> Vec<(Chain<'static>, Vec<Rule>)> {
                     .loopback_address(Side::Source)
                     .interface_in(Out, "bridges")
                     .masquerade(),
-                Rule::new()
-                    .address_in(Side::Source, "masqueraded")
-                    .interface_not_in(Out, "bridges")
-                    .masquerade(),
+                leaving(Family::Ipv4, "masqueraded4").masquerade(),
+                leaving(Family::Ipv6, "masqueraded6").masquerade(),
             ],
         ),
     ]
+}
+
+/// What comes from elsewhere for a subnet of ours.
+fn from_outside(family: Family, subnets: &str) -> Rule {
+    let outside = Rule::new().interface_not_in(Direction::In, "bridges");
+    outside.address_in(family, Side::Destination, subnets)
+}
+
+/// What goes elsewhere from a subnet of ours.
+fn leaving(family: Family, subnets: &str) -> Rule {
+    let from = Rule::new().address_in(family, Side::Source, subnets);
+    from.interface_not_in(Direction::Out, "bridges")
 }
 
 /// The rule up to the look-up in that map, and by what it is asked.

@@ -29,3 +29,12 @@ pub(crate) fn sees_bridged_packets() -> bool {
     fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables")
         .is_ok_and(|value| value.trim() != "0")
 }
+
+/// As Docker does it, with the first network that has IPv6. A kernel without IPv6 has refused the network before.
+pub(crate) fn enable_ipv6() -> Result<()> {
+    for scope in ["default", "all"] {
+        let path = format!("/proc/sys/net/ipv6/conf/{scope}/forwarding");
+        fs::write(&path, "1").context(|| format!("turn on forwarding in {path}"))?;
+    }
+    Ok(())
+}

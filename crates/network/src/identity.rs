@@ -1,6 +1,10 @@
 //! What belongs to which engine: every name an engine leaves in the kernel is derived from its data root.
 
+use std::net::Ipv6Addr;
+
 use sha2::{Digest, Sha256};
+
+use crate::subnet::Subnet;
 
 /// The names of one engine's kernel objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,15 @@ impl Identity {
         self.link_group() + 1
     }
 
+    /// Where its IPv6 subnets come from unless pools are given: a unique local /48 (RFC 4193), 40 of its bits as good as
+    /// random.
+    pub(crate) fn local_ipv6(&self) -> Subnet {
+        let mut octets = [0; 16];
+        octets[0] = 0xfd;
+        octets[1..6].copy_from_slice(&self.digest[8..13]);
+        Subnet::around(Ipv6Addr::from(octets), 48)
+    }
+
     /// The ID, 64 hex digits, of the engine's network of that name.
     pub fn network_id(&self, name: &str) -> String {
         let digest: [u8; 32] =
@@ -64,6 +77,13 @@ mod tests {
         assert_ne!(one.table(), two.table());
         assert_ne!(one.link_group(), two.link_group());
         assert_ne!(one.doomed_group(), two.link_group());
+    }
+
+    #[test]
+    fn ipv6_is_local_and_each_engines_own() {
+        let (one, two) = (Identity::new("one").local_ipv6(), Identity::new("two").local_ipv6());
+        assert!("fd00::/8".parse::<Subnet>().expect("a subnet").covers(&one));
+        assert!(one.prefix_len() == 48 && !one.overlaps(&two));
     }
 
     #[test]

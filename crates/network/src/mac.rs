@@ -22,6 +22,14 @@ impl MacAddress {
         let [a, b, c, d] = ip.octets();
         Self([0x02, 0x42, a, b, c, d])
     }
+
+    /// For a container without an IPv4 address: locally administered, the rest out of random hexadecimal digits.
+    pub(crate) fn local(random: &str) -> Self {
+        let octet =
+            |at: usize| random.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let [c, d, e, f] = [0, 2, 4, 6].map(|at| octet(at).unwrap_or_default());
+        Self([0x02, 0x42, c, d, e, f])
+    }
 }
 
 impl fmt::Display for MacAddress {

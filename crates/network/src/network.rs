@@ -1,105 +1,197 @@
 //! The engine's networks: what containers join and leave.
 
-use std::collections::{HashMap, HashSet};
-use std::net::Ipv4Addr;
-use std::os::fd::AsFd;
+use std::collections::HashSet;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sys::netlink::{Batch, Protocol, Socket};
 
-use crate::bridge::{self, Bridge};
+use crate::books::{Books, HostLink};
+use crate::bridge::{self, bridge_of};
+use crate::config::{Config, Driver, MacvlanMode};
 use crate::error::{Context, Error, Result};
 use crate::firewall::{BridgeRules, Contents, Firewall, recorded_uplinks};
 use crate::identity::{Identity, hex};
-use crate::ipam::{Addresses, Refused};
-use crate::mac::MacAddress;
-use crate::options::Options;
-use crate::publish::{self, Mapping, Published, Publisher, Target, Wish};
-use crate::route::{self, VethPair};
-use crate::sandbox::{self, Sandbox};
+use crate::ipam::{self, Wanted};
+use crate::options::{AddressPool, Options};
+use crate::publish::{self, Mapping, Published, Publisher, Target};
+use crate::route::{self, ChildLink, VethPair};
+use crate::sandbox::Sandbox;
 use crate::worker::{Doomed, Shared, Worker};
-use crate::{Address, Attachment, Endpoint, Interface, Joined, forwarding, nft};
+use crate::{Interface, Joined, Recovery, Wish, forwarding, nft, parent};
 
 /// The networks of one engine. Dropping it leaves everything in place for the engine that comes next.
 pub struct Network {
     identity: Identity,
     options: Options,
-    bridge: Bridge,
-    /// A socket in the host's namespace.
+    default: Config,
+    /// A socket in the host's namespace. Whoever has it changes links; the books are never locked for longer than it
+    /// takes to look something up.
     host: Mutex<Socket>,
-    /// Who has joined, by container ID.
-    endpoints: Mutex<HashMap<String, Interface>>,
     shared: Arc<Shared>,
     worker: Worker,
     firewall: Firewall,
     publisher: Publisher,
 }
 
+/// A network that is to be made.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub id: String,
+    pub name: String,
+    pub driver: Driver,
+    pub internal: bool,
+    pub wanted: Wanted,
+}
+
 impl Network {
-    /// Makes bridge and firewall table, or takes over what an earlier engine on the same data root left.
-    pub fn open(identity: Identity, options: Options) -> Result<Self> {
+    /// Puts up the default network, those that are recorded and the firewall's table, or takes over what an earlier
+    /// engine on the same data root left: containers that are alive keep what they have, and links that nobody has are
+    /// deleted. Returns besides what is not as it was, such as a network that cannot be put up any more.
+    pub fn open(
+        identity: Identity,
+        options: Options,
+        recovery: Recovery,
+    ) -> Result<(Self, Vec<Error>)> {
         let mut host =
             Socket::open(Protocol::Route).context(|| "open a netlink socket".to_owned())?;
-        let bridge = bridge::ensure(&mut host, &identity, &options)?;
-        let firewall = open_firewall(&mut host, &identity, &options, &bridge)?;
-        let shared = Arc::new(Shared {
-            addresses: Mutex::new(Addresses::new(bridge.subnet, bridge.gateway)),
-            spare: Mutex::new(None),
-        });
+        let turn = bridge::turn()?;
+        let default = bridge::default_network(&mut host, &identity, &options, &recovery.networks)?;
+        let mut books = Books::default();
+        let mut failures = Vec::new();
+        for config in std::iter::once(&default).chain(&recovery.networks) {
+            books.add(config.clone());
+            match put_up(&mut host, &identity, &options, config) {
+                Ok(link) => books.put_up(&config.id, link),
+                Err(error) if config.id == default.id => return Err(error),
+                Err(error) => failures.push(error),
+            }
+        }
+        drop(turn);
+        for (container, interface) in recovery.interfaces {
+            failures.extend(books.recover(container, interface).err());
+        }
+        let firewall = open_firewall(&mut host, &identity, &options, &books)?;
+        let shared = Arc::new(Shared { books: Mutex::new(books), spare: Mutex::new(None) });
         let worker = Worker::start(Arc::clone(&shared), identity.doomed_group())?;
         worker.refill();
-        let (host, endpoints) = (Mutex::new(host), Mutex::default());
+        let host = Mutex::new(host);
         let publisher = Publisher::new(options.ip);
-        Ok(Self { identity, options, bridge, host, endpoints, shared, worker, firewall, publisher })
+        let network =
+            Self { identity, options, default, host, shared, worker, firewall, publisher };
+        network.delete_strays()?;
+        Ok((network, failures))
     }
 
-    /// The default bridge.
-    pub fn bridge(&self) -> &Bridge {
-        &self.bridge
+    /// The default network.
+    pub fn default_network(&self) -> &Config {
+        &self.default
     }
 
-    /// Makes a container's namespace and its interface.
-    pub fn join(&self, endpoint: &Endpoint<'_>) -> Result<Joined> {
-        let mut sandbox = self.take_sandbox()?;
-        let interface = match endpoint.attachment {
-            Attachment::None => None,
-            Attachment::Bridge { ip, mac } => {
-                Some(self.attach(endpoint.container, &mut sandbox, ip, mac)?)
-            }
-        };
-        Ok(Joined { netns: sandbox.netns, interface })
-    }
-
-    /// Forgets the container. Its link goes, and its address is free again, after this has returned.
-    pub fn leave(&self, container: &str) {
-        let Some(interface) = lock(&self.endpoints).remove(container) else { return };
-        let ip = interface.ipv4.map_or(Ipv4Addr::UNSPECIFIED, |address| address.ip);
-        lock(&self.shared.addresses).leave(ip);
-        self.worker.delete(vec![Doomed { link: interface.host_link, ip }]);
-    }
-
-    /// After a restart of the engine: the containers that are alive keep what they have, and links that nobody has
-    /// are deleted. To be called once, before anybody joins. Returns what is not as it was, such as an address
-    /// outside of a bridge that has moved.
-    pub fn recover(
-        &self,
-        alive: impl IntoIterator<Item = (String, Interface)>,
-    ) -> Result<Vec<Error>> {
-        let mut failures = Vec::new();
-        let mut endpoints = lock(&self.endpoints);
-        for (container, interface) in alive {
-            let address = interface.ipv4.map(|address| address.ip);
-            let taken =
-                address.map_or(Ok(()), |ip| lock(&self.shared.addresses).take(ip).map(drop));
-            failures.extend(taken.err().map(|refused| self.refusal(refused, address)));
-            endpoints.insert(container, interface);
+    /// Makes a network. Its subnets are chosen where they were left open.
+    pub fn create(&self, draft: Draft) -> Result<Config> {
+        if !is_derived(&draft) {
+            // Its link may be one that is about to be deleted.
+            self.worker.settle();
         }
-        let known: HashSet<_> =
-            endpoints.values().map(|interface| interface.host_link.as_str()).collect();
-        self.delete_strays(&known)?;
-        Ok(failures)
+        let mut host = lock(&self.host);
+        let _turn = bridge::turn()?;
+        let config = self.reserve_network(&mut host, draft)?;
+        let made = put_up(&mut host, &self.identity, &self.options, &config).and_then(|link| {
+            lock(&self.shared.books).put_up(&config.id, link);
+            BridgeRules::of(&config).map_or(Ok(()), |rules| self.firewall.add_bridge(rules))?;
+            allow_loopback(&config)
+        });
+        drop(host);
+        match made {
+            Ok(()) => Ok(config),
+            Err(error) => {
+                // Nothing half-made stays; what cannot be taken back is said by the worker.
+                let _ = self.remove(&config.id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes a network that nobody has joined. Its links go after this has returned.
+    pub fn remove(&self, network: &str) -> Result<()> {
+        let (config, link) = lock(&self.shared.books).remove(network)?;
+        let removed = bridge_of(&config).map_or(Ok(()), |name| self.firewall.remove_bridge(name));
+        self.worker.delete(
+            link.map(|link| Doomed { link: link.name, freed: vec![] }).into_iter().collect(),
+        );
+        removed
+    }
+
+    /// Makes a container's namespace and its interfaces.
+    pub fn join(&self, container: &str, wishes: &[Wish]) -> Result<Joined> {
+        let mut sandbox = self.take_sandbox()?;
+        match self.join_all(container, &mut sandbox, wishes) {
+            Ok(interfaces) => Ok(Joined { netns: sandbox.netns, interfaces }),
+            Err(error) => {
+                self.leave(container);
+                Err(error)
+            }
+        }
+    }
+
+    /// Connects a container that runs to one more network.
+    pub fn connect(
+        &self,
+        container: &str,
+        netns: BorrowedFd<'_>,
+        wish: &Wish,
+    ) -> Result<Interface> {
+        let mut sandbox = Sandbox::enter(netns)?;
+        let before = lock(&self.shared.books).interfaces_of(container);
+        let interface = self.attach(container, &mut sandbox, wish)?;
+        let now = lock(&self.shared.books).interfaces_of(container);
+        let routed = sandbox.settle().and_then(|()| sandbox.route(&before, &now));
+        match routed {
+            Ok(()) => Ok(interface),
+            Err(error) => {
+                let left = self.disconnect(container, Some(netns), &wish.network);
+                left.and(Err(error))
+            }
+        }
+    }
+
+    /// Takes a container out of one network; `netns` is none where the namespace is gone. The link is gone when this
+    /// returns.
+    pub fn disconnect(
+        &self,
+        container: &str,
+        netns: Option<BorrowedFd<'_>>,
+        network: &str,
+    ) -> Result<()> {
+        let before = lock(&self.shared.books).interfaces_of(container);
+        let Some(interface) = lock(&self.shared.books).leave(container, network) else {
+            return Ok(());
+        };
+        let now = lock(&self.shared.books).interfaces_of(container);
+        let inside = netns.map_or(Ok(()), |netns| {
+            let mut sandbox = Sandbox::enter(netns)?;
+            sandbox.route(&before, &now)?;
+            if interface.host_link.is_empty() { sandbox.delete(&interface.name) } else { Ok(()) }
+        });
+        self.worker.delete(vec![doomed(interface)]);
+        self.worker.settle();
+        inside
+    }
+
+    /// Forgets the container. Its links go, and its addresses are free again, after this has returned.
+    pub fn leave(&self, container: &str) {
+        let mut books = lock(&self.shared.books);
+        let interfaces = books.interfaces_of(container);
+        for interface in &interfaces {
+            books.leave(container, &interface.network_id);
+        }
+        drop(books);
+        if !interfaces.is_empty() {
+            self.worker.delete(interfaces.into_iter().map(doomed).collect());
+        }
     }
 
     /// Lets clients of the host's ports reach the container, which has joined: all of the wishes or none.
@@ -107,7 +199,7 @@ impl Network {
         &self,
         container: &str,
         target: Target,
-        wishes: &[Wish],
+        wishes: &[publish::Wish],
     ) -> Result<Published, publish::Refused> {
         self.publisher.publish(&self.firewall, container, target, wishes)
     }
@@ -145,8 +237,8 @@ impl Network {
         self.worker.settle();
     }
 
-    /// Removes all that this engine has in the kernel: table, links, bridge. Returns what failed. Nobody can join
-    /// any more.
+    /// Removes all that this engine has in the kernel: table, links, bridges. Returns what failed. Nobody can join any
+    /// more.
     pub fn destroy(&self) -> Vec<Error> {
         self.settle();
         let mut failures = Vec::from_iter(self.firewall.remove().err());
@@ -165,6 +257,26 @@ impl Network {
         failures
     }
 
+    /// Chooses the network's subnets and enters it into the books.
+    fn reserve_network(&self, host: &mut Socket, draft: Draft) -> Result<Config> {
+        let Draft { id, name, driver, internal, wanted } = draft;
+        let occupied = bridge::occupied(host)?;
+        let mut books = lock(&self.shared.books);
+        let pools = self.pools();
+        let pools = ipam::plan(&wanted, &pools, &books.subnets(), &occupied)?;
+        let config = Config { id, name, driver, internal, pools };
+        check_links(&config, books.configs())?;
+        books.add(config.clone());
+        Ok(config)
+    }
+
+    /// The engine's own IPv6 pool comes last.
+    fn pools(&self) -> Vec<AddressPool> {
+        let mut pools = self.options.pools.clone();
+        pools.push(AddressPool { base: self.identity.local_ipv6(), size: 64 });
+        pools
+    }
+
     fn take_sandbox(&self) -> Result<Sandbox> {
         let spare = lock(&self.shared.spare).take();
         let sandbox = spare.map_or_else(Sandbox::new, Ok);
@@ -172,110 +284,218 @@ impl Network {
         sandbox
     }
 
-    fn attach(
+    fn join_all(
         &self,
         container: &str,
         sandbox: &mut Sandbox,
-        ip: Option<Ipv4Addr>,
-        mac: Option<MacAddress>,
-    ) -> Result<Interface> {
-        let (interface, ip) = self.reserve(container, ip, mac)?;
-        self.connect(&interface, ip, sandbox).inspect_err(|_| self.leave(container))?;
+        wishes: &[Wish],
+    ) -> Result<Vec<Interface>> {
+        let mut interfaces = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            interfaces.push(self.attach(container, sandbox, wish)?);
+        }
+        sandbox.settle()?;
+        sandbox.route(&[], &interfaces)?;
+        Ok(interfaces)
+    }
+
+    /// Makes one interface; nothing of it is left where that fails.
+    fn attach(&self, container: &str, sandbox: &mut Sandbox, wish: &Wish) -> Result<Interface> {
+        let endpoint_id = random_id()?;
+        let interface = lock(&self.shared.books).reserve(container, wish, endpoint_id)?;
+        let made = self.link(&interface, sandbox).and_then(|()| sandbox.configure(&interface));
+        if let Err(error) = made {
+            lock(&self.shared.books).leave(container, &wish.network);
+            self.worker.delete(vec![doomed(interface)]);
+            return Err(error);
+        }
+        self.settle_carrier(&interface)?;
         Ok(interface)
     }
 
-    fn connect(&self, interface: &Interface, ip: Ipv4Addr, sandbox: &mut Sandbox) -> Result<()> {
-        let Bridge { subnet, gateway, .. } = self.bridge;
-        self.link(interface, sandbox)?;
-        sandbox.configure(ip, subnet, gateway)?;
+    fn settle_carrier(&self, interface: &Interface) -> Result<()> {
+        if interface.host_link.is_empty() {
+            return Ok(());
+        }
         let action = || format!("wait for the carrier of {}", interface.host_link);
         route::settle_carrier(&mut lock(&self.host), &interface.host_link).context(action)
     }
 
-    /// Chooses the interface's names and addresses and enters it into the books.
-    fn reserve(
+    /// Makes the link in the namespace. A bridge or a parent that somebody deleted is made again.
+    fn link(&self, interface: &Interface, sandbox: &mut Sandbox) -> Result<()> {
+        sandbox.expect(interface)?;
+        let (config, link) = {
+            let books = lock(&self.shared.books);
+            let live = books.get(&interface.network_id)?;
+            (live.config.clone(), live.link.clone())
+        };
+        let mut host = lock(&self.host);
+        let made = match link {
+            Some(link) => match self.make_link(&mut host, &config, &link, interface, sandbox) {
+                Err(_) if !is_there(&mut host, &link) => None,
+                made => Some(made),
+            },
+            None => None,
+        };
+        let made = match made {
+            Some(made) => made,
+            None => {
+                let link = self.revive(&mut host, &config)?;
+                self.make_link(&mut host, &config, &link, interface, sandbox)
+            }
+        };
+        made.context(|| format!("connect the container to network {}", config.name))
+    }
+
+    fn make_link(
         &self,
-        container: &str,
-        ip: Option<Ipv4Addr>,
-        mac: Option<MacAddress>,
-    ) -> Result<(Interface, Ipv4Addr)> {
-        let endpoint_id = random_id()?;
-        let mut endpoints = lock(&self.endpoints);
-        if endpoints.contains_key(container) {
-            return Err(Error::AlreadyJoined(container.to_owned()));
-        }
-        let mut addresses = lock(&self.shared.addresses);
-        let taken = match ip {
-            Some(ip) => addresses.take(ip),
-            None => addresses.take_next(),
-        };
-        let ip = taken.map_err(|refused| self.refusal(refused, ip))?;
-        let interface = Interface {
-            network_id: self.bridge.network_id.clone(),
-            network: "bridge".into(),
-            name: sandbox::CONTAINER_LINK.into(),
-            host_link: format!("veth{}", &endpoint_id[..11]),
-            endpoint_id,
-            ipv4: Some(Address {
-                ip,
-                prefix_len: self.bridge.subnet.prefix_len(),
-                gateway: Some(self.bridge.gateway),
-            }),
-            ipv6: None,
-            mac: mac.unwrap_or_else(|| MacAddress::from_ip(ip)),
-            mtu: self.bridge.mtu,
-        };
-        endpoints.insert(container.to_owned(), interface.clone());
-        Ok((interface, ip))
-    }
-
-    /// Makes the pair of links between the bridge and the namespace.
-    fn link(&self, interface: &Interface, sandbox: &Sandbox) -> Result<()> {
+        host: &mut Socket,
+        config: &Config,
+        link: &HostLink,
+        interface: &Interface,
+        sandbox: &Sandbox,
+    ) -> Result<(), sys::netlink::Error> {
         let mut batch = Batch::default();
-        let pair = VethPair {
-            host_link: &interface.host_link,
-            bridge: self.bridge.index,
-            group: self.identity.link_group(),
-            netns: sandbox.netns.as_fd(),
-            container_link: sandbox.link_name(),
-            mac: interface.mac,
-            mtu: interface.mtu,
-        };
-        route::create_veth(&mut batch, &pair);
-        if !self.options.icc {
-            route::isolate_port(&mut batch, &interface.host_link);
+        match (&config.driver, parent::child(&config.driver)) {
+            (Driver::Bridge(options), _) => {
+                let pair = VethPair {
+                    host_link: &interface.host_link,
+                    bridge: link.index,
+                    group: self.identity.link_group(),
+                    netns: sandbox.netns.as_fd(),
+                    container_link: &interface.name,
+                    mac: interface.mac,
+                    mtu: interface.mtu,
+                };
+                route::create_veth(&mut batch, &pair);
+                if !options.icc {
+                    route::isolate_port(&mut batch, &interface.host_link);
+                }
+                if forwarding::sees_bridged_packets() {
+                    route::hairpin_port(&mut batch, &interface.host_link);
+                }
+            }
+            (driver, kind) => {
+                let has_own_mac = match driver {
+                    Driver::Macvlan(options) => options.mode != MacvlanMode::Passthru,
+                    Driver::Ipvlan(_) | Driver::Bridge(_) => false,
+                };
+                let child = ChildLink {
+                    parent: link.index,
+                    netns: sandbox.netns.as_fd(),
+                    container_link: &interface.name,
+                    mac: has_own_mac.then_some(interface.mac),
+                    kind: kind.unwrap_or_default(),
+                };
+                route::create_child(&mut batch, child);
+            }
         }
-        if forwarding::sees_bridged_packets() {
-            route::hairpin_port(&mut batch, &interface.host_link);
-        }
-        let action = || format!("connect the container to the bridge {}", self.bridge.name);
-        lock(&self.host).transact(batch).map(drop).context(action)
+        host.transact(batch).map(drop)
     }
 
-    fn refusal(&self, refused: Refused, ip: Option<Ipv4Addr>) -> Error {
-        let subnet = self.bridge.subnet;
-        match (refused, ip) {
-            (Refused::InUse, Some(ip)) => Error::AddressInUse(ip),
-            (Refused::Outside, Some(ip)) => Error::AddressOutside { ip, subnet },
-            _ => Error::NoAddressLeft { name: self.bridge.name.clone(), subnet },
+    /// Makes the network's link again, with those who are on it.
+    fn revive(&self, host: &mut Socket, config: &Config) -> Result<HostLink> {
+        let link = put_up(host, &self.identity, &self.options, config)?;
+        let mut books = lock(&self.shared.books);
+        books.put_up(&config.id, link.clone());
+        let members = books.members(&config.id);
+        drop(books);
+        if bridge_of(config).is_some() {
+            let mut batch = Batch::default();
+            for member in members {
+                route::enslave(&mut batch, &member.host_link, link.index);
+            }
+            match host.transact(batch) {
+                // The one that is about to be made is among them.
+                Err(error) if error.errno == Errno::NODEV => {}
+                result => drop(result.context(|| format!("put back the bridge {}", link.name))?),
+            }
         }
+        Ok(link)
     }
 
-    /// Deletes our links that are neither the bridge nor known.
-    fn delete_strays(&self, known: &HashSet<&str>) -> Result<()> {
+    /// Deletes our links that no network and no interface has.
+    fn delete_strays(&self) -> Result<()> {
         let links =
             route::links(&mut lock(&self.host)).context(|| "list the host's links".to_owned())?;
         let groups = [self.identity.link_group(), self.identity.doomed_group()];
-        let is_stray = |link: &route::Link| {
-            groups.contains(&link.group)
-                && link.index != self.bridge.index
-                && !known.contains(link.name.as_str())
-        };
+        let books = lock(&self.shared.books);
+        let known: HashSet<String> = books
+            .interfaces()
+            .map(|i| i.host_link.clone())
+            .chain(books.configs().filter_map(link_of))
+            .collect();
+        drop(books);
+        let is_stray =
+            |link: &route::Link| groups.contains(&link.group) && !known.contains(&link.name);
         // A stray link has no address that could become free.
-        let doomed = |link: route::Link| Doomed { link: link.name, ip: Ipv4Addr::UNSPECIFIED };
+        let doomed = |link: route::Link| Doomed { link: link.name, freed: vec![] };
         self.worker.delete(links.into_iter().filter(is_stray).map(doomed).collect());
         Ok(())
     }
+}
+
+/// Whether somebody deleted it, or made another of its name.
+fn is_there(host: &mut Socket, link: &HostLink) -> bool {
+    route::link_index(host, &link.name).is_ok_and(|index| index == link.index)
+}
+
+fn link_of(config: &Config) -> Option<String> {
+    bridge_of(config).map(str::to_owned).or_else(|| parent::name(config))
+}
+
+/// Whether its link's name is one that no other network has.
+fn is_derived(draft: &Draft) -> bool {
+    match &draft.driver {
+        Driver::Bridge(options) => options.name.get(3..) == draft.id.get(..12),
+        Driver::Macvlan(options) => options.parent.is_empty(),
+        Driver::Ipvlan(options) => options.parent.is_empty(),
+    }
+}
+
+/// A bridge is one network's. A parent is shared, but not by one who takes all of it.
+fn check_links<'a>(new: &Config, others: impl Iterator<Item = &'a Config>) -> Result<()> {
+    let is_greedy = |config: &Config| matches!(&config.driver, Driver::Macvlan(options) if options.mode == MacvlanMode::Passthru);
+    for old in others {
+        if let (Some(bridge), Some(taken)) = (bridge_of(new), bridge_of(old))
+            && bridge == taken
+        {
+            let (new, old) = (new.id.clone(), old.id.clone());
+            return Err(Error::SameBridge { new, old, bridge: bridge.to_owned() });
+        }
+        if let (Some(parent), Some(taken)) = (parent::name(new), parent::name(old))
+            && parent == taken
+            && (is_greedy(new) || is_greedy(old))
+        {
+            return Err(Error::ParentTaken { network: old.name.clone(), parent });
+        }
+    }
+    Ok(())
+}
+
+fn doomed(interface: Interface) -> Doomed {
+    let network = &interface.network_id;
+    let freed = interface.addresses().map(|ip| (network.clone(), ip)).collect();
+    Doomed { link: interface.host_link, freed }
+}
+
+/// Makes the network's link, or takes it over.
+fn put_up(
+    host: &mut Socket,
+    identity: &Identity,
+    options: &Options,
+    config: &Config,
+) -> Result<HostLink> {
+    if let Some(name) = parent::name(config) {
+        return parent::ensure(host, identity, config, &name);
+    }
+    let Driver::Bridge(bridge) = &config.driver else { unreachable!("others have a parent") };
+    let link = bridge::ensure(host, identity, bridge, &config.pools)?;
+    let has_ipv6 = config.pools.iter().any(|pool| !pool.subnet.is_ipv4());
+    if has_ipv6 && options.ip_forward {
+        forwarding::enable_ipv6()?;
+    }
+    Ok(link)
 }
 
 /// Puts up the table and then turns on forwarding, in this order: never is the host a router without rules.
@@ -283,23 +503,29 @@ fn open_firewall(
     host: &mut Socket,
     identity: &Identity,
     options: &Options,
-    bridge: &Bridge,
+    books: &Books,
 ) -> Result<Firewall> {
     let turn_on = options.ip_forward && !forwarding::is_enabled()?;
     let uplinks =
         if turn_on { host_links(host, identity)? } else { recorded_uplinks(&identity.table())? };
-    let rules = BridgeRules {
-        name: bridge.name.clone(),
-        subnet: bridge.subnet,
-        masquerade: options.ip_masq,
-    };
-    let contents = Contents { bridges: vec![rules], uplinks, ..Contents::default() };
+    let bridges = books.configs().filter_map(BridgeRules::of).collect();
+    let contents = Contents { bridges, uplinks, ..Contents::default() };
     let firewall = Firewall::open(identity.table(), contents)?;
     if turn_on {
         forwarding::enable()?;
     }
-    forwarding::allow_loopback(&bridge.name)?;
+    for config in books.configs() {
+        allow_loopback(config)?;
+    }
     Ok(firewall)
+}
+
+/// For clients of ports that are published on the host's 127.0.0.1.
+fn allow_loopback(config: &Config) -> Result<()> {
+    match bridge_of(config) {
+        Some(bridge) if !config.internal => forwarding::allow_loopback(bridge),
+        _ => Ok(()),
+    }
 }
 
 /// The names of the links that are the host's own.

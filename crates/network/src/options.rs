@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
-use crate::subnet::{InvalidSubnet, Subnet, parse_cidr};
+use crate::subnet::{InvalidSubnet, Subnet, parse_cidr, to_bits};
 
 /// What the engine's flags and its configuration file say about networks.
 #[derive(Clone, Debug)]
@@ -50,12 +50,14 @@ impl FromStr for BridgeAddress {
 
     /// The address must be one that a host may have, in a subnet with room for a container.
     fn from_str(text: &str) -> Result<Self, InvalidSubnet> {
-        let (gateway, prefix_len) = parse_cidr(text)?;
-        let subnet = Subnet::around(gateway, prefix_len);
-        if !subnet.hosts().contains(&gateway.to_bits()) {
-            return Err(InvalidSubnet(text.to_owned()));
+        let (ip, prefix_len) = parse_cidr(text)?;
+        let subnet = Subnet::around(ip, prefix_len);
+        match ip {
+            IpAddr::V4(gateway) if prefix_len <= 30 && subnet.hosts().contains(&to_bits(ip)) => {
+                Ok(Self { gateway, subnet })
+            }
+            _ => Err(InvalidSubnet(text.to_owned())),
         }
-        Ok(Self { gateway, subnet })
     }
 }
 
@@ -79,7 +81,7 @@ impl AddressPool {
     pub fn defaults() -> Vec<AddressPool> {
         [([172, 17, 0, 0], 16), ([172, 16, 0, 0], 12), ([192, 168, 0, 0], 16)]
             .map(|(base, prefix_len)| AddressPool {
-                base: Subnet::around(base.into(), prefix_len),
+                base: Subnet::around(base, prefix_len),
                 size: 24,
             })
             .to_vec()
@@ -99,10 +101,13 @@ impl FromStr for AddressPool {
                 _ => return Err(invalid("expected base=SUBNET,size=PREFIX")),
             }
         }
-        let base = base.ok_or_else(|| invalid("base must be an IPv4 subnet"))?;
+        let base = base.ok_or_else(|| invalid("base must be a subnet"))?;
         let size = size.ok_or_else(|| invalid("size must be a prefix length"))?;
-        if size < base.prefix_len() || size > 30 {
-            return Err(invalid("size must lie between the prefix length of base and 30"));
+        let smallest = if base.is_ipv4() { 30 } else { 126 };
+        if size < base.prefix_len() || size > smallest {
+            return Err(invalid(
+                "size must lie between the prefix length of base and 30 (126 for IPv6)",
+            ));
         }
         Ok(Self { base, size })
     }
@@ -135,6 +140,7 @@ mod tests {
             "base=172.80.0.0/16,size=8",
             "base=x,size=24",
             "base=10.0.0.0/8,size=31",
+            "base=fd00::/48,size=127",
         ] {
             assert!(text.parse::<AddressPool>().is_err(), "{text:?} was accepted");
         }

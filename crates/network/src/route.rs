@@ -1,12 +1,14 @@
 //! The rtnetlink messages we send: links, addresses, routes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{
     Emitable, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NetlinkDeserializable, NetlinkHeader,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
+};
 use netlink_packet_route::link::{
     InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
     LinkFlags, LinkInfo, LinkMessage,
@@ -30,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) name: String,
     pub(crate) group: u32,
     pub(crate) is_bridge: bool,
+    /// The bridge it is a port of.
+    pub(crate) controller: Option<u32>,
 }
 
 /// A pair of links, one end in the host's namespace on a bridge, the other one in the container's.
@@ -44,29 +48,28 @@ pub(crate) struct VethPair<'a> {
 }
 
 pub(crate) fn create_bridge(batch: &mut Batch, name: &str, group: u32, mac: MacAddress, mtu: u32) {
-    let attributes = vec![
+    let mut attributes = vec![
         LinkAttribute::IfName(name.into()),
         LinkAttribute::Group(group),
         // A bridge without an address of its own takes its ports' lowest, and changes with them.
         LinkAttribute::Address(mac.0.to_vec()),
-        LinkAttribute::Mtu(mtu),
         LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
     ];
+    attributes.extend(mtu_of(mtu));
     push(batch, RouteNetlinkMessage::NewLink(link(attributes)), NLM_F_CREATE | NLM_F_EXCL);
 }
 
 /// One message: both ends made and named, the host's enslaved, grouped and up.
 pub(crate) fn create_veth(batch: &mut Batch, pair: &VethPair<'_>) {
     // Not up: the kernel opens a veth only when its peer is there.
-    let peer = link(vec![
+    let mut peer = link(vec![
         LinkAttribute::IfName(pair.container_link.into()),
         LinkAttribute::Address(pair.mac.0.to_vec()),
-        LinkAttribute::Mtu(pair.mtu),
         LinkAttribute::NetNsFd(pair.netns.as_raw_fd()),
     ]);
+    peer.attributes.extend(mtu_of(pair.mtu));
     let mut host = link(vec![
         LinkAttribute::IfName(pair.host_link.into()),
-        LinkAttribute::Mtu(pair.mtu),
         LinkAttribute::Group(pair.group),
         LinkAttribute::Controller(pair.bridge),
         LinkAttribute::LinkInfo(vec![
@@ -74,8 +77,61 @@ pub(crate) fn create_veth(batch: &mut Batch, pair: &VethPair<'_>) {
             LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
         ]),
     ]);
+    host.attributes.extend(mtu_of(pair.mtu));
     set_up(&mut host);
     push(batch, RouteNetlinkMessage::NewLink(host), NLM_F_CREATE | NLM_F_EXCL);
+}
+
+/// A link in the container's namespace on top of one of the host's.
+pub(crate) struct ChildLink<'a> {
+    pub(crate) parent: u32,
+    pub(crate) netns: BorrowedFd<'a>,
+    pub(crate) container_link: &'a str,
+    /// None where it has its parent's.
+    pub(crate) mac: Option<MacAddress>,
+    pub(crate) kind: Vec<LinkInfo>,
+}
+
+pub(crate) fn create_child(batch: &mut Batch, child: ChildLink<'_>) {
+    let mut attributes = vec![
+        LinkAttribute::IfName(child.container_link.into()),
+        LinkAttribute::Link(child.parent),
+        LinkAttribute::NetNsFd(child.netns.as_raw_fd()),
+        LinkAttribute::LinkInfo(child.kind),
+    ];
+    attributes.extend(child.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
+    push(batch, RouteNetlinkMessage::NewLink(link(attributes)), NLM_F_CREATE | NLM_F_EXCL);
+}
+
+/// A link of the host's own to put others on: a VLAN of `parent`, or one that leads nowhere.
+pub(crate) fn create_parent(
+    batch: &mut Batch,
+    name: &str,
+    group: u32,
+    parent: Option<u32>,
+    kind: Vec<LinkInfo>,
+) {
+    let mut message = link(vec![
+        LinkAttribute::IfName(name.into()),
+        LinkAttribute::Group(group),
+        LinkAttribute::LinkInfo(kind),
+    ]);
+    message.attributes.extend(parent.map(LinkAttribute::Link));
+    set_up(&mut message);
+    push(batch, RouteNetlinkMessage::NewLink(message), NLM_F_CREATE | NLM_F_EXCL);
+}
+
+/// Makes the link a port of the bridge, and brings it up.
+pub(crate) fn enslave(batch: &mut Batch, name: &str, bridge: u32) {
+    let attributes = vec![LinkAttribute::IfName(name.into()), LinkAttribute::Controller(bridge)];
+    let mut message = link(attributes);
+    set_up(&mut message);
+    push(batch, RouteNetlinkMessage::SetLink(message), 0);
+}
+
+pub(crate) fn delete_link(batch: &mut Batch, name: &str) {
+    let attributes = vec![LinkAttribute::IfName(name.into())];
+    push(batch, RouteNetlinkMessage::DelLink(link(attributes)), 0);
 }
 
 /// Frames from this port of a bridge go to the bridge itself, but not to other isolated ports.
@@ -120,30 +176,70 @@ pub(crate) fn delete_group(batch: &mut Batch, group: u32) {
     push(batch, RouteNetlinkMessage::DelLink(link(vec![LinkAttribute::Group(group)])), 0);
 }
 
-pub(crate) fn add_address(batch: &mut Batch, link: u32, ip: Ipv4Addr, subnet: Subnet) {
-    push(
-        batch,
-        RouteNetlinkMessage::NewAddress(address(link, ip, subnet)),
-        NLM_F_CREATE | NLM_F_REPLACE,
-    );
+/// In use at once: nobody is asked whether somebody has it already, that is the books' matter.
+pub(crate) fn add_address(batch: &mut Batch, link: u32, ip: IpAddr, prefix_len: u8) {
+    let mut message = address(link, ip, prefix_len);
+    match ip {
+        IpAddr::V4(_) => {
+            if let IpAddr::V4(last) = Subnet::around(ip, prefix_len).last() {
+                // Pairs and single addresses have none.
+                let broadcast = AddressAttribute::Broadcast(last);
+                message.attributes.extend((prefix_len <= 30).then_some(broadcast));
+            }
+        }
+        IpAddr::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
+    }
+    push(batch, RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE);
 }
 
-pub(crate) fn remove_address(batch: &mut Batch, link: u32, ip: Ipv4Addr, subnet: Subnet) {
-    push(batch, RouteNetlinkMessage::DelAddress(address(link, ip, subnet)), 0);
+pub(crate) fn remove_address(batch: &mut Batch, link: u32, ip: IpAddr, prefix_len: u8) {
+    push(batch, RouteNetlinkMessage::DelAddress(address(link, ip, prefix_len)), 0);
 }
 
-pub(crate) fn add_default_route(batch: &mut Batch, gateway: Ipv4Addr) {
+/// In place of the default route of that family, if there is one.
+pub(crate) fn set_default_route(batch: &mut Batch, gateway: IpAddr) {
+    let mut route = default_route(gateway.is_ipv4());
+    route.attributes = vec![RouteAttribute::Gateway(match gateway {
+        IpAddr::V4(ip) => RouteAddress::Inet(ip),
+        IpAddr::V6(ip) => RouteAddress::Inet6(ip),
+    })];
+    push(batch, RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_REPLACE);
+}
+
+/// To one neighbour on the link.
+#[cfg(test)]
+pub(crate) fn add_neighbour_route(batch: &mut Batch, link: u32, ip: std::net::Ipv4Addr) {
+    let mut route = default_route(true);
+    route.header.scope = RouteScope::Link;
+    route.header.destination_prefix_length = 32;
+    route.attributes =
+        vec![RouteAttribute::Destination(RouteAddress::Inet(ip)), RouteAttribute::Oif(link)];
+    push(batch, RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_REPLACE);
+}
+
+/// By the link, to whoever answers there.
+pub(crate) fn set_default_link(batch: &mut Batch, is_ipv4: bool, link: u32) {
+    let mut route = default_route(is_ipv4);
+    route.header.scope = RouteScope::Link;
+    route.attributes = vec![RouteAttribute::Oif(link)];
+    push(batch, RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_REPLACE);
+}
+
+pub(crate) fn remove_default_route(batch: &mut Batch, is_ipv4: bool) {
+    push(batch, RouteNetlinkMessage::DelRoute(default_route(is_ipv4)), 0);
+}
+
+fn default_route(is_ipv4: bool) -> RouteMessage {
     let mut route = RouteMessage::default();
     route.header = RouteHeader {
-        address_family: AddressFamily::Inet,
+        address_family: if is_ipv4 { AddressFamily::Inet } else { AddressFamily::Inet6 },
         table: RouteHeader::RT_TABLE_MAIN,
         protocol: RouteProtocol::Boot,
         scope: RouteScope::Universe,
         kind: RouteType::Unicast,
         ..RouteHeader::default()
     };
-    route.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway))];
-    push(batch, RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_EXCL);
+    route
 }
 
 /// The index of the link of that name; ENODEV if there is none.
@@ -172,20 +268,22 @@ pub(crate) fn links(socket: &mut Socket) -> Result<Vec<Link>, Error> {
     Ok(messages.into_iter().filter_map(read_link).collect())
 }
 
-/// The IPv4 addresses of the link, with their subnets.
-pub(crate) fn addresses(socket: &mut Socket, link: u32) -> Result<Vec<(Ipv4Addr, Subnet)>, Error> {
-    let mut request = AddressMessage::default();
-    request.header.family = AddressFamily::Inet;
-    let messages = dump(socket, RouteNetlinkMessage::GetAddress(request))?;
+/// The addresses of the link, with the lengths of their prefixes, those left out that the kernel gives each link.
+pub(crate) fn addresses(socket: &mut Socket, link: u32) -> Result<Vec<(IpAddr, u8)>, Error> {
+    let messages = dump(socket, RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
     Ok(messages.into_iter().filter_map(|message| read_address(message, link)).collect())
 }
 
-/// The subnets that the host has routes to, the default route left out.
+/// The subnets that the host has routes to, the default routes left out.
 pub(crate) fn routed_subnets(socket: &mut Socket) -> Result<Vec<Subnet>, Error> {
-    let mut request = RouteMessage::default();
-    request.header.address_family = AddressFamily::Inet;
-    let messages = dump(socket, RouteNetlinkMessage::GetRoute(request))?;
-    Ok(messages.into_iter().filter_map(read_route).collect())
+    let mut subnets = Vec::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        let messages = dump(socket, RouteNetlinkMessage::GetRoute(request))?;
+        subnets.extend(messages.into_iter().filter_map(read_route));
+    }
+    Ok(subnets)
 }
 
 fn link(attributes: Vec<LinkAttribute>) -> LinkMessage {
@@ -199,16 +297,17 @@ fn set_up(message: &mut LinkMessage) {
     message.header.change_mask = LinkFlags::Up;
 }
 
-fn address(link: u32, ip: Ipv4Addr, subnet: Subnet) -> AddressMessage {
+/// The link's own idea of how large a packet may be unless one is given.
+fn mtu_of(mtu: u32) -> Option<LinkAttribute> {
+    (mtu > 0).then_some(LinkAttribute::Mtu(mtu))
+}
+
+fn address(link: u32, ip: IpAddr, prefix_len: u8) -> AddressMessage {
     let mut message = AddressMessage::default();
-    message.header.family = AddressFamily::Inet;
-    message.header.prefix_len = subnet.prefix_len();
+    message.header.family = if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    message.header.prefix_len = prefix_len;
     message.header.index = link;
-    message.attributes = vec![
-        AddressAttribute::Local(IpAddr::V4(ip)),
-        AddressAttribute::Address(IpAddr::V4(ip)),
-        AddressAttribute::Broadcast(subnet.broadcast()),
-    ];
+    message.attributes = vec![AddressAttribute::Local(ip), AddressAttribute::Address(ip)];
     message
 }
 
@@ -239,12 +338,15 @@ fn decode(message: &Message) -> Option<RouteNetlinkMessage> {
 
 fn read_link(message: RouteNetlinkMessage) -> Option<Link> {
     let RouteNetlinkMessage::NewLink(message) = message else { return None };
-    let mut link =
-        Link { index: message.header.index, name: String::new(), group: 0, is_bridge: false };
+    let (index, name) = (message.header.index, String::new());
+    let mut link = Link { index, name, group: 0, is_bridge: false, controller: None };
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::Group(group) => link.group = group,
+            LinkAttribute::Controller(index) => {
+                link.controller = Some(index).filter(|index| *index > 0)
+            }
             LinkAttribute::LinkInfo(info) => {
                 link.is_bridge = info.contains(&LinkInfo::Kind(InfoKind::Bridge))
             }
@@ -254,17 +356,18 @@ fn read_link(message: RouteNetlinkMessage) -> Option<Link> {
     Some(link)
 }
 
-fn read_address(message: RouteNetlinkMessage, link: u32) -> Option<(Ipv4Addr, Subnet)> {
+fn read_address(message: RouteNetlinkMessage, link: u32) -> Option<(IpAddr, u8)> {
     let RouteNetlinkMessage::NewAddress(message) = message else { return None };
-    if message.header.index != link {
+    if message.header.index != link || message.header.scope == AddressScope::Link {
         return None;
     }
-    message.attributes.iter().find_map(|attribute| match attribute {
-        AddressAttribute::Local(IpAddr::V4(ip)) => {
-            Some((*ip, Subnet::around(*ip, message.header.prefix_len)))
-        }
+    // IPv6 addresses have no local end besides.
+    let ip = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(ip) => Some(*ip),
+        AddressAttribute::Address(ip @ IpAddr::V6(_)) => Some(*ip),
         _ => None,
-    })
+    })?;
+    Some((ip, message.header.prefix_len))
 }
 
 fn read_route(message: RouteNetlinkMessage) -> Option<Subnet> {
@@ -272,6 +375,9 @@ fn read_route(message: RouteNetlinkMessage) -> Option<Subnet> {
     let prefix_len = message.header.destination_prefix_length;
     message.attributes.iter().find_map(|attribute| match attribute {
         RouteAttribute::Destination(RouteAddress::Inet(ip)) if prefix_len > 0 => {
+            Some(Subnet::around(*ip, prefix_len))
+        }
+        RouteAttribute::Destination(RouteAddress::Inet6(ip)) if prefix_len > 0 => {
             Some(Subnet::around(*ip, prefix_len))
         }
         _ => None,

@@ -1,13 +1,17 @@
-//! IPv4 subnets as ranges of numbers.
+//! Subnets of either family, as ranges of numbers.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 use std::str::FromStr;
 
-/// An IPv4 network, `172.17.0.0/24`. The address has no bits beyond the prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use serde::{Deserialize, Serialize};
+
+/// An IP network, `172.17.0.0/24`, `fd00::/64`. The address has no bits beyond the prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Subnet {
-    first: u32,
+    address: IpAddr,
     prefix_len: u8,
 }
 
@@ -16,62 +20,112 @@ pub struct Subnet {
 pub struct InvalidSubnet(pub(crate) String);
 
 impl Subnet {
-    /// The subnet of that size which `ip` lies in. A prefix longer than 32 is 32.
-    pub fn around(ip: Ipv4Addr, prefix_len: u8) -> Self {
-        let prefix_len = prefix_len.min(32);
-        Self { first: ip.to_bits() & mask(prefix_len), prefix_len }
+    /// The subnet of that size which `ip` lies in. A prefix longer than the address is as long.
+    pub fn around(ip: impl Into<IpAddr>, prefix_len: u8) -> Self {
+        let ip = ip.into();
+        let prefix_len = prefix_len.min(width(ip));
+        let first = to_bits(ip) & !host_mask(ip, prefix_len);
+        Self { address: from_bits(ip, first), prefix_len }
     }
 
-    pub fn address(&self) -> Ipv4Addr {
-        Ipv4Addr::from_bits(self.first)
+    pub fn address(&self) -> IpAddr {
+        self.address
     }
 
     pub fn prefix_len(&self) -> u8 {
         self.prefix_len
     }
 
-    pub fn broadcast(&self) -> Ipv4Addr {
-        Ipv4Addr::from_bits(self.last())
+    pub fn is_ipv4(&self) -> bool {
+        self.address.is_ipv4()
     }
 
-    pub fn contains(&self, ip: Ipv4Addr) -> bool {
-        ip.to_bits() & mask(self.prefix_len) == self.first
+    /// The last address. In IPv4 it is the one that reaches all.
+    pub fn last(&self) -> IpAddr {
+        self.ip(self.last_bits())
+    }
+
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        self.covers(&Subnet::around(ip, u8::MAX))
+    }
+
+    /// Whether all of the other lies in this one.
+    pub fn covers(&self, other: &Subnet) -> bool {
+        self.overlaps(other) && self.prefix_len <= other.prefix_len
     }
 
     pub fn overlaps(&self, other: &Subnet) -> bool {
-        self.first <= other.last() && other.first <= self.last()
+        self.is_ipv4() == other.is_ipv4()
+            && self.first_bits() <= other.last_bits()
+            && other.first_bits() <= self.last_bits()
     }
 
     /// Every subnet of the size `prefix_len` within this one, in order; none if that is a larger size.
     pub fn split(&self, prefix_len: u8) -> impl Iterator<Item = Subnet> + use<> {
-        let (first, last) = (u64::from(self.first), u64::from(self.last()));
-        let step = 1_u64 << (32 - prefix_len.clamp(self.prefix_len, 32));
-        let count = if prefix_len < self.prefix_len { 0 } else { (last - first + 1) / step };
-        (0..count).map(move |index| Subnet { first: (first + index * step) as u32, prefix_len })
+        let whole = *self;
+        let prefix_len = prefix_len.min(width(self.address));
+        // The whole space of IPv6 has no next of its size.
+        let step = host_mask(self.address, prefix_len).checked_add(1);
+        let first = (prefix_len >= self.prefix_len).then(|| self.first_bits());
+        let firsts = std::iter::successors(first, move |at| {
+            at.checked_add(step?).filter(|next| *next <= whole.last_bits())
+        });
+        firsts.map(move |first| Subnet { address: whole.ip(first), prefix_len })
     }
 
-    /// The addresses that hosts may have: all but the network's own and the broadcast address.
-    /// Empty for /31 and /32, which have no room for a gateway and a container.
-    pub(crate) fn hosts(&self) -> std::ops::Range<u32> {
-        match self.prefix_len {
-            0..=30 => self.first + 1..self.last(),
-            _ => 0..0,
+    /// The addresses that hosts may have: in IPv4 all but the network's own and the last, in IPv6 all but the first,
+    /// which means every router. In the two smallest sizes every address is a host's (RFC 3021, RFC 6164).
+    pub(crate) fn hosts(&self) -> Range<u128> {
+        let end = self.last_bits().saturating_add(1);
+        if self.prefix_len + 2 > width(self.address) {
+            return self.first_bits()..end;
         }
+        let end = if self.is_ipv4() { self.last_bits() } else { end };
+        self.first_bits() + 1..end
     }
 
-    /// The last address; the whole space's has all bits set.
-    pub(crate) fn last(&self) -> u32 {
-        self.first | !mask(self.prefix_len)
+    /// The address of that number, of this subnet's family.
+    pub(crate) fn ip(&self, bits: u128) -> IpAddr {
+        from_bits(self.address, bits)
+    }
+
+    pub(crate) fn first_bits(&self) -> u128 {
+        to_bits(self.address)
+    }
+
+    pub(crate) fn last_bits(&self) -> u128 {
+        self.first_bits() | host_mask(self.address, self.prefix_len)
     }
 }
 
-fn mask(prefix_len: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(prefix_len)).unwrap_or(0)
+pub(crate) fn to_bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+fn from_bits(family: IpAddr, bits: u128) -> IpAddr {
+    match family {
+        // Numbers of IPv4 addresses come from such: nothing is cut off.
+        IpAddr::V4(_) => Ipv4Addr::from_bits(bits as u32).into(),
+        IpAddr::V6(_) => Ipv6Addr::from_bits(bits).into(),
+    }
+}
+
+fn width(ip: IpAddr) -> u8 {
+    if ip.is_ipv4() { 32 } else { 128 }
+}
+
+/// The bits beyond the prefix.
+fn host_mask(ip: IpAddr, prefix_len: u8) -> u128 {
+    let all = u128::MAX >> (128 - u32::from(width(ip)));
+    all.checked_shr(prefix_len.into()).unwrap_or(0)
 }
 
 impl fmt::Display for Subnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address(), self.prefix_len)
+        write!(f, "{}/{}", self.address, self.prefix_len)
     }
 }
 
@@ -85,12 +139,25 @@ impl FromStr for Subnet {
     }
 }
 
+impl TryFrom<String> for Subnet {
+    type Error = InvalidSubnet;
+    fn try_from(text: String) -> Result<Self, InvalidSubnet> {
+        text.parse()
+    }
+}
+
+impl From<Subnet> for String {
+    fn from(subnet: Subnet) -> String {
+        subnet.to_string()
+    }
+}
+
 /// An address with the size of its subnet, `172.17.0.1/16`, as --bip takes it.
-pub(crate) fn parse_cidr(text: &str) -> Result<(Ipv4Addr, u8), InvalidSubnet> {
+pub fn parse_cidr(text: &str) -> Result<(IpAddr, u8), InvalidSubnet> {
     let invalid = || InvalidSubnet(text.to_owned());
     let (ip, prefix_len) = text.split_once('/').ok_or_else(invalid)?;
-    let ip = ip.parse().map_err(|_| invalid())?;
-    let prefix_len = prefix_len.parse().ok().filter(|len| *len <= 32).ok_or_else(invalid)?;
+    let ip: IpAddr = ip.parse().map_err(|_| invalid())?;
+    let prefix_len = prefix_len.parse().ok().filter(|len| *len <= width(ip)).ok_or_else(invalid)?;
     Ok((ip, prefix_len))
 }
 
@@ -107,12 +174,14 @@ mod tests {
         assert_eq!(subnet("172.17.3.9/24").to_string(), "172.17.3.0/24");
         assert_eq!(subnet("1.2.3.4/0").to_string(), "0.0.0.0/0");
         assert_eq!(subnet("1.2.3.4/32").to_string(), "1.2.3.4/32");
+        assert_eq!(subnet("fd00:1:2:3::4/48").to_string(), "fd00:1:2::/48");
+        assert_eq!(subnet("::1/128").to_string(), "::1/128");
     }
 
     #[test]
     fn malformed_subnets_are_refused() {
         for text in
-            ["", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "10.0.0.0/8/8", "::/0"]
+            ["", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "10.0.0.0/8/8", "::/129"]
         {
             assert!(text.parse::<Subnet>().is_err(), "{text:?} was accepted");
         }
@@ -124,6 +193,10 @@ mod tests {
         assert!(subnet("172.17.5.0/24").overlaps(&subnet("172.16.0.0/12")));
         assert!(!subnet("172.17.5.0/24").overlaps(&subnet("172.17.6.0/24")));
         assert!(subnet("0.0.0.0/0").overlaps(&subnet("255.255.255.255/32")));
+        assert!(!subnet("0.0.0.0/0").overlaps(&subnet("::/0")), "families do not meet");
+        assert!(subnet("fd00::/8").covers(&subnet("fd12::/64")));
+        assert!(!subnet("fd12::/64").covers(&subnet("fd00::/8")));
+        assert!(subnet("fd12::/64").contains("fd12::7".parse().expect("an address")));
     }
 
     #[test]
@@ -133,15 +206,21 @@ mod tests {
         assert_eq!(subnet("10.0.0.0/24").split(24).count(), 1);
         assert_eq!(subnet("10.0.0.0/24").split(16).count(), 0);
         assert_eq!(subnet("0.0.0.0/0").split(1).count(), 2);
+        assert_eq!(subnet("255.255.255.254/31").split(32).count(), 2);
+        let parts: Vec<String> = subnet("fd00::/62").split(64).map(|s| s.to_string()).collect();
+        assert_eq!(parts, ["fd00::/64", "fd00:0:0:1::/64", "fd00:0:0:2::/64", "fd00:0:0:3::/64"]);
+        assert_eq!(subnet("::/0").split(0).count(), 1);
     }
 
     #[test]
-    fn hosts_leave_out_network_and_broadcast() {
-        let hosts = subnet("10.0.0.0/30").hosts();
-        assert_eq!(
-            hosts.map(|bits| Ipv4Addr::from_bits(bits).to_string()).collect::<Vec<_>>(),
-            ["10.0.0.1", "10.0.0.2"]
-        );
-        assert!(subnet("10.0.0.0/31").hosts().is_empty());
+    fn hosts_leave_out_the_addresses_of_the_network() {
+        let hosts = |text: &str| {
+            let subnet = subnet(text);
+            subnet.hosts().map(|bits| subnet.ip(bits).to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(hosts("10.0.0.0/30"), ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(hosts("fd00::/126"), ["fd00::1", "fd00::2", "fd00::3"]);
+        assert_eq!(hosts("10.0.0.0/31"), ["10.0.0.0", "10.0.0.1"]);
+        assert_eq!(hosts("fd00::7/128"), ["fd00::7"]);
     }
 }

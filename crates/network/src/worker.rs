@@ -4,7 +4,6 @@
 //! moved to a group of their own and deleted by that group in one request. Most are gone by then, since a link
 //! dies with the container's namespace. Only afterwards is a container's address free again.
 
-use std::net::Ipv4Addr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -12,16 +11,17 @@ use std::thread::{self, JoinHandle};
 use rustix::io::Errno;
 use sys::netlink::{Batch, Protocol, Socket};
 
+use crate::books::{Books, Freed};
 use crate::error::{Context, Result};
-use crate::ipam::Addresses;
 use crate::route;
 use crate::sandbox::Sandbox;
 
-/// A link that must go, and the address that is free once it is gone.
+/// A link that must go, and the addresses that are free once it is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Doomed {
+    /// Empty where there is none, or where it goes with its namespace.
     pub(crate) link: String,
-    pub(crate) ip: Ipv4Addr,
+    pub(crate) freed: Vec<Freed>,
 }
 
 enum Task {
@@ -34,7 +34,7 @@ enum Task {
 
 /// What the worker shares with those who ask it.
 pub(crate) struct Shared {
-    pub(crate) addresses: Mutex<Addresses>,
+    pub(crate) books: Mutex<Books>,
     pub(crate) spare: Mutex<Option<Sandbox>>,
 }
 
@@ -136,9 +136,9 @@ impl State {
     fn delete(&mut self) {
         match self.delete_links() {
             Ok(()) => {
-                let mut addresses =
-                    self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-                self.doomed.drain(..).for_each(|doomed| addresses.release(doomed.ip));
+                let mut books = self.shared.books.lock().unwrap_or_else(PoisonError::into_inner);
+                let freed = self.doomed.drain(..).flat_map(|doomed| doomed.freed);
+                freed.for_each(|freed| books.release(&freed));
             }
             // Their addresses stay taken; the next deletion tries again.
             Err(error) => tracing::warn!("failed to delete links of containers: {error}"),
@@ -147,7 +147,8 @@ impl State {
 
     fn delete_links(&mut self) -> Result<(), sys::netlink::Error> {
         let mut batch = Batch::default();
-        for doomed in &self.doomed {
+        let links = self.doomed.iter().filter(|doomed| !doomed.link.is_empty());
+        for doomed in links {
             route::set_group(&mut batch, &doomed.link, self.doomed_group);
         }
         absent_is_fine(self.socket.transact(batch).map(drop))?;

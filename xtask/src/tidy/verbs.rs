@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-const NOUNS: [&str; 4] = ["container", "image", "system", "volume"];
+const NOUNS: [&str; 5] = ["container", "image", "network", "system", "volume"];
 
 /// Verbs whose endpoint has another name in the Engine API, or which are made of several.
-const OTHER_NAMES: [(&str, &str, &str); 15] = [
+const OTHER_NAMES: [(&str, &str, &str); 18] = [
     ("container", "cp", "container_archive"),
     ("container", "diff", "container_changes"),
     ("container", "exec", "exec_create"),
@@ -20,6 +20,9 @@ const OTHER_NAMES: [(&str, &str, &str); 15] = [
     ("image", "inspect", "image_inspect_raw"),
     ("image", "ls", "image_list"),
     ("image", "rm", "image_remove"),
+    ("network", "inspect", "network_inspect_raw"),
+    ("network", "ls", "network_list"),
+    ("network", "rm", "network_remove"),
     ("system", "dial_stdio", "connection"),
     ("volume", "inspect", "volume_inspect_raw"),
     ("volume", "ls", "volume_list"),

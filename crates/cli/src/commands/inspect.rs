@@ -31,6 +31,7 @@ pub(crate) const COMMAND: Command = Command {
 pub(crate) enum Kind {
     Container,
     Image,
+    Network,
     Volume,
 }
 
@@ -39,8 +40,9 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         "" => None,
         "container" => Some(Kind::Container),
         "image" => Some(Kind::Image),
+        "network" => Some(Kind::Network),
         "volume" => Some(Kind::Volume),
-        later @ ("network" | "node" | "plugin" | "secret" | "service" | "task") => {
+        later @ ("node" | "plugin" | "secret" | "service" | "task") => {
             return Err(Failure::new(format!(
                 "objects of type {later:?} come with a later version"
             )));
@@ -90,7 +92,7 @@ pub(crate) async fn objects(context: &Context, parsed: &Parsed, kind: Option<Kin
 }
 
 /// Of several kinds with one name, the first in this order is meant.
-const ORDER: [Kind; 3] = [Kind::Container, Kind::Image, Kind::Volume];
+const ORDER: [Kind; 4] = [Kind::Container, Kind::Image, Kind::Network, Kind::Volume];
 
 async fn find(
     client: &Client,
@@ -103,6 +105,7 @@ async fn find(
         let document = match candidate {
             Kind::Container => client.container_inspect_raw(name, size).await,
             Kind::Image => client.image_inspect_raw(name, platform).await,
+            Kind::Network => client.network_inspect_raw(name, parsed.bool("verbose")).await,
             Kind::Volume => client.volume_inspect_raw(name).await,
         };
         match document {
@@ -123,6 +126,7 @@ fn render(format: &Format, kind: Kind, document: &Json) -> Result<String, String
     let go_type = match kind {
         Kind::Container => "types.ContainerJSON",
         Kind::Image => "types.ImageInspect",
+        Kind::Network => "types.NetworkResource",
         Kind::Volume => "volume.Volume",
     };
     format

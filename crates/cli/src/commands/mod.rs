@@ -5,6 +5,7 @@ pub(crate) mod container;
 pub(crate) mod context;
 pub(crate) mod image;
 pub(crate) mod inspect;
+pub(crate) mod network;
 pub(crate) mod plugin;
 pub(crate) mod system;
 pub(crate) mod version;
@@ -23,6 +24,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &container::GROUP,
     &context::GROUP,
     &image::GROUP,
+    &network::GROUP,
     &plugin::GROUP,
     &system::GROUP,
     &volume::GROUP,

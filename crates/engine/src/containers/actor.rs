@@ -164,6 +164,12 @@ impl Actor {
             Request::Update { resources, policy, ports, reply } => {
                 drop(reply.send(self.update(&resources, policy, ports).await));
             }
+            Request::Connect { network, settings, reply } => {
+                drop(reply.send(self.connect(network, *settings).await));
+            }
+            Request::Disconnect { network, reply } => {
+                drop(reply.send(self.disconnect(network).await));
+            }
             Request::Tell { action, reply } => {
                 self.tell(action, []);
                 drop(reply.send(Ok(())));

@@ -14,10 +14,12 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::containers::Status;
+use network::Interface;
 use runtime::cgroup::Cgroup;
 use runtime::monitor::adopt;
 use runtime::monitor::protocol::{Connection, ExitRecord};
@@ -31,8 +33,8 @@ use super::link::Link;
 use super::record::Record;
 use super::request::Remove;
 use super::restart_policy::{Policy, at_engine_start};
-use super::{index::Handle, timestamp};
-use crate::error::{Error, Result, blocking};
+use super::{Disk, index::Handle, timestamp};
+use crate::error::{Result, blocking};
 
 /// What became of a container that was up.
 enum Found {
@@ -42,42 +44,42 @@ enum Found {
     Lost(String),
 }
 
-impl Containers {
-    pub async fn adopt(&self) -> Result<()> {
-        let disk = self.0.disk.clone();
-        let records = blocking(move || disk.all()).await?;
-        let mut found = Vec::with_capacity(records.len());
-        for record in records {
-            let shared = self.0.clone();
-            let directory = shared.exec_directory(&record.id);
+/// Every container that is recorded, with what became of it.
+pub struct Survey(Vec<(Record, Option<Found>)>);
+
+impl Survey {
+    /// Blocks.
+    pub fn take(disk: &Disk, exec_root: &Path) -> Result<Self> {
+        let records = disk.all()?;
+        let found = records.into_iter().map(|record| {
             let was_up = matches!(record.state.status, Status::Running | Status::Paused);
-            let state = if was_up { Some(look(&directory)) } else { None };
-            found.push((record, state));
-        }
+            let state = was_up.then(|| look(&exec_root.join("c").join(&record.id)));
+            (record, state)
+        });
+        Ok(Self(found.collect()))
+    }
+
+    /// What those have who are alive, by container: they keep it.
+    pub fn interfaces(&self) -> Vec<(String, Interface)> {
+        let alive = self.0.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
+        let interfaces = alive.flat_map(|(record, _)| {
+            record.state.interfaces.iter().map(|interface| (record.id.clone(), interface.clone()))
+        });
+        interfaces.collect()
+    }
+}
+
+impl Containers {
+    pub async fn adopt(&self, Survey(found): Survey) -> Result<()> {
         self.clear_exec_root(&found).await;
-        self.recover_network(&found)?;
+        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
+        self.recover_ports(alive.map(|(record, _)| record))?;
         let runs = |state: &Option<Found>| matches!(state, Some(Found::Alive(..)));
         self.adopt_volumes(found.iter().map(|(record, state)| (record, runs(state))));
         for (record, state) in found {
             self.take_over(record, state).await;
         }
         self.settle_volumes().await
-    }
-
-    /// Those who live keep their addresses, before anybody joins.
-    fn recover_network(&self, found: &[(Record, Option<Found>)]) -> Result<()> {
-        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
-        let interfaces = alive.flat_map(|(record, _)| {
-            record.state.interfaces.iter().map(|interface| (record.id.clone(), interface.clone()))
-        });
-        let failures = self.0.network.recover(interfaces.collect::<Vec<_>>()).map_err(|cause| {
-            Error::system("cannot take over the containers' networks").because(cause)
-        })?;
-        for failure in failures {
-            tracing::warn!("a container's network is not as it was: {failure}");
-        }
-        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
-        self.recover_ports(alive.map(|(record, _)| record))
     }
 
     /// Only containers that were up have something there; the rest was left by a crash.
@@ -143,7 +145,7 @@ impl Containers {
 }
 
 /// Looks for the monitor, then for what it left.
-fn look(directory: &std::path::Path) -> Found {
+fn look(directory: &Path) -> Found {
     match adopt::verify(directory) {
         Ok((identity, connection)) => Found::Alive(connection, identity.init),
         Err(why) => match read_exit(directory) {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use network::Attachment;
 use network::files::{DnsOptions, HostEntry, Resolver};
+use network::{Interface, Wish};
 use runtime::monitor::config as monitor;
 use runtime::monitor::protocol::Connection;
 
@@ -46,7 +46,7 @@ pub enum NetworkWish {
     Host,
     /// The namespace of this process.
     Of(i32),
-    Join(Attachment),
+    Join(Vec<Wish>),
 }
 
 /// Looks up the containers and modes that the record names.
@@ -110,12 +110,7 @@ fn network_wish(shared: &Shared, record: &Record) -> Result<(NetworkWish, Space)
     }
     match mode {
         "host" => Ok((NetworkWish::Host, Space::Host)),
-        "none" => Ok((NetworkWish::Join(Attachment::None), Space::Own)),
-        "bridge" | "default" | "" => {
-            let mac = record.config.mac_address.parse().ok();
-            Ok((NetworkWish::Join(Attachment::Bridge { ip: None, mac }), Space::Own))
-        }
-        other => Err(Error::not_found(format!("network {other} not found"))),
+        _ => Ok((NetworkWish::Join(shared.wishes(record)?), Space::Own)),
     }
 }
 
@@ -347,20 +342,53 @@ fn hosts(shared: &Shared, record: &Record) -> Result<String> {
     if record.host_config.network_mode == "host" {
         return Ok(fs::read_to_string("/etc/hosts").unwrap_or_default());
     }
-    let addresses = || record.state.interfaces.iter().filter_map(|interface| interface.ipv4);
-    let gateway = addresses().find_map(|address| address.gateway).unwrap_or(Ipv4Addr::LOCALHOST);
-    let gateway = shared.config.host_gateway_ip.unwrap_or(IpAddr::V4(gateway));
+    // As in Docker that of the default bridge, whichever networks the container is on.
+    let default = || shared.network.default_network().pools.iter().find_map(|pool| pool.gateway);
+    let gateway = shared.config.host_gateway_ip.or_else(default);
+    let gateway = gateway.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let mut extra = Vec::new();
     for entry in record.host_config.extra_hosts.iter().flatten() {
         let (name, ip) = validate::extra_host(entry)?;
         let ip = ip.parse().unwrap_or(gateway);
         extra.push(HostEntry { ip, names: name.to_owned() });
     }
-    let config = &record.config;
-    let own = addresses().map(|address| {
-        HostEntry::of_container(address.ip.into(), &config.hostname, &config.domainname)
-    });
+    let own = record.state.interfaces.iter().flat_map(|interface| own_entries(record, interface));
     Ok(network::files::hosts(&extra, &own.collect::<Vec<_>>()))
+}
+
+fn own_entries(record: &Record, interface: &Interface) -> Vec<HostEntry> {
+    let config = &record.config;
+    let entry = |ip| HostEntry::of_container(ip, &config.hostname, &config.domainname);
+    interface.addresses().map(entry).collect()
+}
+
+/// What happens to the lines of one interface.
+#[derive(Clone, Copy, Debug)]
+pub enum HostsChange {
+    Add,
+    Remove,
+}
+
+/// /etc/hosts of a container that runs, and that may have written to it.
+pub async fn change_hosts(
+    shared: &Arc<Shared>,
+    record: &Record,
+    interface: Interface,
+    change: HostsChange,
+) -> Result<()> {
+    let path = record.files(&shared.config.data_root).join("hosts");
+    let entries = own_entries(record, &interface);
+    blocking(move || {
+        let changed = read_bounded(&path).and_then(|text| {
+            let text = match change {
+                HostsChange::Add => network::files::with_hosts(&text, &entries),
+                HostsChange::Remove => network::files::without_hosts(&text, &entries),
+            };
+            fs::write(&path, text)
+        });
+        changed.map_err(|cause| Error::system("cannot change the container's hosts").because(cause))
+    })
+    .await
 }
 
 /// The other container writes to it as it likes.

@@ -32,6 +32,8 @@ impl Containers {
         warnings.extend(self.firewall_warnings(&host));
         self.check_lenders(&host)?;
         self.apply_defaults(&mut host)?;
+        let endpoints = networking_config.unwrap_or_default().endpoints_config.unwrap_or_default();
+        let endpoints = shared.endpoints(&config, &host, endpoints)?;
         let id = name::random_id();
         let name = self.reserve_name(wished, &id)?;
         let image = self.image(&config.image).await?;
@@ -46,7 +48,6 @@ impl Containers {
         let mut points = mounts::mount_points(&config, &host, inherited)?;
         volumes::check_sources(&points)?;
         let claims = volumes::claim(&shared.volumes, &id, &mut points).await?;
-        let endpoints = networking_config.unwrap_or_default().endpoints_config.unwrap_or_default();
         let record = Record {
             id: id.clone(),
             name: name.name.clone(),
@@ -56,7 +57,7 @@ impl Containers {
             host_config: host,
             args,
             mounts: points,
-            endpoints: self.known_endpoints(endpoints)?,
+            endpoints,
             state: State::default(),
             restart_count: 0,
             stopped_by_hand: false,
@@ -165,22 +166,6 @@ impl Containers {
             inherited.extend(mounts::inherited(mode, from)?);
         }
         Ok(inherited)
-    }
-
-    fn known_endpoints(
-        &self,
-        wished: BTreeMap<String, api::networks::EndpointSettings>,
-    ) -> Result<BTreeMap<String, api::networks::EndpointSettings>> {
-        for (network, endpoint) in &wished {
-            let given =
-                endpoint.ipam_config.as_ref().is_some_and(|ipam| !ipam.ipv4_address.is_empty());
-            if given && matches!(network.as_str(), "bridge" | "default") {
-                return Err(Error::invalid(
-                    "invalid config for network bridge: invalid endpoint settings:\n* user specified IP address is supported on user defined networks only",
-                ));
-            }
-        }
-        Ok(wished)
     }
 
     async fn image(&self, reference: &str) -> Result<super::disk::Image> {

@@ -8,9 +8,12 @@ use api::containers::{
 };
 use api::networks::EndpointSettings;
 
+use network::Interface;
+
 use super::health::Health;
 use super::index::Handle;
 use super::mounts::{Kind, MountPoint};
+use super::networks::Endpoints;
 use super::ports::port_map;
 use super::record::Record;
 use super::spec::security::{self, SecurityOptions};
@@ -171,39 +174,40 @@ fn network_settings(record: &Record, networks: Endpoints) -> NetworkSettings {
     }
 }
 
-/// By network name.
-type Endpoints = BTreeMap<String, EndpointSettings>;
-
 /// A container's endpoints; without most of their parts while it does not run.
 pub fn networks(record: &Record, shared: &Shared) -> Endpoints {
-    if record.network_of().is_some() {
-        return BTreeMap::new();
-    }
-    let name = record.host_config.network_mode.clone();
-    let mut endpoint = record.endpoints.get(&name).cloned().unwrap_or_default();
-    // Its sandbox is made with the first start.
-    if !record.state.sandbox.is_empty() {
-        endpoint.network_id = shared.network_id(&name);
-    }
-    if record.state.pid > 0 {
-        endpoint.endpoint_id = shared.identity.network_id(&record.state.sandbox);
-    }
-    if let Some(interface) = record.state.interface_on(&name) {
-        endpoint.network_id.clone_from(&interface.network_id);
-        endpoint.endpoint_id.clone_from(&interface.endpoint_id);
-        if let Some(address) = &interface.ipv4 {
-            endpoint.gateway = address.gateway.map(|ip| ip.to_string()).unwrap_or_default();
-            endpoint.ip_address = address.ip.to_string();
-            endpoint.ip_prefix_len = address.prefix_len.into();
+    let up = record.state.pid > 0;
+    let shown = record.endpoints.iter().map(|(name, asked)| {
+        let mut endpoint = asked.clone();
+        endpoint.gw_priority.get_or_insert(0);
+        let interface = record.state.interfaces.iter().find(|interface| interface.network == *name);
+        match interface {
+            Some(interface) => fill(&mut endpoint, interface),
+            // host and none have no interface.
+            None if up && !endpoint.network_id.is_empty() => {
+                endpoint.endpoint_id = shared.identity_of(&record.state.sandbox);
+            }
+            None => {}
         }
-        if let Some(address) = &interface.ipv6 {
-            endpoint.ipv6_gateway = address.gateway.map(|ip| ip.to_string()).unwrap_or_default();
-            endpoint.global_ipv6_address = address.ip.to_string();
-            endpoint.global_ipv6_prefix_len = address.prefix_len.into();
-        }
-        endpoint.mac_address = interface.mac.to_string();
+        (name.clone(), endpoint)
+    });
+    shown.collect()
+}
+
+fn fill(endpoint: &mut EndpointSettings, interface: &Interface) {
+    endpoint.network_id.clone_from(&interface.network_id);
+    endpoint.endpoint_id.clone_from(&interface.endpoint_id);
+    endpoint.mac_address = interface.mac.to_string();
+    if let Some(address) = &interface.ipv4 {
+        endpoint.gateway = address.gateway.map(|ip| ip.to_string()).unwrap_or_default();
+        endpoint.ip_address = address.ip.to_string();
+        endpoint.ip_prefix_len = address.prefix_len.into();
     }
-    [(name, endpoint)].into()
+    if let Some(address) = &interface.ipv6 {
+        endpoint.ipv6_gateway = address.gateway.map(|ip| ip.to_string()).unwrap_or_default();
+        endpoint.global_ipv6_address = address.ip.to_string();
+        endpoint.global_ipv6_prefix_len = address.prefix_len.into();
+    }
 }
 
 #[cfg(test)]

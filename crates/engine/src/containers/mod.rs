@@ -34,6 +34,7 @@ mod logs;
 pub mod merge;
 mod mounts;
 pub mod name;
+mod networks;
 mod pause;
 mod ports;
 mod proxy;
@@ -80,9 +81,11 @@ use crate::config::{Config, Live};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::metrics::HealthChecks;
+use crate::networks::Directory;
 use crate::runtime_binary::RuntimeBinary;
 use crate::volumes::Volumes;
 
+pub use self::adopt::Survey;
 pub use self::archive::Extract;
 pub use self::attach::ClientSocket;
 pub use self::disk::Disk;
@@ -107,6 +110,7 @@ pub struct Shared {
     runtime: Arc<RuntimeBinary>,
     network: Arc<Network>,
     proxy: Proxy,
+    networks: Directory,
     identity: Identity,
     disk: Disk,
     volumes: Volumes,
@@ -136,8 +140,11 @@ pub struct Parts {
     pub events: Events,
     pub runtime: Arc<RuntimeBinary>,
     pub network: Arc<Network>,
+    pub networks: Directory,
     pub disk: Disk,
     pub volumes: Volumes,
+    /// What was there when the engine started.
+    pub survey: Survey,
     /// Eight digits that tell this engine's cgroups from another's.
     pub identity: Identity,
 }
@@ -145,7 +152,17 @@ pub struct Parts {
 impl Containers {
     /// Adopts what is alive, settles what ended meanwhile, and starts what is to be started.
     pub async fn open(parts: Parts) -> Result<Self> {
-        let Parts { config: live, events, runtime, network, disk, volumes, identity } = parts;
+        let Parts {
+            config: live,
+            events,
+            runtime,
+            network,
+            networks,
+            disk,
+            volumes,
+            identity,
+            survey,
+        } = parts;
         let config = live.now();
         let cgroup_driver = cgroup_driver(&config)?;
         let shared = Shared {
@@ -162,13 +179,14 @@ impl Containers {
             events,
             runtime,
             network,
+            networks,
             identity,
             disk,
             volumes,
             cgroup_driver,
         };
         let containers = Self(Arc::new(shared));
-        containers.adopt().await?;
+        containers.adopt(survey).await?;
         Ok(containers)
     }
 
@@ -214,11 +232,9 @@ impl Shared {
         self.config.exec_root.join("c").join(id)
     }
 
-    fn network_id(&self, name: &str) -> String {
-        match name {
-            "bridge" => self.network.bridge().network_id.clone(),
-            other => self.identity.network_id(other),
-        }
+    /// 64 digits that stay the same as long as the seed does.
+    fn identity_of(&self, seed: &str) -> String {
+        self.identity.network_id(seed)
     }
 
     /// The specification's `cgroupsPath`.

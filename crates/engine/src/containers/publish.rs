@@ -15,11 +15,12 @@ use super::request::PortChanges;
 use super::{Containers, Shared, proxy};
 use crate::error::{Error, Result, blocking};
 
-/// Where the container is reached: the first address of each family, as its interfaces are in order.
+/// Where the container is reached: by the interfaces that lead to the rest of the world.
 pub fn target(interfaces: &[Interface]) -> Target {
+    let (ipv4, ipv6) = network::default_interfaces(interfaces);
     Target {
-        ipv4: interfaces.iter().find_map(|interface| Some(interface.ipv4?.ip)),
-        ipv6: interfaces.iter().find_map(|interface| Some(interface.ipv6?.ip)),
+        ipv4: ipv4.and_then(|interface| Some(interface.ipv4?.ip)),
+        ipv6: ipv6.and_then(|interface| Some(interface.ipv6?.ip)),
     }
 }
 

@@ -91,8 +91,9 @@ impl Default for State {
 }
 
 impl State {
+    /// By the network's id.
     pub fn interface_on(&self, network: &str) -> Option<&Interface> {
-        self.interfaces.iter().find(|interface| interface.network == network)
+        self.interfaces.iter().find(|interface| interface.network_id == network)
     }
 }
 

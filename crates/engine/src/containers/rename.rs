@@ -32,8 +32,10 @@ impl Containers {
 impl Actor {
     pub async fn rename(&mut self, new: Reservation) -> Result<()> {
         let old = std::mem::replace(&mut self.record.name, new.name.clone());
+        self.name_endpoints();
         if let Err(error) = self.save().await {
             self.record.name = old;
+            self.name_endpoints();
             return Err(error);
         }
         new.keep();

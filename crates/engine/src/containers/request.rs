@@ -1,9 +1,10 @@
 //! What can be asked of a container's task. Each request carries where its answer goes.
 
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use api::containers::{Resources, RestartPolicy};
-use api::networks::PortMap;
+use api::networks::{EndpointSettings, PortMap};
 use runtime::monitor::protocol::Streams;
 use tokio::sync::oneshot;
 
@@ -12,6 +13,7 @@ use super::exec::{Exec, ExecView};
 use super::index::Reservation;
 use super::pause::Until;
 use crate::error::Result;
+use crate::networks::record::Record as Network;
 
 pub type Reply<T> = oneshot::Sender<Result<T>>;
 
@@ -81,6 +83,15 @@ pub enum Request {
         resources: Box<Resources>,
         policy: Option<RestartPolicy>,
         ports: PortChanges,
+        reply: Reply<()>,
+    },
+    Connect {
+        network: Arc<Network>,
+        settings: Box<EndpointSettings>,
+        reply: Reply<()>,
+    },
+    Disconnect {
+        network: Arc<Network>,
         reply: Reply<()>,
     },
     Remove {

@@ -22,6 +22,7 @@ use super::actor::{Actor, Run};
 use super::bundle::{self, Bundle, Monitor};
 use super::link::{self, Link};
 use super::name;
+use super::networks::not_joined;
 use super::publish;
 use super::request::{Remove, Request, Started};
 use super::restart_policy::Backoff;
@@ -179,7 +180,8 @@ impl Actor {
         state.started_at = timestamp::now();
         state.sandbox = name::random_id();
         self.begin_checks();
-        self.tell_network("connect");
+        self.name_endpoints();
+        self.tell_networks("connect");
         self.tell_mounts();
         self.tell("start", []);
         self.save_or_warn().await;
@@ -190,21 +192,8 @@ impl Actor {
         self.unpublish();
         if !self.record.state.interfaces.is_empty() {
             self.shared.network.leave(&self.record.id);
-            self.tell_network("disconnect");
+            self.tell_networks("disconnect");
             self.record.state.interfaces.clear();
-        }
-    }
-
-    fn tell_network(&self, action: &str) {
-        for interface in &self.record.state.interfaces {
-            let attributes = [
-                ("container", self.record.id.as_str()),
-                ("name", &interface.network),
-                ("type", "bridge"),
-            ];
-            let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned()));
-            let (kind, id) = (crate::events::Kind::Network, &interface.network_id);
-            self.shared.events.publish(kind, action, id, attributes.into_iter().collect());
         }
     }
 }
@@ -213,18 +202,15 @@ impl Actor {
 async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place> {
     let shared = Arc::clone(&actor.shared);
     let record = actor.record.share();
-    let attachment = match wish {
+    let wishes = match wish {
         bundle::NetworkWish::Host => return Ok(Place::without_interfaces(None)),
         bundle::NetworkWish::Of(pid) => return other_containers_network(pid),
-        bundle::NetworkWish::Join(attachment) => attachment,
+        bundle::NetworkWish::Join(wishes) => wishes,
     };
     crate::error::blocking(move || {
         let network = &shared.network;
-        let endpoint = network::Endpoint { container: &record.id, attachment };
-        let joined = network.join(&endpoint).map_err(|cause| {
-            Error::system("failed to set up container networking").because(cause)
-        })?;
-        let interfaces = Vec::from_iter(joined.interface);
+        let joined = network.join(&record.id, &wishes).map_err(not_joined)?;
+        let interfaces = joined.interfaces;
         let published =
             shared.publish(&record, &interfaces).inspect_err(|_| network.leave(&record.id))?;
         Ok(Place {

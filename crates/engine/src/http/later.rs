@@ -4,9 +4,7 @@
 use serde_json::json;
 
 use super::{Call, Response, Router};
-use crate::error::{Error, Kind, Result};
-
-pub const NOT_A_MANAGER: &str = "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.";
+use crate::error::{Error, Kind, NOT_A_MANAGER, Result};
 
 /// Of swarm objects, each with list, create and what concerns one of them.
 const SWARM: [[&str; 3]; 6] = [

@@ -46,7 +46,7 @@ async fn inspect(call: Call) -> Result<Response> {
 async fn create(mut call: Call) -> Result<Response> {
     let request: CreateRequest = call.json_or_default().await?;
     if request.cluster_volume_spec.is_some() {
-        return Err(Error::new(Kind::Unavailable, super::later::NOT_A_MANAGER));
+        return Err(Error::new(Kind::Unavailable, crate::error::NOT_A_MANAGER));
     }
     let wish = Wish {
         name: request.name,

@@ -4,47 +4,60 @@ use api::Filters;
 use api::networks::Network as Document;
 
 use super::Networks;
-use crate::error::Result;
+use super::record::Record;
+use crate::error::{Error, Kind, Result};
 
 pub const FILTERS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "type"];
 
 impl Networks {
+    /// Without the containers on them.
     pub fn list(&self, filters: &Filters) -> Result<Vec<Document>> {
-        // A network that is always there never counts as left over.
-        let dangling = filters.boolean("dangling")? == Some(true);
-        let mut networks = self.all();
-        networks.retain(|network| !dangling && is_wanted(network, filters));
-        Ok(networks)
+        let dangling = filters.boolean("dangling").map_err(|_| {
+            Error::invalid(
+                "invalid value for filter 'dangling', must be \"true\" (or \"1\"), or \"false\" (or \"0\")",
+            )
+        })?;
+        if let Some(kind) = filters.get("type").find(|kind| !matches!(*kind, "builtin" | "custom"))
+        {
+            return Err(Error::new(Kind::System, format!("invalid filter: 'type'='{kind}'")));
+        }
+        let is_left_over = |record: &Record| !record.is_builtin && self.members(record).is_empty();
+        let networks = self.directory.all();
+        let wanted = networks.iter().filter(|record| {
+            is_wanted(record, filters)
+                && dangling.is_none_or(|dangling| dangling == is_left_over(record))
+        });
+        Ok(wanted.map(|record| record.document()).collect())
     }
 }
 
-fn is_wanted(network: &Document, filters: &Filters) -> bool {
+fn is_wanted(record: &Record, filters: &Filters) -> bool {
     let part_of = |filter: &str, text: &str| {
         !filters.contains(filter) || filters.get(filter).any(|part| text.contains(part))
     };
-    part_of("name", &network.name)
-        && part_of("id", &network.id)
-        && filters.matches_exactly("driver", &network.driver)
-        && filters.matches_exactly("scope", &network.scope)
-        && filters.matches_exactly("type", "builtin")
-        && filters.labels_match("label", |key| network.labels.get(key).map(String::as_str))
+    part_of("name", &record.name)
+        && part_of("id", &record.id)
+        && filters.matches_exactly("driver", &record.driver)
+        && filters.matches_exactly("scope", &record.scope)
+        && filters.matches_exactly("type", if record.is_builtin { "builtin" } else { "custom" })
+        && filters.labels_match("label", |key| record.label(key))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::tests::network;
     use super::*;
 
     #[test]
     fn every_filter_given_must_match() {
-        let network =
-            Document { name: "bridge".into(), driver: "bridge".into(), ..Document::default() };
+        let network = Record { is_builtin: true, ..network("bridge") };
         let wanted = |filters: &[(&str, &str)]| {
             is_wanted(&network, &filters.iter().map(|(name, value)| (*name, *value)).collect())
         };
         assert!(wanted(&[]));
         assert!(wanted(&[("name", "rid"), ("name", "none"), ("driver", "bridge")]));
         assert!(!wanted(&[("name", "rid"), ("driver", "host")]));
-        assert!(!wanted(&[("type", "custom")]));
+        assert!(!wanted(&[("type", "custom")]) && wanted(&[("type", "builtin")]));
         assert!(!wanted(&[("label", "a")]));
     }
 }

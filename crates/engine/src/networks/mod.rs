@@ -1,88 +1,88 @@
-//! Networks: so far the three that every engine has.
+//! Networks. Records are the store's, who is there is known to [`directory`], the kernel's part is crate `network`.
+//!
+//! What a container wants of a network is checked by [`endpoint`]; connecting one that exists is its own task's matter
+//! (containers/networks.rs).
 
+mod connect;
+mod create;
+mod directory;
+mod disconnect;
+pub mod endpoint;
 mod inspect;
 mod list;
+mod prune;
+pub mod record;
+mod remove;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::networks::{Ipam, IpamConfig, Network as Document};
 use jiff::Timestamp;
-use network::{Identity, Network};
+use network::{Config, Driver, Identity, Network};
+use store::Store;
 
+use self::record::Record;
 use crate::containers::Containers;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::events::Events;
 use crate::system::identity;
 
+pub use connect::asked;
+pub use directory::Directory;
 pub use list::FILTERS as LIST_FILTERS;
+pub use prune::FILTERS as PRUNE_FILTERS;
 
 pub struct Networks {
     network: Arc<Network>,
-    identity: Identity,
+    store: Arc<Store>,
+    events: Events,
+    directory: Directory,
     containers: Containers,
-    /// They are as old as the data root.
-    created: String,
 }
 
 impl Networks {
     pub fn new(
         network: Arc<Network>,
-        identity: Identity,
+        store: Arc<Store>,
+        events: Events,
+        directory: Directory,
         containers: Containers,
-        data_root: &Path,
     ) -> Self {
-        let created = identity::made_at(data_root).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
-        Self { network, identity, containers, created }
+        Self { network, store, events, directory, containers }
     }
+}
 
-    /// They cannot be removed, and there are no others.
-    pub fn remove(&self, wanted: &str) -> Result<()> {
-        let name = self.find(wanted)?.name;
-        let why = format!("{name} is a pre-defined network and cannot be removed");
-        Err(Error::new(Kind::Forbidden, why))
-    }
+/// All that are recorded; one that does not read is an error, since it may be of a newer engine.
+pub fn recorded(store: &Store) -> Result<Vec<Record>> {
+    let read = |stored: store::Record| {
+        serde_json::from_slice(&stored.document).map_err(|cause| {
+            Error::system(format!("cannot read the record of network {}", stored.id)).because(cause)
+        })
+    };
+    store.networks().all()?.into_iter().map(read).collect()
+}
 
-    /// By name, id, or the beginning of an id.
-    fn find(&self, wanted: &str) -> Result<Document> {
-        let mut all = self.all();
-        let by_name = all.iter().position(|network| network.name == wanted || network.id == wanted);
-        let by_prefix = || all.iter().position(|network| network.id.starts_with(wanted));
-        let found = by_name.or_else(by_prefix);
-        let found = found.ok_or_else(|| Error::not_found(format!("network {wanted} not found")))?;
-        Ok(all.swap_remove(found))
-    }
+/// Those that every engine has, as old as the data root.
+pub fn builtin(network: &Network, identity: &Identity, data_root: &Path) -> [Record; 3] {
+    let created = identity::made_at(data_root).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
+    let plain = |name, driver| Record::builtin(name, driver, identity, &created);
+    let mut bridge = plain("bridge", "bridge");
+    bridge.options = default_options(network.default_network());
+    bridge.made = Some(network.default_network().clone());
+    [plain("none", "null"), plain("host", "host"), bridge]
+}
 
-    fn all(&self) -> Vec<Document> {
-        vec![self.plain("none", "null"), self.plain("host", "host"), self.bridge()]
-    }
-
-    fn plain(&self, name: &str, driver: &str) -> Document {
-        Document {
-            name: name.into(),
-            id: self.identity.network_id(name),
-            created: self.created.clone(),
-            scope: "local".into(),
-            driver: driver.into(),
-            enable_ipv4: Some(true),
-            ipam: Ipam { driver: "default".into(), ..Ipam::default() },
-            ..Document::default()
-        }
-    }
-
-    fn bridge(&self) -> Document {
-        let bridge = self.network.bridge();
-        let mut network = self.plain("bridge", "bridge");
-        network.id.clone_from(&bridge.network_id);
-        network.ipam.config = Some(vec![IpamConfig {
-            subnet: bridge.subnet.to_string(),
-            gateway: bridge.gateway.to_string(),
-        }]);
-        network.options = BTreeMap::from([
-            ("com.docker.network.bridge.default_bridge".into(), "true".into()),
-            ("com.docker.network.bridge.name".into(), bridge.name.clone()),
-            ("com.docker.network.driver.mtu".into(), bridge.mtu.to_string()),
-        ]);
-        network
-    }
+fn default_options(config: &Config) -> BTreeMap<String, String> {
+    let Driver::Bridge(bridge) = &config.driver else { return BTreeMap::new() };
+    [
+        ("com.docker.network.bridge.default_bridge", "true".to_owned()),
+        ("com.docker.network.bridge.enable_icc", bridge.icc.to_string()),
+        ("com.docker.network.bridge.enable_ip_masquerade", bridge.masquerade.to_string()),
+        ("com.docker.network.bridge.host_binding_ipv4", "0.0.0.0".to_owned()),
+        ("com.docker.network.bridge.name", bridge.name.clone()),
+        ("com.docker.network.driver.mtu", bridge.mtu.to_string()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into()
 }

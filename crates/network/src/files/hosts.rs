@@ -42,6 +42,25 @@ pub fn hosts(extra: &[HostEntry], own: &[HostEntry]) -> String {
     text
 }
 
+/// The file of a container that got an interface while it runs: what stands there stays.
+pub fn with_hosts(text: &str, added: &[HostEntry]) -> String {
+    let mut text = text.to_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    for entry in added {
+        let _ = writeln!(text, "{}\t{}", entry.ip, entry.names);
+    }
+    text
+}
+
+/// And of one that lost it: its very lines go.
+pub fn without_hosts(text: &str, removed: &[HostEntry]) -> String {
+    let is_removed =
+        |line: &str| removed.iter().any(|entry| line == format!("{}\t{}", entry.ip, entry.names));
+    text.lines().filter(|line| !is_removed(line)).map(|line| format!("{line}\n")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +78,15 @@ mod tests {
             text.starts_with("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
         );
         assert!(text.ends_with("1.2.3.4\ta\n172.17.0.3\t61bd9ad16982\n"), "{text}");
+    }
+
+    #[test]
+    fn lines_come_and_go_and_the_containers_own_stay() {
+        let entry = HostEntry::of_container(ip("10.0.0.2"), "web", "");
+        let before = "127.0.0.1\tlocalhost\n1.2.3.4 mine";
+        let with = with_hosts(before, std::slice::from_ref(&entry));
+        assert_eq!(with, "127.0.0.1\tlocalhost\n1.2.3.4 mine\n10.0.0.2\tweb\n");
+        assert_eq!(without_hosts(&with, &[entry]), "127.0.0.1\tlocalhost\n1.2.3.4 mine\n");
     }
 
     #[test]

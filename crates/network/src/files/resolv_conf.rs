@@ -51,6 +51,12 @@ pub fn resolv_conf(host: &str, resolver: Resolver, overrides: &DnsOptions) -> St
     lines.join("\n") + "\n"
 }
 
+/// The addresses of the host's name servers; none where it has no file that can be read.
+pub(crate) fn host_nameservers() -> Vec<IpAddr> {
+    let text = host_resolv_conf().unwrap_or_default();
+    Host::parse(&text).servers.iter().filter_map(|server| server.parse().ok()).collect()
+}
+
 /// The host's resolver configuration: /etc/resolv.conf, or where that names nothing but systemd-resolved's local
 /// stub, the list of servers which the stub itself uses. An absent file is an empty one.
 pub fn host_resolv_conf() -> io::Result<String> {

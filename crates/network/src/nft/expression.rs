@@ -43,7 +43,7 @@ pub(crate) enum Direction {
     Out,
 }
 
-/// Which of a packet's two IPv4 addresses.
+/// Which of a packet's two addresses.
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
     Source,
@@ -87,10 +87,11 @@ impl Rule {
             .lookup(set, false)
     }
 
-    /// `ip saddr @set` or `ip daddr @set`; packets of other protocols do not match.
-    pub(crate) fn address_in(self, side: Side, set: &str) -> Self {
-        self.family(Family::Ipv4)
-            .load_payload(NETWORK_HEADER, address_offset(Family::Ipv4, side), 4, FIRST)
+    /// `ip saddr @set`, `ip6 daddr @set`; packets of other protocols do not match.
+    pub(crate) fn address_in(self, family: Family, side: Side, set: &str) -> Self {
+        let len = if family == Family::Ipv4 { 4 } else { 16 };
+        self.family(family)
+            .load_payload(NETWORK_HEADER, address_offset(family, side), len, FIRST)
             .lookup(set, false)
     }
 

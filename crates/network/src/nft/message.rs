@@ -1,10 +1,13 @@
 //! Tables, chains, sets, elements and rules as messages of one transaction.
 
+use std::net::IpAddr;
+
 use rustix::io::Errno;
 use sys::netlink::attributes::{Attributes, find, items};
 use sys::netlink::{Batch, Error, Message, Socket};
 
 use super::expression::Rule;
+use crate::subnet::to_bits;
 
 const SUBSYSTEM: u16 = 10;
 const BATCH_BEGIN: u16 = 0x10;
@@ -77,6 +80,7 @@ pub(crate) enum KeyType {
     InterfaceName,
     InterfacePair,
     Ipv4Interval,
+    Ipv6Interval,
     PortInterval,
     ProtocolAndPort,
     Ipv4ProtocolAndPort,
@@ -125,6 +129,7 @@ impl KeyType {
             Self::InterfaceName => (INTERFACE_NAME, 16, false),
             Self::InterfacePair => (concatenation(&[INTERFACE_NAME; 2]), 32, false),
             Self::Ipv4Interval => (IPV4_ADDRESS, 4, true),
+            Self::Ipv6Interval => (IPV6_ADDRESS, 16, true),
             Self::PortInterval => (PORT, 2, true),
             Self::ProtocolAndPort => (concatenation(&[PROTOCOL, PORT]), 8, false),
             Self::Ipv4ProtocolAndPort => {
@@ -174,9 +179,16 @@ impl Element {
     }
 
     pub(crate) fn subnet(subnet: crate::Subnet) -> Self {
-        // 255.255.255.255 is never a container's: the end of the space needs no open interval.
-        let end = subnet.last().saturating_add(1);
-        Self::Interval(subnet.address().octets().to_vec(), Some(end.to_be_bytes().to_vec()))
+        match (subnet.address(), subnet.last()) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                let end = last.to_bits().checked_add(1).map(|end| end.to_be_bytes().to_vec());
+                Self::Interval(first.octets().to_vec(), end)
+            }
+            (first, last) => {
+                let end = to_bits(last).checked_add(1).map(|end| end.to_be_bytes().to_vec());
+                Self::Interval(to_bits(first).to_be_bytes().to_vec(), end)
+            }
+        }
     }
 
     /// Both included.
@@ -278,6 +290,11 @@ impl Transaction {
         self.change_elements(NEW_ELEMENTS, NLM_F_CREATE, table, map, elements, |element| {
             (&element.key, Some(&element.data))
         });
+    }
+
+    /// Fails with ENOENT if one of them is not there.
+    pub(crate) fn delete_elements(&mut self, table: &str, set: &str, elements: &[Element]) {
+        self.change_elements(DELETE_ELEMENTS, 0, table, set, elements, |element| (element, None));
     }
 
     /// Fails with ENOENT if one of them is not there.

@@ -11,8 +11,17 @@ use crate::{Identity, Subnet};
 const TABLE: &str = "gantry-test";
 
 fn contents() -> Contents {
-    let subnet = Subnet::around([10, 9, 0, 0].into(), 24);
-    let bridge = BridgeRules { name: "gantry0".into(), subnet, masquerade: true };
+    let subnets: Vec<Subnet> =
+        ["10.9.0.0/24", "fd09::/64"].map(|text| text.parse().expect("a subnet")).to_vec();
+    let bridge = BridgeRules {
+        name: "gantry0".into(),
+        icc: true,
+        internal: false,
+        hidden: subnets.clone(),
+        open: vec![],
+        masqueraded: subnets.clone(),
+        subnets,
+    };
     Contents { bridges: vec![bridge], uplinks: vec!["eth0".into()], ..Contents::default() }
 }
 
@@ -28,6 +37,7 @@ fn the_table_reads_as_documented() {
             r#"elements = { "gantry0" }"#,
             r#"elements = { "gantry0" . "gantry0" }"#,
             "elements = { 10.9.0.0/24 }",
+            "elements = { fd09::/64 }",
             r#"elements = { "eth0" }"#,
             "map addresses4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service }",
             "map ranges64_tcp { type inet_service : ipv4_addr flags interval }",
@@ -35,18 +45,21 @@ fn the_table_reads_as_documented() {
              dnat ip to meta l4proto . th dport map @ports4 dnat ip to tcp dport map @ranges4_tcp \
              dnat ip to udp dport map @ranges4_udp dnat ip to sctp dport map @ranges4_sctp }",
             "type filter hook prerouting priority raw; policy accept; iifname != \"lo\" ip daddr 127.0.0.0/8 drop \
-             iifname != \"lo\" ip saddr 127.0.0.0/8 drop iifname != @bridges ip daddr @masqueraded drop }",
+             iifname != \"lo\" ip saddr 127.0.0.0/8 drop iifname != @bridges ip daddr @hidden4 drop \
+             iifname != @bridges ip6 daddr @hidden6 drop }",
             "type nat hook prerouting priority dstnat; policy accept; \
              fib daddr type local meta nfproto ipv4 goto published4 \
              fib daddr type local meta nfproto ipv6 goto published6 }",
             "type filter hook forward priority filter; policy accept; iifname . oifname @same_bridge accept \
+             iifname @internal drop oifname @internal drop \
              oifname @bridges ct state established,related accept oifname @bridges ct status dnat accept \
-             oifname @bridges drop iifname @uplinks oifname @uplinks drop }",
+             ip daddr @open4 accept ip6 daddr @open6 accept oifname @bridges drop iifname @uplinks oifname @uplinks drop }",
             "type nat hook postrouting priority srcnat; policy accept; \
              ip saddr @subnets oifname @bridges ct status dnat masquerade \
              meta nfproto ipv6 iifname @bridges oifname @bridges ct status dnat masquerade \
              ip saddr 127.0.0.0/8 oifname @bridges masquerade \
-             ip saddr @masqueraded oifname != @bridges masquerade }",
+             ip saddr @masqueraded4 oifname != @bridges masquerade \
+             ip6 saddr @masqueraded6 oifname != @bridges masquerade }",
         ] {
             assert!(text.contains(part), "{part}\nis not in\n{text}");
         }

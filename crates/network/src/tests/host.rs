@@ -14,7 +14,6 @@ use netlink_packet_route::link::{
 };
 use sys::netlink::{Batch, Protocol, Socket};
 
-use crate::Subnet;
 use crate::route::{self, Link};
 
 pub(super) fn socket() -> Socket {
@@ -65,7 +64,7 @@ impl Neighbour {
         configure(&mut inside, "cable", ip);
         route::settle_carrier(&mut socket(), link).expect("the cable carries");
         let mut batch = Batch::default();
-        route::add_default_route(&mut batch, our_ip);
+        route::set_default_route(&mut batch, our_ip.into());
         inside.transact(batch).expect("add the neighbour's route");
         Self { netns, ip, our_ip }
     }
@@ -102,7 +101,7 @@ fn cable(link: &str, netns: BorrowedFd<'_>) {
 fn configure(socket: &mut Socket, link: &str, ip: Ipv4Addr) {
     let index = route::link_index(socket, link).expect("find the link");
     let mut batch = Batch::default();
-    route::add_address(&mut batch, index, ip, Subnet::around(ip, 24));
+    route::add_address(&mut batch, index, ip.into(), 24);
     route::set_link_up(&mut batch, index);
     socket.transact(batch).expect("add an address");
 }

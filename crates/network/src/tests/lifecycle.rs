@@ -5,20 +5,19 @@ use std::fs;
 use std::net::Ipv4Addr;
 
 use super::host::{has_link, links, sysctl};
-use super::{Container, isolated, open, open_with};
-use crate::{Attachment, Endpoint, Error, Identity, MacAddress, Network, Options};
+use super::{Container, default_bridge, default_subnet, isolated, open, open_with, wish};
+use crate::{Error, Identity, Interface, MacAddress, Network, Options, Recovery, Wish};
 
 #[test]
 fn a_container_on_the_bridge_has_an_address_and_a_way_out() {
     isolated(|| {
         let network = open("one");
         let container = Container::join(&network, "c1");
-        let bridge = network.bridge();
-        assert_eq!(bridge.name, "gantry0");
+        assert_eq!(default_bridge(&network), "gantry0");
         assert_eq!(container.ip(), Ipv4Addr::new(172, 17, 0, 2));
         assert_eq!(container.address().gateway, Some(Ipv4Addr::new(172, 17, 0, 1)));
         assert_eq!(container.interface.mac.to_string(), "02:42:ac:11:00:02");
-        assert_eq!(container.interface.network_id, bridge.network_id);
+        assert_eq!(container.interface.network_id, network.default_network().id);
         container.run(|| {
             assert_eq!(
                 links().iter().map(|link| link.name.clone()).collect::<Vec<_>>(),
@@ -40,10 +39,8 @@ fn a_container_on_the_bridge_has_an_address_and_a_way_out() {
 fn a_container_without_a_network_has_loopback_only() {
     isolated(|| {
         let network = open("one");
-        let joined = network
-            .join(&Endpoint { container: "c1", attachment: Attachment::None })
-            .expect("join");
-        assert!(joined.interface.is_none());
+        let joined = network.join("c1", &[]).expect("join");
+        assert!(joined.interfaces.is_empty());
         sys::netns::within(std::os::fd::AsFd::as_fd(&joined.netns), || {
             assert_eq!(links().len(), 1);
             let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -60,19 +57,17 @@ fn wishes_for_addresses_are_granted_or_refused_with_a_reason() {
         let network = open("one");
         let join = |id: &str, ip: [u8; 4], mac: Option<&str>| {
             let mac = mac.map(|mac| mac.parse::<MacAddress>().expect("a MAC address"));
-            let attachment = Attachment::Bridge { ip: Some(ip.into()), mac };
-            network.join(&Endpoint { container: id, attachment })
+            let wish = Wish { ipv4: Some(ip.into()), mac, ..wish(network.default_network()) };
+            network.join(id, &[wish]).map(|mut joined| joined.interfaces.remove(0))
         };
-        let interface =
-            join("c1", [172, 17, 0, 9], Some("02:00:00:00:00:07")).expect("join").interface;
-        let interface = interface.expect("an interface");
+        let interface = join("c1", [172, 17, 0, 9], Some("02:00:00:00:00:07")).expect("join");
         assert_eq!(
             (interface.ipv4.expect("an address").ip, interface.mac.to_string()),
             ([172, 17, 0, 9].into(), "02:00:00:00:00:07".into())
         );
-        assert!(matches!(join("c2", [172, 17, 0, 9], None), Err(Error::AddressInUse(_))));
-        assert!(matches!(join("c2", [10, 0, 0, 9], None), Err(Error::AddressOutside { .. })));
-        assert!(matches!(join("c1", [172, 17, 0, 10], None), Err(Error::AlreadyJoined(_))));
+        assert!(matches!(join("c2", [172, 17, 0, 9], None), Err(Error::AddressInUse)));
+        assert!(matches!(join("c2", [10, 0, 0, 9], None), Err(Error::AddressOutside(_))));
+        assert!(matches!(join("c1", [172, 17, 0, 10], None), Err(Error::AlreadyJoined { .. })));
     });
 }
 
@@ -81,9 +76,9 @@ fn an_address_is_free_again_once_the_link_is_gone() {
     isolated(|| {
         let bip = Some("10.9.0.1/30".parse().expect("a bridge address"));
         let network = open_with("one", Options { bip, ..Options::default() });
-        let attachment = Attachment::Bridge { ip: None, mac: None };
+        let wish = [wish(network.default_network())];
         let container = Container::join(&network, "c1");
-        let full = network.join(&Endpoint { container: "c2", attachment: attachment.clone() });
+        let full = network.join("c2", &wish);
         assert!(matches!(full, Err(Error::NoAddressLeft { .. })));
         network.leave("c1");
         network.settle();
@@ -91,7 +86,7 @@ fn an_address_is_free_again_once_the_link_is_gone() {
             !has_link(&container.interface.host_link),
             "deleted although its namespace is still held"
         );
-        assert!(network.join(&Endpoint { container: "c2", attachment }).is_ok());
+        assert!(network.join("c2", &wish).is_ok());
     });
 }
 
@@ -122,18 +117,27 @@ fn many_join_at_once_and_leave_at_once() {
     });
 }
 
+/// The next engine, with one container alive, before it knows of ports.
+pub(super) fn recover(
+    options: Options,
+    container: &str,
+    interface: &Interface,
+) -> (Network, Vec<Error>) {
+    let interfaces = vec![(container.to_owned(), interface.clone())];
+    let recovery = Recovery { interfaces, ..Recovery::default() };
+    Network::open(Identity::new("one"), options, recovery).expect("open the network")
+}
+
 #[test]
 fn the_next_engine_takes_over_what_is_there() {
     isolated(|| {
         let network = open("one");
         let (kept, lost) = (Container::join(&network, "kept"), Container::join(&network, "lost"));
-        let bridge = network.bridge().clone();
+        let default = network.default_network().clone();
         drop(network);
 
-        let network = open("one");
-        assert_eq!(*network.bridge(), bridge);
-        let failures =
-            network.recover([("kept".to_owned(), kept.interface.clone())]).expect("recover");
+        let (network, failures) = recover(Options::default(), "kept", &kept.interface);
+        assert_eq!(*network.default_network(), default);
         assert!(failures.is_empty(), "{failures:?}");
         network.settle();
         assert!(has_link(&kept.interface.host_link));
@@ -151,10 +155,11 @@ fn a_bridge_moves_when_it_is_told_to() {
     isolated(|| {
         let kept = Container::join(&open("one"), "kept");
         let bip = Some("10.9.0.1/24".parse().expect("a bridge address"));
-        let network = open_with("one", Options { bip, ..Options::default() });
-        assert_eq!(network.bridge().subnet.to_string(), "10.9.0.0/24");
-        let failures = network.recover([("kept".to_owned(), kept.interface)]).expect("recover");
-        assert!(matches!(failures[..], [Error::AddressOutside { .. }]), "{failures:?}");
+        let options = Options { bip, ..Options::default() };
+        let (network, failures) = recover(options, "kept", &kept.interface);
+        assert_eq!(default_subnet(&network).to_string(), "10.9.0.0/24");
+        assert!(matches!(failures[..], [Error::AddressOutside(_)]), "{failures:?}");
+        network.recover_ports([], None).expect("put up the table");
         assert_eq!(Container::join(&network, "new").ip(), Ipv4Addr::new(10, 9, 0, 2));
     });
 }
@@ -163,12 +168,12 @@ fn a_bridge_moves_when_it_is_told_to() {
 fn two_engines_live_side_by_side() {
     isolated(|| {
         let (one, two) = (open("one"), open("two"));
-        assert_ne!(one.bridge().name, two.bridge().name);
-        assert!(!one.bridge().subnet.overlaps(&two.bridge().subnet));
+        assert_ne!(default_bridge(&one), default_bridge(&two));
+        assert!(!default_subnet(&one).overlaps(&default_subnet(&two)));
         let container = Container::join(&two, "c1");
         assert!(one.destroy().is_empty());
-        assert!(has_link(&container.interface.host_link) && has_link(&two.bridge().name));
-        assert_eq!(two.bridge().name, Identity::new("two").bridge());
+        assert!(has_link(&container.interface.host_link) && has_link(default_bridge(&two)));
+        assert_eq!(default_bridge(&two), Identity::new("two").bridge());
     });
 }
 
@@ -182,8 +187,8 @@ fn engines_that_start_at_once_take_different_names_and_subnets() {
         });
         for (number, one) in networks.iter().enumerate() {
             for other in &networks[number + 1..] {
-                assert_ne!(one.bridge().name, other.bridge().name);
-                assert!(!one.bridge().subnet.overlaps(&other.bridge().subnet));
+                assert_ne!(default_bridge(one), default_bridge(other));
+                assert!(!default_subnet(one).overlaps(&default_subnet(other)));
             }
         }
     });
@@ -193,7 +198,7 @@ fn engines_that_start_at_once_take_different_names_and_subnets() {
 fn one_data_root_has_one_engine() {
     isolated(|| {
         let _one = open("one");
-        match Network::open(Identity::new("one"), Options::default()) {
+        match Network::open(Identity::new("one"), Options::default(), Recovery::default()) {
             Err(Error::TableOwned(_)) => {}
             Err(error) => panic!("{error}"),
             Ok(_) => testkit::skip(

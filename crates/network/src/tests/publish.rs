@@ -70,7 +70,7 @@ fn a_published_port_is_reached_from_everywhere_with_the_clients_address() {
         let published = web.publish(&network, "web", &[single(None, 8080, 80)]);
         assert_eq!(published.mappings.len(), 2, "both families");
         assert_eq!(published.reservations.len(), 2);
-        let gateway = network.bridge().gateway;
+        let gateway = super::gateway(&network);
         let from_outside = neighbour.run(|| seen_as(neighbour.our_ip, 8080));
         assert_eq!(from_outside, neighbour.ip, "the client's own address");
         assert_eq!(seen_as(LOCAL, 8080), gateway, "loopback appears as the gateway");
@@ -123,7 +123,7 @@ fn cve_2020_8558_loopback_services_stay_on_loopback() {
             (is_reachable(LOCAL, 8080), is_reachable(LOCAL, own))
         };
         assert_eq!(neighbour.run(|| try_both(neighbour.our_ip)), (false, false), "a neighbour");
-        let gateway = network.bridge().gateway;
+        let gateway = super::gateway(&network);
         let other = Container::join(&network, "other");
         assert_eq!(other.run(|| try_both(gateway)), (false, false), "a container");
         assert!(reaches(LOCAL, 8080));
@@ -260,7 +260,7 @@ fn two_networks_reach_each_others_published_ports_and_nothing_else() {
         let client = Container::join(&other, "client");
         [80, 81].into_iter().for_each(|port| web.serve(port));
         let _published = web.publish(&network, "web", &[single(None, 8080, 80)]);
-        let host = other.bridge().gateway;
+        let host = super::gateway(&other);
         assert!(client.run(|| reaches(host, 8080)));
         assert!(!client.run(|| is_reachable(web.ip(), 81)));
     });
@@ -280,9 +280,10 @@ fn established_connections_outlive_the_engine_and_the_next_one_has_the_same_tabl
         let before = list();
         drop(network);
         connect(LOCAL, 8080).expect("without an engine");
-        let again = open("one");
+        let options = crate::Options::default();
+        let (again, failures) = super::lifecycle::recover(options, "web", &web.interface);
+        assert!(failures.is_empty(), "{failures:?}");
         connect(LOCAL, 8080).expect("while the next engine comes up");
-        again.recover([("web".to_owned(), web.interface.clone())]).expect("recover");
         let ports = [("web".to_owned(), web.target(), published.mappings.clone())];
         again.recover_ports(ports, None).expect("recover");
         connect(LOCAL, 8080).expect("with the next engine");

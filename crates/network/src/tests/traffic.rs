@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto, sendto, socket, sockopt};
 
 use super::host::{Neighbour, connect, is_reachable, listen, port, set_sysctl, sysctl};
-use super::{Container, isolated, open, open_with};
+use super::{Container, default_bridge, default_subnet, gateway, isolated, open, open_with};
 use crate::{Network, Options};
 
 #[test]
@@ -16,8 +16,8 @@ fn containers_reach_the_host_and_one_another() {
     isolated(|| {
         let network = open("one");
         let (one, two) = (Container::join(&network, "c1"), Container::join(&network, "c2"));
-        let at_host = listen(network.bridge().gateway);
-        one.run(|| connect(network.bridge().gateway, port(&at_host))).expect("the host");
+        let at_host = listen(gateway(&network));
+        one.run(|| connect(gateway(&network), port(&at_host))).expect("the host");
         let at_two = two.run(|| listen(two.ip()));
         one.run(|| connect(two.ip(), port(&at_two))).expect("the other container");
         connect(two.ip(), port(&at_two)).expect("the host reaches the container");
@@ -119,8 +119,8 @@ fn icc_off_separates_containers_but_not_from_the_host() {
         let (one, two) = (Container::join(&network, "c1"), Container::join(&network, "c2"));
         let listener = two.run(|| listen(two.ip()));
         assert!(!one.run(|| is_reachable(two.ip(), port(&listener))));
-        let at_host = listen(network.bridge().gateway);
-        one.run(|| connect(network.bridge().gateway, port(&at_host))).expect("the host");
+        let at_host = listen(gateway(&network));
+        one.run(|| connect(gateway(&network), port(&at_host))).expect("the host");
     });
 }
 
@@ -147,7 +147,7 @@ fn cve_2020_13401_router_advertisements_ignored() {
 }
 
 fn listen_to_advertisements(network: &Network) {
-    let bridge = &network.bridge().name;
+    let bridge = default_bridge(network);
     for (key, value) in [("accept_dad", "0"), ("accept_ra", "2"), ("disable_ipv6", "0")] {
         set_sysctl(&format!("ipv6/conf/{bridge}/{key}"), value);
     }
@@ -190,8 +190,8 @@ fn the_subnet_is_not_one_that_the_host_uses() {
         let mut socket = super::host::socket();
         let uplink = crate::route::link_index(&mut socket, "uplink").expect("the uplink");
         let address = Ipv4Addr::new(172, 17, 3, 1);
-        crate::route::add_address(&mut batch, uplink, address, crate::Subnet::around(address, 16));
+        crate::route::add_address(&mut batch, uplink, address.into(), 16);
         socket.transact(batch).expect("add an address");
-        assert_eq!(open("one").bridge().subnet.to_string(), "172.16.0.0/24");
+        assert_eq!(default_subnet(&open("one")).to_string(), "172.16.0.0/24");
     });
 }

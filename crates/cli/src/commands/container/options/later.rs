@@ -7,13 +7,6 @@ const WINDOWS: &str = "are not for Linux";
 
 /// The flag, what it is for, and why not.
 const REFUSED: &[(&str, &str, &str)] = &[
-    ("ip", "fixed addresses", LATER),
-    ("ip6", "fixed addresses", LATER),
-    ("link", "links", LATER),
-    ("link-local-ip", "link-local addresses", LATER),
-    ("mac-address", "fixed addresses", LATER),
-    ("net-alias", "network aliases", LATER),
-    ("network-alias", "network aliases", LATER),
     ("use-api-socket", "the engine's socket in a container", LATER),
     ("cpu-count", "limits of Windows containers", WINDOWS),
     ("cpu-percent", "limits of Windows containers", WINDOWS),

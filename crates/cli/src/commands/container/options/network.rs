@@ -1,4 +1,4 @@
-//! What can be said about networks before there are any but the default ones.
+//! Name servers, lines of /etc/hosts, exposed ports.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -43,19 +43,6 @@ pub(super) fn check_extra_host(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("invalid IP address in add-host: {address:?}"))
-}
-
-/// The one network to connect to. Which exist is the engine's knowledge.
-pub(super) fn mode(networks: &[String]) -> Result<String, String> {
-    match networks {
-        [] => Ok("default".to_owned()),
-        [one] if one.is_empty() => Err("no name set for network".to_owned()),
-        [one] if one.contains('=') => {
-            Err(format!("--network {one}: endpoint options come in a later version"))
-        }
-        [one] => Ok(one.clone()),
-        _ => Err("--network: more than one network comes in a later version".to_owned()),
-    }
 }
 
 /// `80`, `80/udp`, `8000-8010`.

@@ -1,0 +1,44 @@
+//! `network connect`.
+
+use testkit::engine::Engine;
+
+use super::{endpoint, exec, run};
+
+#[test]
+fn a_container_that_runs_gets_a_link_its_own_hosts_stay_and_events_tell() {
+    let engine = Engine::with_busybox();
+    engine.gantry(&["network", "create", "--subnet", "10.212.0.0/24", "late"]).ok();
+    run(&engine, "web", &[]);
+    exec(&engine, "web", &["sh", "-c", "echo 1.2.3.4 mine >>/etc/hosts"]);
+    let connect = ["network", "connect", "--ip", "10.212.0.9", "--alias", "w", "late", "web"];
+    engine.gantry(&connect).ok();
+    assert!(exec(&engine, "web", &["ip", "addr", "show", "eth1"]).contains("inet 10.212.0.9/24"));
+    let hosts = exec(&engine, "web", &["cat", "/etc/hosts"]);
+    assert!(hosts.contains("1.2.3.4 mine") && hosts.contains("10.212.0.9\t"), "{hosts}");
+    assert!(endpoint(&engine, "web", "late", "{{json .DNSNames}}").starts_with(r#"["web","w","#));
+    let events = ["events", "--since", "1h", "--until", "0s", "--filter", "type=network"];
+    let format = ["--format", "{{.Action}} {{.Actor.Attributes.name}}"];
+    let told = engine.gantry(&[&events[..], &format].concat()).ok();
+    assert_eq!(told.lines().collect::<Vec<_>>(), ["create late", "connect bridge", "connect late"]);
+    // What was connected while it did not run, is there when it does.
+    engine.gantry(&["network", "create", "more"]).ok();
+    engine.gantry(&["stop", "-t", "0", "web"]).ok();
+    engine.gantry(&["network", "connect", "more", "web"]).ok();
+    engine.gantry(&["start", "web"]).ok();
+    assert_eq!(exec(&engine, "web", &["ls", "/sys/class/net"]).split_whitespace().count(), 4);
+    assert_eq!(endpoint(&engine, "web", "late", "{{.IPAddress}}"), "10.212.0.9");
+}
+
+#[test]
+fn the_gateway_priority_says_which_network_leads_out() {
+    let engine = Engine::with_busybox();
+    engine.gantry(&["network", "create", "--subnet", "10.213.0.0/24", "a"]).ok();
+    engine.gantry(&["network", "create", "--subnet", "10.214.0.0/24", "b"]).ok();
+    run(&engine, "web", &["--network", "a"]);
+    let route = || exec(&engine, "web", &["sh", "-c", "ip route | grep default"]);
+    engine.gantry(&["network", "connect", "b", "web"]).ok();
+    assert!(route().contains("via 10.213.0.1"), "{}", route());
+    engine.gantry(&["network", "disconnect", "b", "web"]).ok();
+    engine.gantry(&["network", "connect", "--gw-priority", "1", "b", "web"]).ok();
+    assert!(route().contains("via 10.214.0.1"), "{}", route());
+}

@@ -1,0 +1,89 @@
+//! `network create`.
+
+use testkit::engine::Engine;
+
+use super::{custom, endpoint, exec, run};
+
+#[test]
+fn containers_of_a_network_reach_each_other_and_strangers_do_not() {
+    let engine = Engine::with_busybox();
+    engine.gantry(&["network", "create", "front"]).ok();
+    engine.gantry(&["network", "create", "back"]).ok();
+    run(&engine, "web", &["--network", "front"]);
+    run(&engine, "db", &["--network", "back"]);
+    run(&engine, "app", &["--network", "front", "--network", "back"]);
+    let ip =
+        |container: &str, network: &str| endpoint(&engine, container, network, "{{.IPAddress}}");
+    let ping = |from: &str, to: &str| {
+        engine.gantry(&["exec", from, "ping", "-c", "1", "-W", "1", to]).code == 0
+    };
+    assert!(ping("web", &ip("app", "front")) && ping("db", &ip("app", "back")));
+    assert!(!ping("web", &ip("db", "back")) && !ping("db", &ip("web", "front")));
+    assert_eq!(exec(&engine, "app", &["ls", "/sys/class/net"]).split_whitespace().count(), 3);
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_killed_engine_with_its_containers() {
+    let mut engine = Engine::with_busybox();
+    let flags = ["--subnet", "10.211.0.0/24", "--label", "a=b", "--opt", "x=y"];
+    engine.gantry(&[&["network", "create"], &flags[..], &["web"]].concat()).ok();
+    engine.gantry(&["network", "create", "other"]).ok();
+    run(&engine, "one", &["--network", "web"]);
+    run(&engine, "two", &["--network", "web", "--ip", "10.211.0.77"]);
+    engine.gantry(&["network", "connect", "other", "one"]).ok();
+    let shown = |engine: &Engine| {
+        let networks = engine.gantry(&["network", "inspect", "web", "other"]).ok();
+        let format = "{{json .NetworkSettings.Networks}}";
+        networks + &engine.gantry(&["inspect", "-f", format, "one", "two"]).ok()
+    };
+    let before = shown(&engine);
+    let kernel = engine.kernel_objects();
+    engine.kill();
+    engine.launch();
+    assert_eq!(shown(&engine), before, "the same addresses and MAC addresses");
+    assert_eq!(engine.kernel_objects(), kernel);
+    exec(&engine, "one", &["ping", "-c", "1", "-W", "5", "10.211.0.77"]);
+    let again = engine.gantry(&["run", "--rm", "--network", "web", "busybox", "ip", "addr"]).ok();
+    assert!(again.contains("10.211.0.") && !again.contains("10.211.0.77/"), "{again}");
+    let taken = ["run", "--rm", "--network", "web", "--ip", "10.211.0.77", "busybox", "true"];
+    assert!(engine.gantry(&taken).fails(125).contains("Address already in use"));
+    let overlap = engine.gantry(&["network", "create", "--subnet", "10.211.0.0/16", "x"]).fails(1);
+    assert!(overlap.contains("Pool overlaps with other one on this address space"), "{overlap}");
+}
+
+#[test]
+fn names_that_are_paths_and_names_that_are_taken_are_refused() {
+    let engine = Engine::start();
+    for name in ["a/b", "../x", "container:x", "/"] {
+        let said = engine.gantry(&["network", "create", name]).fails(1);
+        assert!(said.contains("invalid name"), "{said}");
+    }
+    engine.gantry(&["network", "create", "web"]).ok();
+    let said = engine.gantry(&["network", "create", "web"]).fails(1);
+    assert!(said.contains("network with name web already exists"), "{said}");
+    assert_eq!(custom(&engine), ["web"]);
+}
+
+#[test]
+fn sixteen_clients_at_once_leave_nothing_behind() {
+    let engine = Engine::start();
+    let before = engine.kernel_objects();
+    std::thread::scope(|scope| {
+        for client in 0..16 {
+            let engine = &engine;
+            scope.spawn(move || {
+                for round in 0..3 {
+                    let name = format!("n{client}-{round}");
+                    engine.gantry(&["network", "create", &name]).ok();
+                    engine.gantry(&["network", "rm", &name]).ok();
+                }
+                // One name that all of them want: one of them gets it.
+                let common = engine.gantry(&["network", "create", "common"]);
+                assert!(common.code == 0 || common.stderr.contains("already exists"));
+            });
+        }
+    });
+    assert_eq!(custom(&engine), ["common"]);
+    engine.gantry(&["network", "rm", "common"]).ok();
+    testkit::engine::wait_for("links are gone", || engine.kernel_objects() == before);
+}
