@@ -392,7 +392,7 @@ impl Client {
     fn copies_of_volume(&mut self, name: &str) {
         for verb in ["clone", "snapshot"] {
             // Not the volume's name in it: lists are filtered by parts of names.
-            let copy = format!("{verb}-{}", self.random.number());
+            let copy = format!("{verb}{}-{}", self.number, self.random.number());
             let words = ["volume", verb, name, &copy];
             if self.in_the_end(&words, "already exists").is_none() {
                 return;
