@@ -18,6 +18,18 @@ pub(crate) fn assert_consistent(engine: &Engine) {
     assert!(wrong.is_empty(), "the engine's roots do not agree:\n{}", wrong.join("\n"));
 }
 
+/// Fails with every anonymous volume that no container has: for where containers are removed with theirs.
+#[track_caller]
+pub(crate) fn assert_no_volume_is_orphaned(engine: &Engine) {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let database =
+        Connection::open_with_flags(engine.data_root().join("gantry.db"), flags).unwrap();
+    let volumes = column(&database, "SELECT name FROM volumes");
+    let mounted = mounted(&database);
+    let orphans: Vec<_> = volumes.difference(&mounted).filter(|name| is_anonymous(name)).collect();
+    assert!(orphans.is_empty(), "no container has {orphans:?}");
+}
+
 /// All that does not agree, a line each.
 pub(crate) fn check(engine: &Engine) -> Vec<String> {
     let root = engine.data_root();
@@ -50,11 +62,9 @@ pub(crate) fn check(engine: &Engine) -> Vec<String> {
     let directories = names(&root.join("volumes"));
     let stray = directories.difference(&volumes);
     wrong.extend(stray.map(|name| format!("volumes/{name} is no volume's")));
-    wrong.extend(differ(
-        "anonymous volumes and what containers have",
-        &volumes.iter().filter(|name| is_anonymous(name)).cloned().collect(),
-        &mounted(&database).into_iter().filter(|name| is_anonymous(name)).collect(),
-    ));
+    let missing = mounted(&database);
+    let missing = missing.difference(&volumes).filter(|name| is_anonymous(name));
+    wrong.extend(missing.map(|name| format!("a container has the volume {name}, which is gone")));
     let dangling = column("SELECT name FROM refs WHERE root NOT IN (SELECT root FROM roots)");
     wrong.extend(dangling.iter().map(|name| format!("the name {name} leads to no image")));
     wrong.extend(

@@ -247,8 +247,9 @@ fn names_are_unique_and_checked() {
 #[test]
 fn flags_of_later_versions_are_refused_by_name() {
     let engine = Engine::with_busybox();
-    let refused = engine.gantry(&["run", "--rm", "-p", "8080:80", "busybox", "true"]).fails(125);
-    assert!(refused.contains("--publish: published ports come in a later version"), "{refused}");
+    let refused = engine.gantry(&["run", "--rm", "--use-api-socket", "busybox", "true"]).fails(125);
+    let words = "--use-api-socket: the engine's socket in a container come in a later version";
+    assert!(refused.contains(words), "{refused}");
 }
 
 #[test]

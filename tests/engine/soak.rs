@@ -14,7 +14,7 @@ use testkit::engine::{Engine, Output, binary, finish, image_archive};
 
 use super::interrupted::nothing_is_left_over;
 use super::random::Random;
-use crate::consistency::assert_consistent;
+use crate::consistency::{assert_consistent, assert_no_volume_is_orphaned};
 
 const CLIENTS: usize = 16;
 const CONTAINERS_OF_EACH: usize = 3;
@@ -535,4 +535,5 @@ fn sixteen_clients_do_everything_while_engines_die() {
     nothing_is_left_over(&mut engine);
     engine.stop();
     assert_consistent(&engine);
+    assert_no_volume_is_orphaned(&engine);
 }

@@ -212,8 +212,9 @@ impl Firewall {
             (protection == Protection::Watched).then(Watcher::subscribe).transpose()?;
         let mut inner = Inner { socket, table: table.clone(), protection, contents };
         // One that is there leads to published ports, which are known later: see recover.
-        if !inner.is_there()? {
-            inner.replace()?;
+        match inner.is_there()? {
+            true => inner.claim()?,
+            false => inner.replace()?,
         }
         let inner = Arc::new(Mutex::new(inner));
         let watcher = notifications.map(|socket| {
@@ -381,6 +382,17 @@ impl Inner {
         transaction.delete_table(&self.table);
         transaction.create_table(self.table());
         self.fill(&mut transaction);
+        self.take(transaction)
+    }
+
+    /// Makes the table that is there ours as it is, which also tells whether the kernel protects it.
+    fn claim(&mut self) -> Result<()> {
+        let mut transaction = Transaction::new();
+        transaction.ensure_table(self.table());
+        self.take(transaction)
+    }
+
+    fn take(&mut self, transaction: Transaction) -> Result<()> {
         // Position 0 is the transaction's begin: refused there, we lack the right to change any table.
         match transaction.commit(&mut self.socket) {
             Err(error) if error.errno == Errno::PERM && error.message > 0 => {
