@@ -1,5 +1,6 @@
 //! The table under other people's hands.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
@@ -111,6 +112,19 @@ fn a_table_of_an_earlier_version_is_replaced() {
         assert!(text.contains("type ifname") && !text.contains("ether_addr"), "{text}");
         firewall.remove().expect("remove");
         assert_eq!(nft(&["list", "ruleset"]).as_deref(), Some(""));
+    });
+}
+
+#[test]
+fn a_table_that_is_nobodys_is_taken_over() {
+    isolated(|| {
+        // As on a kernel that cannot protect one; there it outlives an engine that was killed.
+        let first = Firewall::open_as(Protection::Watched, TABLE.into(), contents()).expect("open");
+        drop(first);
+        let next = Firewall::open(TABLE.into(), contents()).expect("open again");
+        next.recover(BTreeMap::new(), None).expect("recover");
+        next.remove().expect("remove");
+        assert_eq!(nft(&["list", "ruleset"]).unwrap_or_default(), "");
     });
 }
 
