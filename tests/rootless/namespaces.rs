@@ -54,6 +54,25 @@ fn the_engines_end_takes_the_namespaces_with_it_once_nothing_runs() {
 }
 
 #[test]
+fn an_engine_killed_while_it_starts_leaves_nothing_that_the_next_one_does_not_know() {
+    let user = User::new();
+    for moment in 0..24 {
+        let mut engine = user.start_engine();
+        // Over the whole of a start, which takes some 100 ms.
+        std::thread::sleep(std::time::Duration::from_millis(moment * 6));
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+    }
+    user.load("busybox");
+    assert_eq!(user.gantry(&["run", "--rm", "busybox", "echo", "well"]).ok(), "well");
+    let ways_out = ["slirp", "pasta", "passt"];
+    let is_way_out = |name: &str| ways_out.iter().any(|way| name.starts_with(way));
+    assert_eq!(user.processes().iter().filter(|(_, name)| is_way_out(name)).count(), 1);
+    user.stop_engine();
+    user.wait_until("nothing is left", || user.processes().is_empty());
+}
+
+#[test]
 fn containers_reach_the_hosts_network() {
     let user = with_busybox();
     fs::write(user.home().join("page"), "from outside").unwrap();

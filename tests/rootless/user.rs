@@ -76,6 +76,15 @@ impl User {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
     }
 
+    /// An engine that nobody waits for: the process is the engine's own.
+    pub(super) fn start_engine(&self) -> Child {
+        let program = self.dir.path().join("bin/gantryd");
+        let mut command = Command::new("setpriv");
+        command.args(self.identity()).arg(program);
+        let mut command = self.entered(&command);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     pub(super) fn load(&self, image: &str) {
         let copy = self.dir.path().join("image.tar");
         fs::copy(image_archive(image), &copy).unwrap();

@@ -60,14 +60,16 @@ impl Keeper {
             Fork::Parent(child) => {
                 drop((go, say));
                 let made = ids.map_into(child.pid).and_then(|()| {
-                    tell.write_all(b"g").map_err(fail("its first process"))?;
+                    let failed = fail("its first process");
+                    // Before it may go on, and does so without us: whoever comes next knows of it, or it ends.
+                    note(&file(exec_root), child.pid)
+                        .and_then(|()| tell.write_all(b"g"))
+                        .map_err(failed)?;
                     // Ends when it becomes the keeper's program, without a word unless that failed.
                     let mut words = String::new();
                     answer.read_to_string(&mut words).map_err(fail("its first process"))?;
                     match words.is_empty() {
-                        true => {
-                            note(&file(exec_root), child.pid).map_err(fail("its first process"))
-                        }
+                        true => Ok(()),
                         false => {
                             Err(Error::system(format!("cannot make a user namespace: {words}")))
                         }

@@ -42,6 +42,10 @@ impl Rootless {
             Some(keeper) => keeper,
             None => new_keeper(exec_root)?,
         };
+        // An engine that was killed may have left one without.
+        if let Err(error) = way_out::ensure(exec_root, keeper.pid()) {
+            tracing::warn!("containers have no way out: {error}");
+        }
         keeper.join().map_err(|error| {
             Error::system("cannot enter the user namespace of this user's engine").because(error)
         })?;
@@ -58,15 +62,5 @@ impl Rootless {
 fn new_keeper(exec_root: &Path) -> Result<Keeper> {
     // One whose namespaces are gone has nothing to do any more.
     way_out::end(exec_root);
-    let ids = ids::Ids::of_this_user()?;
-    let way_out = way_out::Program::find();
-    let keeper = Keeper::start(exec_root, &ids, way_out.is_some())?;
-    match way_out.map(|program| program.start(exec_root, keeper.pid())) {
-        None => {
-            tracing::warn!("containers have no way out: there is neither pasta nor slirp4netns")
-        }
-        Some(Err(error)) => tracing::warn!("containers have no way out: {error}"),
-        Some(Ok(())) => {}
-    }
-    Ok(keeper)
+    Keeper::start(exec_root, &ids::Ids::of_this_user()?, way_out::Program::find().is_some())
 }

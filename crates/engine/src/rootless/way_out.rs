@@ -14,6 +14,17 @@ use super::ids::program;
 use super::keeper::{self, RESOLVER};
 use crate::error::{Error, Result};
 
+/// Starts it for the keeper's network, unless it runs.
+pub(super) fn ensure(exec_root: &Path, keeper: i32) -> Result<()> {
+    if keeper::alive(&file(exec_root)).is_some() {
+        return Ok(());
+    }
+    match Program::find() {
+        Some(program) => program.start(exec_root, keeper),
+        None => Err(Error::system("there is neither pasta nor slirp4netns")),
+    }
+}
+
 pub(super) enum Program {
     Pasta(PathBuf),
     Slirp4netns(PathBuf),
@@ -29,7 +40,7 @@ impl Program {
     }
 
     /// Returns once packets pass.
-    pub(super) fn start(self, exec_root: &Path, keeper: i32) -> Result<()> {
+    fn start(self, exec_root: &Path, keeper: i32) -> Result<()> {
         match self {
             Self::Pasta(path) => pasta(&path, exec_root, keeper).or_else(|error| {
                 let slirp4netns = program("slirp4netns").ok_or(error)?;
@@ -102,11 +113,11 @@ fn slirp(program: &Path, exec_root: &Path, keeper: i32) -> Result<()> {
         .spawn()
         .map_err(failed(program))?;
     drop(say);
+    // Before it is ready: an engine that is killed now leaves none that nobody knows of.
+    keeper::note(&file(exec_root), i32::try_from(started.id()).unwrap_or_default())
+        .map_err(failed(program))?;
     match ready.read(&mut [0]) {
-        Ok(1) => {
-            let pid = i32::try_from(started.id()).unwrap_or_default();
-            keeper::note(&file(exec_root), pid).map_err(failed(program))
-        }
+        Ok(1) => Ok(()),
         _ => Err(said(program, &std::fs::read(log).unwrap_or_default())),
     }
 }
