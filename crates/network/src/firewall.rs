@@ -46,9 +46,13 @@
 //! Where containers show their own addresses (`--ip-masq=false`, gateway mode routed), answers to them must pass the raw hook, which comes
 //! before connection tracking; the forward hook stops the rest.
 //!
+//! Beside it is a table of the same name in the bridge family, against forged frames: see [`spoofing`].
+//!
 //! Others reload the host's firewall (`nft flush ruleset`). Since Linux 6.9 a table can be owned and persistent:
 //! it is immune to that, stays when the engine dies and is claimed by the next one. Elsewhere a thread listens for
 //! the table's deletion and puts it back.
+
+mod spoofing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,12 +64,14 @@ use crate::config::{Config, Driver, GatewayMode};
 use crate::error::{Context, Error, Result};
 use crate::nft::{
     Chain, ChainKind, Direction, Element, Family, KeyType, PortKey, Rule, Set, Side, Table,
-    Transaction, set_elements,
+    TableFamily, Transaction, set_elements,
 };
 use crate::publish::elements::{self, Kind};
 use crate::publish::{Mapping, Protocol, Target};
 use crate::subnet::Subnet;
 use crate::watcher::Watcher;
+
+pub(crate) use spoofing::Guard;
 
 const SETS: [Set<'static>; 11] = [
     set("bridges", KeyType::InterfaceName),
@@ -156,6 +162,8 @@ pub(crate) struct Contents {
     pub(crate) published: BTreeMap<String, Publication>,
     /// Where the proxy listens, for connections that the kernel cannot lead to a container.
     pub(crate) proxy: Option<u16>,
+    /// Of bridges, by name.
+    pub(crate) guards: BTreeMap<String, Guard>,
 }
 
 /// What is published of one container.
@@ -186,6 +194,8 @@ struct Inner {
     socket: Socket,
     table: String,
     protection: Protection,
+    /// Whether the kernel has tables of the bridge family.
+    can_guard: bool,
     contents: Contents,
 }
 
@@ -210,7 +220,8 @@ impl Firewall {
         // Listening begins before the table is there, lest a deletion be missed.
         let notifications =
             (protection == Protection::Watched).then(Watcher::subscribe).transpose()?;
-        let mut inner = Inner { socket, table: table.clone(), protection, contents };
+        let mut inner =
+            Inner { socket, table: table.clone(), protection, can_guard: true, contents };
         // One that is there leads to published ports, which are known later: see recover.
         match inner.is_there()? {
             true => inner.claim()?,
@@ -239,7 +250,7 @@ impl Firewall {
     /// Lets through what is addressed to these ports, besides those of the container that are published already.
     pub(crate) fn publish(&self, container: &str, target: Target, more: &[Mapping]) -> Result<()> {
         let mut inner = lock(&self.inner);
-        let mut transaction = Transaction::new();
+        let mut transaction = Transaction::new(TableFamily::Inet);
         for mapping in more {
             if let Some((map, elements)) = elements::elements(mapping, target) {
                 transaction.add_mappings(&inner.table, map, &elements);
@@ -262,7 +273,7 @@ impl Firewall {
         if publication.mappings.is_empty() {
             inner.contents.published.remove(container);
         }
-        let mut transaction = Transaction::new();
+        let mut transaction = Transaction::new(TableFamily::Inet);
         for mapping in mappings {
             if let Some((map, elements)) = elements::elements(mapping, target) {
                 transaction.delete_mappings(&inner.table, map, &elements);
@@ -281,7 +292,7 @@ impl Firewall {
         if inner.contents.proxy == Some(port) {
             return Ok(());
         }
-        let mut transaction = Transaction::new();
+        let mut transaction = Transaction::new(TableFamily::Inet);
         transaction.flush_chain(&inner.table, PROXY);
         transaction.append_rule(&inner.table, PROXY, &proxy_rule(port));
         inner.change(transaction, "direct connections to the proxy")?;
@@ -292,7 +303,7 @@ impl Firewall {
     /// Makes the bridge one of ours.
     pub(crate) fn add_bridge(&self, rules: BridgeRules) -> Result<()> {
         let mut inner = lock(&self.inner);
-        let mut transaction = Transaction::new();
+        let mut transaction = Transaction::new(TableFamily::Inet);
         for (set, elements) in rules.elements() {
             transaction.add_elements(&inner.table, set, &elements);
         }
@@ -308,25 +319,52 @@ impl Firewall {
             return Ok(());
         };
         let rules = bridges.remove(index);
-        let mut transaction = Transaction::new();
+        let mut transaction = Transaction::new(TableFamily::Inet);
         for (set, elements) in rules.elements() {
             transaction.delete_elements(&inner.table, set, &elements);
         }
         inner.change_or_replace(transaction)
     }
 
-    /// Removes the table.
+    /// Holds a port of a bridge to what is its own. Before anything can be sent by it.
+    pub(crate) fn guard(&self, guard: Guard) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        let mut transaction = Transaction::new(TableFamily::Bridge);
+        for (set, elements) in guard.elements() {
+            transaction.add_elements(&inner.table, set, &elements);
+        }
+        inner.contents.guards.insert(guard.port.clone(), guard);
+        inner.change_guards(transaction)
+    }
+
+    /// Once nothing can be sent by these ports any more; those that are not guarded are passed over.
+    pub(crate) fn unguard<'a>(&self, ports: impl Iterator<Item = &'a str>) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        let mut transaction = Transaction::new(TableFamily::Bridge);
+        for port in ports {
+            let Some(guard) = inner.contents.guards.remove(port) else { continue };
+            for (set, elements) in guard.elements() {
+                transaction.delete_elements(&inner.table, set, &elements);
+            }
+        }
+        inner.change_guards(transaction)
+    }
+
+    /// Removes the tables.
     pub(crate) fn remove(&self) -> Result<()> {
-        // First of all: it would put the table back.
+        // First of all: it would put them back.
         drop(lock(&self.watcher).take());
         let mut inner = lock(&self.inner);
-        let mut transaction = Transaction::new();
-        transaction.delete_table(&inner.table);
         let table = inner.table.clone();
-        match transaction.commit(&mut inner.socket) {
-            Err(error) if error.errno == Errno::NOENT => Ok(()),
-            result => result.context(|| format!("remove the firewall table {table}")),
+        for family in inner.families() {
+            let mut transaction = Transaction::new(family);
+            transaction.delete_table(&table);
+            match transaction.commit(&mut inner.socket) {
+                Err(error) if error.errno == Errno::NOENT => {}
+                result => result.context(|| format!("remove the firewall table {table}"))?,
+            }
         }
+        Ok(())
     }
 }
 
@@ -375,55 +413,114 @@ impl Inner {
         }
     }
 
-    /// Replaces whatever table of our name is there, an older version's included.
+    fn change_guards(&mut self, transaction: Transaction) -> Result<()> {
+        if !self.can_guard {
+            return Ok(());
+        }
+        match self.change(transaction, "change who is guarded") {
+            Err(_) => self.set_up(TableFamily::Bridge, Self::replacement),
+            result => result,
+        }
+    }
+
+    /// Those of the tables that we have.
+    fn families(&self) -> impl Iterator<Item = TableFamily> + use<> {
+        let bridge = self.can_guard.then_some(TableFamily::Bridge);
+        [TableFamily::Inet].into_iter().chain(bridge)
+    }
+
+    /// Replaces whatever tables of our name are there, an older version's included.
     fn replace(&mut self) -> Result<()> {
-        let mut transaction = Transaction::new();
+        self.families().try_for_each(|family| self.set_up(family, Self::replacement))
+    }
+
+    fn replacement(&self, transaction: &mut Transaction, family: TableFamily) {
         transaction.ensure_table(self.table());
         transaction.delete_table(&self.table);
         transaction.create_table(self.table());
-        self.fill(&mut transaction);
-        self.take(transaction)
+        self.fill(transaction, family);
     }
 
-    /// Makes the table that is there ours as it is, which also tells whether the kernel protects it.
+    /// Makes the tables that are there ours as they are, which also tells whether the kernel protects them.
     fn claim(&mut self) -> Result<()> {
-        let mut transaction = Transaction::new();
-        transaction.ensure_table(self.table());
-        self.take(transaction)
+        let ensured = |inner: &Self, transaction: &mut Transaction, _| {
+            transaction.ensure_table(inner.table());
+        };
+        self.families().try_for_each(|family| self.set_up(family, ensured))
     }
 
-    fn take(&mut self, transaction: Transaction) -> Result<()> {
-        // Position 0 is the transaction's begin: refused there, we lack the right to change any table.
+    /// A kernel may lack the bridge family: it goes without guards.
+    fn set_up(
+        &mut self,
+        family: TableFamily,
+        write: impl Fn(&Self, &mut Transaction, TableFamily),
+    ) -> Result<()> {
+        let mut transaction = Transaction::new(family);
+        write(self, &mut transaction, family);
         match transaction.commit(&mut self.socket) {
+            // Position 0 is the transaction's begin: refused there, we lack the right to change any table.
             Err(error) if error.errno == Errno::PERM && error.message > 0 => {
                 Err(Error::TableOwned(self.table.clone()))
+            }
+            Err(error) if family == TableFamily::Bridge && is_missing(error.errno) => {
+                self.can_guard = false;
+                tracing::warn!("containers may forge addresses: no tables for bridges: {error}");
+                Ok(())
             }
             result => result.context(|| format!("set up the firewall table {}", self.table)),
         }
     }
 
-    /// Puts the table back if it is gone.
+    /// Puts the tables back that are gone.
     fn restore(&mut self) -> Result<()> {
-        let mut transaction = Transaction::new();
-        transaction.create_table(self.table());
-        self.fill(&mut transaction);
-        match transaction.commit(&mut self.socket) {
-            Err(error) if error.errno == Errno::EXIST => Ok(()),
-            result => result.context(|| format!("put back the firewall table {}", self.table)),
+        for family in self.families() {
+            let mut transaction = Transaction::new(family);
+            transaction.create_table(self.table());
+            self.fill(&mut transaction, family);
+            match transaction.commit(&mut self.socket) {
+                Err(error) if error.errno == Errno::EXIST => {}
+                result => {
+                    result.context(|| format!("put back the firewall table {}", self.table))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fill(&self, transaction: &mut Transaction, family: TableFamily) {
+        match family {
+            TableFamily::Inet => self.fill_inet(transaction),
+            TableFamily::Bridge => self.fill_bridge(transaction),
         }
     }
 
-    fn fill(&self, transaction: &mut Transaction) {
+    fn fill_bridge(&self, transaction: &mut Transaction) {
+        self.write_table(transaction, spoofing::SETS, &spoofing::chains());
+        for (set, elements) in self.contents.guards.values().flat_map(Guard::elements) {
+            transaction.add_elements(&self.table, set, &elements);
+        }
+    }
+
+    fn write_table(
+        &self,
+        transaction: &mut Transaction,
+        sets: impl IntoIterator<Item = Set<'static>>,
+        chains: &[(Chain<'static>, Vec<Rule>)],
+    ) {
         let table = &self.table;
-        for (id, set) in (1..).zip(SETS.into_iter().chain(elements::maps())) {
+        for (id, set) in (1..).zip(sets) {
             transaction.create_set(table, &set, id);
         }
-        let chains = chains();
         // Before the rules, which name chains.
         chains.iter().for_each(|(chain, _)| transaction.create_chain(table, chain));
-        for (chain, rules) in &chains {
+        for (chain, rules) in chains {
             rules.iter().for_each(|rule| transaction.append_rule(table, chain.name, rule));
         }
+    }
+
+    fn fill_inet(&self, transaction: &mut Transaction) {
+        let table = &self.table;
+        self.write_table(transaction, SETS.into_iter().chain(elements::maps()), &chains());
         if let Some(port) = self.contents.proxy {
             transaction.append_rule(table, PROXY, &proxy_rule(port));
         }
@@ -439,6 +536,11 @@ impl Inner {
             self.contents.uplinks.iter().map(|name| Element::interface(name)).collect();
         transaction.add_elements(table, "uplinks", &uplinks);
     }
+}
+
+/// What a kernel says that was built without a family.
+fn is_missing(errno: Errno) -> bool {
+    matches!(errno, Errno::OPNOTSUPP | Errno::AFNOSUPPORT | Errno::NOENT)
 }
 
 fn chains() -> Vec<(Chain<'static>, Vec<Rule>)> {

@@ -12,7 +12,7 @@ use crate::books::{Books, HostLink};
 use crate::bridge::{self, bridge_of};
 use crate::config::{Config, Driver, MacvlanMode};
 use crate::error::{Context, Error, Result};
-use crate::firewall::{BridgeRules, Contents, Firewall, recorded_uplinks};
+use crate::firewall::{BridgeRules, Contents, Firewall, Guard, recorded_uplinks};
 use crate::identity::{Identity, hex};
 use crate::ipam::{self, Wanted};
 use crate::options::{AddressPool, Options};
@@ -32,7 +32,6 @@ pub struct Network {
     host: Mutex<Socket>,
     shared: Arc<Shared>,
     worker: Worker,
-    firewall: Firewall,
     publisher: Publisher,
 }
 
@@ -74,13 +73,13 @@ impl Network {
             failures.extend(books.recover(container, interface).err());
         }
         let firewall = open_firewall(&mut host, &identity, &options, &books)?;
-        let shared = Arc::new(Shared { books: Mutex::new(books), spare: Mutex::new(None) });
+        let (books, spare) = (Mutex::new(books), Mutex::new(None));
+        let shared = Arc::new(Shared { books, spare, firewall });
         let worker = Worker::start(Arc::clone(&shared), identity.doomed_group())?;
         worker.refill();
         let host = Mutex::new(host);
         let publisher = Publisher::new(options.ip);
-        let network =
-            Self { identity, options, default, host, shared, worker, firewall, publisher };
+        let network = Self { identity, options, default, host, shared, worker, publisher };
         network.delete_strays()?;
         Ok((network, failures))
     }
@@ -101,7 +100,8 @@ impl Network {
         let config = self.reserve_network(&mut host, draft)?;
         let made = put_up(&mut host, &self.identity, &self.options, &config).and_then(|link| {
             lock(&self.shared.books).put_up(&config.id, link);
-            BridgeRules::of(&config).map_or(Ok(()), |rules| self.firewall.add_bridge(rules))?;
+            BridgeRules::of(&config)
+                .map_or(Ok(()), |rules| self.shared.firewall.add_bridge(rules))?;
             allow_loopback(&config)
         });
         drop(host);
@@ -118,7 +118,8 @@ impl Network {
     /// Removes a network that nobody has joined. Its links go after this has returned.
     pub fn remove(&self, network: &str) -> Result<()> {
         let (config, link) = lock(&self.shared.books).remove(network)?;
-        let removed = bridge_of(&config).map_or(Ok(()), |name| self.firewall.remove_bridge(name));
+        let removed =
+            bridge_of(&config).map_or(Ok(()), |name| self.shared.firewall.remove_bridge(name));
         self.worker.delete(
             link.map(|link| Doomed { link: link.name, freed: vec![] }).into_iter().collect(),
         );
@@ -201,12 +202,12 @@ impl Network {
         target: Target,
         wishes: &[publish::Wish],
     ) -> Result<Published, publish::Refused> {
-        self.publisher.publish(&self.firewall, container, target, wishes)
+        self.publisher.publish(&self.shared.firewall, container, target, wishes)
     }
 
     /// Takes ports back; no connection to them begins any more when this returns.
     pub fn unpublish(&self, container: &str, mappings: &[Mapping]) -> Result<()> {
-        self.publisher.unpublish(&self.firewall, container, mappings)
+        self.publisher.unpublish(&self.shared.firewall, container, mappings)
     }
 
     /// After a restart of the engine, once: the ports of the containers that are alive. Those of others are not
@@ -216,12 +217,12 @@ impl Network {
         alive: impl IntoIterator<Item = (String, Target, Vec<Mapping>)>,
         proxy: Option<u16>,
     ) -> Result<()> {
-        self.firewall.recover(self.publisher.recover(alive), proxy)
+        self.shared.firewall.recover(self.publisher.recover(alive), proxy)
     }
 
     /// Directs connections that the kernel cannot lead to a container to the proxy, which listens on that port.
     pub fn set_proxy(&self, port: u16) -> Result<()> {
-        self.firewall.set_proxy(port)
+        self.shared.firewall.set_proxy(port)
     }
 
     /// Chains of the host's own firewall (`ip filter FORWARD`) that drop what they do not accept of what is forwarded. An
@@ -241,7 +242,7 @@ impl Network {
     /// more.
     pub fn destroy(&self) -> Vec<Error> {
         self.settle();
-        let mut failures = Vec::from_iter(self.firewall.remove().err());
+        let mut failures = Vec::from_iter(self.shared.firewall.remove().err());
         let mut host = lock(&self.host);
         for group in [self.identity.doomed_group(), self.identity.link_group()] {
             let mut batch = Batch::default();
@@ -303,7 +304,10 @@ impl Network {
     fn attach(&self, container: &str, sandbox: &mut Sandbox, wish: &Wish) -> Result<Interface> {
         let endpoint_id = random_id()?;
         let interface = lock(&self.shared.books).reserve(container, wish, endpoint_id)?;
-        let made = self.link(&interface, sandbox).and_then(|()| sandbox.configure(&interface));
+        let made = Guard::of(&interface)
+            .map_or(Ok(()), |guard| self.shared.firewall.guard(guard))
+            .and_then(|()| self.link(&interface, sandbox))
+            .and_then(|()| sandbox.configure(&interface));
         if let Err(error) = made {
             lock(&self.shared.books).leave(container, &wish.network);
             self.worker.delete(vec![doomed(interface)]);
@@ -509,7 +513,9 @@ fn open_firewall(
     let uplinks =
         if turn_on { host_links(host, identity)? } else { recorded_uplinks(&identity.table())? };
     let bridges = books.configs().filter_map(BridgeRules::of).collect();
-    let contents = Contents { bridges, uplinks, ..Contents::default() };
+    let guards = books.interfaces().filter_map(Guard::of);
+    let guards = guards.map(|guard| (guard.port.clone(), guard)).collect();
+    let contents = Contents { bridges, uplinks, guards, ..Contents::default() };
     let firewall = Firewall::open(identity.table(), contents)?;
     if turn_on {
         forwarding::enable()?;

@@ -3,9 +3,9 @@
 mod expression;
 mod message;
 
-pub(crate) use expression::{Direction, Family, PortKey, Rule, Side};
+pub(crate) use expression::{Claim, Direction, Family, PortKey, Rule, Side};
 pub(crate) use message::{
-    Chain, ChainKind, DataType, Element, KeyType, MapElement, Set, Table, Transaction,
+    Chain, ChainKind, DataType, Element, KeyType, MapElement, Set, Table, TableFamily, Transaction,
     dropping_forward_chains, set_elements,
 };
 pub(crate) use sys::netlink::attributes::find;

@@ -6,6 +6,7 @@ mod host;
 mod lifecycle;
 mod networks;
 mod publish;
+mod spoofing;
 mod traffic;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -93,6 +94,12 @@ impl Container {
     /// On the default bridge.
     fn join(network: &Network, id: &str) -> Self {
         Self::join_with(network, id, wish(network.default_network()))
+    }
+
+    /// On the default bridge, as one that may configure its network.
+    fn join_unguarded(network: &Network, id: &str) -> Self {
+        let wish = Wish { guarded: false, ..wish(network.default_network()) };
+        Self::join_with(network, id, wish)
     }
 
     fn join_with(network: &Network, id: &str, wish: Wish) -> Self {

@@ -13,6 +13,7 @@ use sys::netlink::{Batch, Protocol, Socket};
 
 use crate::books::{Books, Freed};
 use crate::error::{Context, Result};
+use crate::firewall::Firewall;
 use crate::route;
 use crate::sandbox::Sandbox;
 
@@ -36,6 +37,7 @@ enum Task {
 pub(crate) struct Shared {
     pub(crate) books: Mutex<Books>,
     pub(crate) spare: Mutex<Option<Sandbox>>,
+    pub(crate) firewall: Firewall,
 }
 
 /// The thread; it ends, after what it was asked to do, when this is dropped.
@@ -136,6 +138,10 @@ impl State {
     fn delete(&mut self) {
         match self.delete_links() {
             Ok(()) => {
+                let links = self.doomed.iter().map(|doomed| doomed.link.as_str());
+                if let Err(error) = self.shared.firewall.unguard(links) {
+                    tracing::warn!("{error}");
+                }
                 let mut books = self.shared.books.lock().unwrap_or_else(PoisonError::into_inner);
                 let freed = self.doomed.drain(..).flat_map(|doomed| doomed.freed);
                 freed.for_each(|freed| books.release(&freed));

@@ -20,6 +20,7 @@ const fn piece(number: u32) -> u32 {
     8 + number
 }
 
+const META_PROTOCOL: u32 = 1;
 const META_IIFNAME: u32 = 6;
 const META_OIFNAME: u32 = 7;
 const META_NFPROTO: u32 = 15;
@@ -33,6 +34,7 @@ const CT_DESTINATION_CHANGED: u32 = 1 << 5;
 
 const EQUAL: u32 = 0;
 const NOT_EQUAL: u32 = 1;
+const LINK_HEADER: u32 = 0;
 const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
 
@@ -62,6 +64,35 @@ pub(crate) enum PortKey {
     Port,
     ProtocolAndPort,
     AddressProtocolAndPort,
+}
+
+/// Where a frame says from whom it is.
+#[derive(Clone, Copy)]
+pub(crate) enum Claim {
+    Mac,
+    ArpMac,
+    ArpAddress,
+    Ipv4,
+    Ipv6,
+    /// Whose neighbour discovery is about.
+    NeighbourAddress,
+    /// The first option of a neighbour advertisement, see [`Rule::gives_mac`].
+    NeighbourMac,
+}
+
+impl Claim {
+    /// Header, offset, length.
+    fn place(self) -> (u32, u32, u32) {
+        match self {
+            Self::Mac => (LINK_HEADER, 6, 6),
+            Self::ArpMac => (NETWORK_HEADER, 8, 6),
+            Self::ArpAddress => (NETWORK_HEADER, 14, 4),
+            Self::Ipv4 => (NETWORK_HEADER, address_offset(Family::Ipv4, Side::Source), 4),
+            Self::Ipv6 => (NETWORK_HEADER, address_offset(Family::Ipv6, Side::Source), 16),
+            Self::NeighbourAddress => (TRANSPORT_HEADER, 8, 16),
+            Self::NeighbourMac => (TRANSPORT_HEADER, 26, 6),
+        }
+    }
 }
 
 /// A rule being written, in nft's order of words.
@@ -109,6 +140,51 @@ impl Rule {
         self.family(Family::Ipv6)
             .load_payload(NETWORK_HEADER, offset, 16, FIRST)
             .compare(EQUAL, &std::net::Ipv6Addr::LOCALHOST.octets())
+    }
+
+    /// `iifname . ether saddr @set`, and so on.
+    pub(crate) fn claim_in(self, claim: Claim, set: &str) -> Self {
+        self.load_claim(claim).lookup(set, false)
+    }
+
+    /// `iifname . ether saddr != @set`, and so on.
+    pub(crate) fn claim_not_in(self, claim: Claim, set: &str) -> Self {
+        self.load_claim(claim).lookup(set, true)
+    }
+
+    /// `arp saddr ip 0.0.0.0`, `ip6 saddr ::`
+    pub(crate) fn claims_nothing(self, claim: Claim) -> Self {
+        let (header, offset, len) = claim.place();
+        self.load_payload(header, offset, len, FIRST).compare(EQUAL, &vec![0; len as usize])
+    }
+
+    /// `ether type 8021q`: of the outermost header, a VLAN's included.
+    pub(crate) fn ether_type(self, number: u16) -> Self {
+        self.load_payload(LINK_HEADER, 12, 2, FIRST).compare(EQUAL, &number.to_be_bytes())
+    }
+
+    /// `meta protocol arp`
+    pub(crate) fn protocol(self, number: u16) -> Self {
+        self.load_meta(META_PROTOCOL, FIRST).compare(EQUAL, &number.to_be_bytes())
+    }
+
+    /// `icmpv6 type nd-router-advert`
+    pub(crate) fn icmpv6(self, kind: u8) -> Self {
+        const ICMPV6: u8 = 58;
+        self.transport(ICMPV6).load_payload(TRANSPORT_HEADER, 0, 1, FIRST).compare(EQUAL, &[kind])
+    }
+
+    /// Whether a neighbour advertisement has the option that says the MAC address (RFC 4861, section 4.6.1).
+    pub(crate) fn gives_mac(self) -> Self {
+        const TARGET_LINK_ADDRESS: [u8; 2] = [2, 1];
+        self.load_payload(TRANSPORT_HEADER, 24, 2, FIRST).compare(EQUAL, &TARGET_LINK_ADDRESS)
+    }
+
+    /// `udp sport 67 udp dport 68`
+    pub(crate) fn udp(self, from: u16, to: u16) -> Self {
+        const UDP: u8 = 17;
+        let ports = [from.to_be_bytes(), to.to_be_bytes()].concat();
+        self.transport(UDP).load_payload(TRANSPORT_HEADER, 0, 4, FIRST).compare(EQUAL, &ports)
     }
 
     /// `iifname != "lo"`
@@ -256,6 +332,11 @@ impl Rule {
         self.expression("payload", |data| {
             data.number(1, register).number(2, base).number(3, offset).number(4, len);
         })
+    }
+
+    fn load_claim(self, claim: Claim) -> Self {
+        let (header, offset, len) = claim.place();
+        self.load_interface(Direction::In, FIRST).load_payload(header, offset, len, SECOND)
     }
 
     fn load_port(self, register: u32) -> Self {

@@ -28,7 +28,6 @@ const NLM_F_CREATE: u16 = 0x400;
 /// For rules: at the end of the chain.
 const NLM_F_APPEND: u16 = 0x800;
 
-const FAMILY_INET: u8 = 1;
 const LIST_ELEMENT: u16 = 1;
 const DATA_VALUE: u16 = 1;
 const ELEMENT_KEY: u16 = 1;
@@ -39,7 +38,16 @@ const ELEMENT_INTERVAL_END: u32 = 1;
 /// host's (1).
 const NAMES_ARE_NO_NUMBERS: [u8; 6] = [0, 4, 1, 0, 0, 0];
 
-/// A table of family inet.
+/// Where a table's chains see packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum TableFamily {
+    /// IPv4 and IPv6, as the host itself sends, receives and forwards them.
+    Inet = 1,
+    /// Frames, as they come to the ports of bridges.
+    Bridge = 7,
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Table<'a> {
     pub(crate) name: &'a str,
@@ -65,6 +73,8 @@ pub(crate) enum ChainKind {
     Forward,
     /// Source address translation.
     PostroutingNat,
+    /// Frames that come to a port, before anything is done with them.
+    BridgePrerouting,
     /// Hooked nowhere; others jump to it.
     Called,
 }
@@ -79,6 +89,9 @@ pub(crate) struct Chain<'a> {
 pub(crate) enum KeyType {
     InterfaceName,
     InterfacePair,
+    InterfaceAndMac,
+    InterfaceAndIpv4,
+    InterfaceAndIpv6,
     Ipv4Interval,
     Ipv6Interval,
     PortInterval,
@@ -107,6 +120,7 @@ pub(crate) struct Set<'a> {
 mod types {
     pub(super) const IPV4_ADDRESS: u32 = 7;
     pub(super) const IPV6_ADDRESS: u32 = 8;
+    pub(super) const MAC_ADDRESS: u32 = 9;
     pub(super) const PROTOCOL: u32 = 12;
     pub(super) const PORT: u32 = 13;
     pub(super) const INTERFACE_NAME: u32 = 41;
@@ -128,6 +142,9 @@ impl KeyType {
         match self {
             Self::InterfaceName => (INTERFACE_NAME, 16, false),
             Self::InterfacePair => (concatenation(&[INTERFACE_NAME; 2]), 32, false),
+            Self::InterfaceAndMac => (concatenation(&[INTERFACE_NAME, MAC_ADDRESS]), 24, false),
+            Self::InterfaceAndIpv4 => (concatenation(&[INTERFACE_NAME, IPV4_ADDRESS]), 20, false),
+            Self::InterfaceAndIpv6 => (concatenation(&[INTERFACE_NAME, IPV6_ADDRESS]), 32, false),
             Self::Ipv4Interval => (IPV4_ADDRESS, 4, true),
             Self::Ipv6Interval => (IPV6_ADDRESS, 16, true),
             Self::PortInterval => (PORT, 2, true),
@@ -178,6 +195,15 @@ impl Element {
         Self::Key([interface_key(input), interface_key(output)].concat())
     }
 
+    /// An interface and an address of whatever kind.
+    pub(crate) fn interface_and(name: &str, address: &[u8]) -> Self {
+        let mut key = interface_key(name);
+        key.extend_from_slice(address);
+        // Parts of a key end at multiples of four bytes.
+        key.resize(key.len().next_multiple_of(4), 0);
+        Self::Key(key)
+    }
+
     pub(crate) fn subnet(subnet: crate::Subnet) -> Self {
         match (subnet.address(), subnet.last()) {
             (IpAddr::V4(first), IpAddr::V4(last)) => {
@@ -206,15 +232,17 @@ fn interface_key(name: &str) -> Vec<u8> {
 
 /// Changes that the kernel makes all together or not at all.
 pub(crate) struct Transaction {
+    family: TableFamily,
     batch: Batch,
     is_empty: bool,
 }
 
 impl Transaction {
-    pub(crate) fn new() -> Self {
+    /// On tables of that family.
+    pub(crate) fn new(family: TableFamily) -> Self {
         let mut batch = Batch::default();
         boundary(&mut batch, BATCH_BEGIN);
-        Self { batch, is_empty: true }
+        Self { family, batch, is_empty: true }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -249,6 +277,8 @@ impl Transaction {
             ChainKind::Forward => Some(("filter", 2, 0)),
             ChainKind::OutputNat => Some(("nat", 3, -100)),
             ChainKind::PostroutingNat => Some(("nat", 4, 100)),
+            // By its own name, `dstnat`: before br_netfilter takes the frame for a packet.
+            ChainKind::BridgePrerouting => Some(("filter", 0, -300)),
             ChainKind::Called => None,
         };
         self.push(NEW_CHAIN, NLM_F_CREATE, |message| {
@@ -350,20 +380,21 @@ impl Transaction {
 
     fn push(&mut self, kind: u16, flags: u16, attributes: impl FnOnce(&mut Attributes<'_>)) {
         self.is_empty = false;
+        let family = self.family as u8;
         self.batch.push(SUBSYSTEM << 8 | kind, flags, |bytes| {
-            bytes.extend_from_slice(&header(FAMILY_INET, 0));
+            bytes.extend_from_slice(&header(family, 0));
             attributes(&mut Attributes(bytes));
         });
     }
 }
 
-/// The keys in a set; none if there is no such table or set.
+/// The keys in a set of a table of family inet; none if there is no such table or set.
 pub(crate) fn set_elements(
     socket: &mut Socket,
     table: &str,
     set: &str,
 ) -> Result<Vec<Vec<u8>>, Error> {
-    let mut request = header(FAMILY_INET, 0).to_vec();
+    let mut request = header(TableFamily::Inet as u8, 0).to_vec();
     Attributes(&mut request).string(1, table).string(2, set);
     let messages = match socket.dump(SUBSYSTEM << 8 | GET_ELEMENTS, &request) {
         Err(error) if error.errno == Errno::NOENT => return Ok(Vec::new()),

@@ -144,14 +144,18 @@ pub(super) fn nft(arguments: &[&str]) -> Option<String> {
     }
 }
 
+/// Runs `ip`, in the calling thread's namespace.
+#[track_caller]
+pub(super) fn ip(arguments: &str) -> String {
+    let output = Command::new("ip").args(arguments.split(' ')).output().expect("run ip");
+    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// In the calling thread's namespace: loopback addresses are looked for at that router, not here.
 pub(super) fn route_loopback_by(router: Ipv4Addr) {
-    let run = |arguments: &str| {
-        let status = Command::new("ip").args(arguments.split(' ')).status().expect("run ip");
-        assert!(status.success(), "ip {arguments}");
-    };
-    run("rule add pref 1000 lookup local");
-    run("rule del pref 0");
-    run(&format!("route add 127.0.0.0/8 via {router} table 100"));
-    run("rule add pref 1 to 127.0.0.0/8 lookup 100");
+    ip("rule add pref 1000 lookup local");
+    ip("rule del pref 0");
+    ip(&format!("route add 127.0.0.0/8 via {router} table 100"));
+    ip("rule add pref 1 to 127.0.0.0/8 lookup 100");
 }
