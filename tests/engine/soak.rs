@@ -54,6 +54,11 @@ impl Belief {
     fn certain(&self) -> Option<&'static str> {
         (self.0.len() == 1).then(|| *self.0.first().expect("one"))
     }
+
+    /// Whether somebody may have asked for its end and not have heard of it.
+    fn may_be_ending(&self) -> bool {
+        self.certain().is_none() && self.0.contains("exited")
+    }
 }
 
 /// How a command ended.
@@ -282,17 +287,23 @@ impl Client {
         }
     }
 
-    /// An answer was lost: looks what is true, which must be one of what may be.
+    /// An answer was lost: looks what is true, which must be one of what may be. What may have been told to end by an
+    /// engine that died may do so any time later, a paused one when it goes on: that is removed, to be sure of it.
     fn settle_container(&mut self, slot: usize) {
         let name = self.container(slot);
-        if self.containers[slot].certain().is_none() {
-            // The process that a dead engine has sent a signal to may still be ending.
-            std::thread::sleep(Duration::from_secs(1));
-        }
+        let may_be_ending = self.containers[slot].may_be_ending();
         let filter = format!("name=^/{name}$");
         let words = ["ps", "-a", "--filter", &filter, "--format", "{{.State}}"];
         let Answer::Done(output) = self.asks(&words) else { return };
-        self.containers[slot] = self.settled(&name, &self.containers[slot], &output.stdout);
+        let belief = self.settled(&name, &self.containers[slot], &output.stdout);
+        let is_alive = ["running", "paused"].map(Some).contains(&belief.certain());
+        self.containers[slot] = match may_be_ending && is_alive {
+            true => match self.in_the_end(&["rm", "-f", &name], "No such container") {
+                Some(_) => Belief::known(ABSENT),
+                None => belief,
+            },
+            false => belief,
+        };
     }
 
     fn settled(&self, name: &str, belief: &Belief, seen: &str) -> Belief {

@@ -10,13 +10,17 @@ use crate::{Result, build, images, setup, shell, tidy};
 /// Images that the black-box tests load.
 const IMAGES: &[&str] = &["busybox", "debian", "hello-world", "nginx", "redis"];
 
+/// What cargo is to build and run, of the whole workspace.
+const EVERY_TEST: &[&str] = &["--bins", "--lib", "--tests"];
+const BLACK_BOX: &[&str] = &["--test", "e2e"];
+
 /// The whole suite: what the README promises of a fresh machine.
 pub(crate) fn run() -> Result {
     let started = Instant::now();
-    prepare()?;
+    prepare(EVERY_TEST)?;
     tidy::run()?;
     let before = Snapshot::take();
-    let result = shell::run(&mut tests(&["--workspace"])?);
+    let result = shell::run(&mut tests(EVERY_TEST, &[])?);
     print_skipped();
     result?;
     let left = Snapshot::take().added_since(&before);
@@ -30,7 +34,7 @@ pub(crate) fn run() -> Result {
 /// The black-box tests, or those whose names contain one of the words given. `--against docker` runs the
 /// differential ones, which need a real Docker beside us.
 pub(crate) fn e2e(args: &[String]) -> Result {
-    let mut words = vec!["-p", "e2e"];
+    let mut words = Vec::new();
     let mut peers = None;
     let mut args = args.iter().map(String::as_str);
     while let Some(word) = args.next() {
@@ -58,8 +62,8 @@ pub(crate) fn e2e(args: &[String]) -> Result {
         }
         Some(Some(_)) => words.extend(["differential", "bad_values", "podman", "containerd"]),
     }
-    prepare()?;
-    let mut tests = tests(&words)?;
+    prepare(BLACK_BOX)?;
+    let mut tests = tests(BLACK_BOX, &words)?;
     if let Some(Some(program)) = peers {
         tests.env("GANTRY_PEERS", program);
     }
@@ -72,8 +76,8 @@ pub(crate) fn e2e(args: &[String]) -> Result {
 pub(crate) fn soak(args: &[String]) -> Result {
     let seconds = args.first().map_or("600", String::as_str);
     seconds.parse::<u64>().map_err(|_| format!("{seconds:?} is no number of seconds"))?;
-    prepare()?;
-    let mut test = tests(&["-p", "e2e", "engine::soak", "--profile", "soak", "--no-capture"])?;
+    prepare(BLACK_BOX)?;
+    let mut test = tests(BLACK_BOX, &["engine::soak", "--profile", "soak", "--no-capture"])?;
     shell::run(test.env("GANTRY_SOAK", seconds))
 }
 
@@ -99,7 +103,9 @@ fn print_skipped() {
     }
 }
 
-fn prepare() -> Result {
+/// Sets up what tests need, and builds them with the binaries: all at once, so that no crate is built twice because
+/// tests ask for other features of it.
+fn prepare(targets: &[&str]) -> Result {
     if let Err(e) = std::fs::remove_file(skipped_list())
         && e.kind() != std::io::ErrorKind::NotFound
     {
@@ -111,18 +117,19 @@ fn prepare() -> Result {
         println!("no servers for the tests: {why}");
     }
     images::make(IMAGES)?;
-    shell::run(shell::cargo().args(["build", "--workspace", "--bins"]))
+    shell::run(shell::cargo().args(["build", "--workspace", "--bins"]).args(targets))
 }
 
 /// nextest where it is installed: a process per test, and a limit of time for each.
-fn tests(args: &[&str]) -> Result<Command> {
+fn tests(targets: &[&str], args: &[&str]) -> Result<Command> {
     let mut command = shell::cargo();
     if shell::has("cargo-nextest") {
         command.args(["nextest", "run", "--no-fail-fast"]);
     } else {
         command.arg("test");
     }
-    command.args(args).env("GANTRY_BIN", binaries()?).env("GANTRY_IMAGES", images::cache());
+    command.arg("--workspace").args(targets).args(args);
+    command.env("GANTRY_BIN", binaries()?).env("GANTRY_IMAGES", images::cache());
     command.env("GANTRY_SKIPPED", skipped_list());
     Ok(command)
 }

@@ -213,6 +213,7 @@ fn insert_image(transaction: &Transaction<'_>, id: &Digest, new: &NewImage<'_>) 
     Ok(())
 }
 
+/// Gives an image that is there a name, which another loses if it had it.
 fn set_reference(
     transaction: &Transaction<'_>,
     reference: &Reference,
@@ -222,10 +223,14 @@ fn set_reference(
         "INSERT OR REPLACE INTO refs (name, root) VALUES (?1, ?2)",
         (reference.to_string(), root.as_str()),
     )?;
-    transaction.execute(
+    let named = transaction.execute(
         "UPDATE images SET last_tagged = ?2 WHERE id IN (SELECT image FROM roots WHERE root = ?1)",
         (root.as_str(), jiff::Timestamp::now().to_string()),
     )?;
+    // Removed since it was looked up.
+    if named == 0 {
+        return Err(no_such_image(&ImageName::Digest(root.clone())));
+    }
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 //! way: running ones always, stopped ones unless forced.
 
 use oci::{Digest, Reference};
+use rusqlite::Connection;
 
-use super::{Image, Images, list};
+use super::{Image, Images, list, names_of};
 use crate::database::Durability;
 use crate::error::{Error, Result};
 
@@ -97,16 +98,19 @@ impl Images<'_> {
         quiet: bool,
         removed: &mut Vec<Removed>,
     ) -> Result<()> {
-        let image = self.by_id(id)?;
-        if let Some(conflict) = self.conflict(&image, removal.force, true, uses)? {
-            if quiet && (!image.is_dangling() || conflict.used || conflict.hard) {
-                return Ok(());
+        let (image, shared) = loop {
+            let image = self.by_id(id)?;
+            if let Some(conflict) = self.conflict(&image, removal.force, true, uses)? {
+                if quiet && (!image.is_dangling() || conflict.used || conflict.hard) {
+                    return Ok(());
+                }
+                return Err(conflict.error(id));
             }
-            return Err(conflict.error(id));
-        }
-        self.untag_all(&image, removed)?;
-        let shared = self.shared_with_others(id)?;
-        self.delete_record(&image)?;
+            let shared = self.shared_with_others(id)?;
+            if self.delete_record(&image, removed)? {
+                break (image, shared);
+            }
+        };
         removed.push(Removed::Deleted(id.clone()));
         let chains = image.chain_ids().into_iter().skip(shared).rev();
         removed.extend(chains.map(Removed::Deleted));
@@ -119,13 +123,26 @@ impl Images<'_> {
         }
     }
 
-    /// Its rows, and the documents that nothing else names.
-    fn delete_record(&self, image: &Image) -> Result<()> {
+    /// Its names, its rows, and the documents that nothing else names: all, or nothing where it has got a name or a
+    /// child since it was read.
+    fn delete_record(&self, image: &Image, removed: &mut Vec<Removed>) -> Result<bool> {
         let _documents = self.store.hold_documents();
-        self.store.write(Durability::PowerLoss, |transaction| {
-            Ok(transaction.execute("DELETE FROM images WHERE id = ?1", [image.id.as_str()])?)
+        let untagged = self.store.write(Durability::PowerLoss, |transaction| {
+            let names = names_of(transaction, image.id.as_str())?;
+            let is_known = |name| image.tags.contains(name) || image.digests.contains(name);
+            if !names.iter().all(is_known) || has_children(transaction, &image.id)? {
+                return Ok(None);
+            }
+            for name in &names {
+                delete_name(transaction, name)?;
+            }
+            transaction.execute("DELETE FROM images WHERE id = ?1", [image.id.as_str()])?;
+            Ok(Some(names))
         })?;
-        self.store.remove_unknown_blobs(image.roots.iter().chain([&image.id]))
+        let Some(untagged) = untagged else { return Ok(false) };
+        removed.extend(untagged.iter().map(|name| Removed::Untagged(name.familiar())));
+        self.store.remove_unknown_blobs(image.roots.iter().chain([&image.id]))?;
+        Ok(true)
     }
 
     fn conflict(
@@ -136,7 +153,7 @@ impl Images<'_> {
         uses: &[Use],
     ) -> Result<Option<Conflict>> {
         let mut users = uses.iter().filter(|one| one.image == image.id);
-        if self.has_children(&image.id)? {
+        if self.store.database.read(|db| has_children(db, &image.id))? {
             let message = "image has dependent child images".to_owned();
             return Ok(Some(Conflict { hard: true, used: false, message }));
         }
@@ -164,20 +181,13 @@ impl Images<'_> {
     }
 
     fn untag(&self, name: &Reference, removed: &mut Vec<Removed>) -> Result<()> {
-        let gone = self.store.write(Durability::PowerLoss, |transaction| {
-            Ok(transaction.execute("DELETE FROM refs WHERE name = ?1", [name.to_string()])?)
-        })?;
-        if gone > 0 {
+        let was_there = self
+            .store
+            .write(Durability::PowerLoss, |transaction| delete_name(transaction, name))?;
+        if was_there {
             removed.push(Removed::Untagged(name.familiar()));
         }
         Ok(())
-    }
-
-    fn has_children(&self, id: &Digest) -> Result<bool> {
-        self.store.database.read(|db| {
-            let mut statement = db.prepare_cached("SELECT 1 FROM images WHERE parent = ?1")?;
-            Ok(statement.exists([id.as_str()])?)
-        })
     }
 
     /// How many of the image's layers, from the bottom, another image has in the same place.
@@ -198,6 +208,15 @@ impl Conflict {
             self.message
         ))
     }
+}
+
+fn delete_name(db: &Connection, name: &Reference) -> Result<bool> {
+    Ok(db.execute("DELETE FROM refs WHERE name = ?1", [name.to_string()])? > 0)
+}
+
+fn has_children(db: &Connection, id: &Digest) -> Result<bool> {
+    let mut statement = db.prepare_cached("SELECT 1 FROM images WHERE parent = ?1")?;
+    Ok(statement.exists([id.as_str()])?)
 }
 
 fn is_id_prefix(id: &Digest, name: &str) -> bool {

@@ -289,3 +289,28 @@ fn the_older_of_two_images_with_one_name_loses_it() {
     assert_eq!(renamed.as_ref(), Some(&old));
     assert!(fixture.store.images().by_id(&old).unwrap().is_dangling());
 }
+
+#[test]
+fn no_name_outlives_an_image_that_is_named_while_it_is_removed() {
+    let fixture = Fixture::new();
+    let bytes = archive(&["test:latest"], &[layer("a")]);
+    let id = fixture.load(&bytes).unwrap().remove(0).id;
+    let images = fixture.store.images();
+    let second = oci::Reference::parse("test:second").unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..60).for_each(|_| drop(fixture.load(&bytes).unwrap())));
+            // Refused while there is no image.
+            scope.spawn(|| (0..200).for_each(|_| drop(images.tag("test:latest", &second))));
+            scope.spawn(|| {
+                let removal = Removal { force: true, prune: true };
+                (0..200).for_each(|_| drop(images.remove(id.as_str(), removal, &[])));
+                (0..200).for_each(|_| drop(images.remove("test:latest", removal, &[])));
+            });
+        }
+    });
+    let database = rusqlite::Connection::open(fixture.root.path().join("gantry.db")).unwrap();
+    let lost = "SELECT count(*) FROM refs WHERE root NOT IN (SELECT root FROM roots)";
+    let lost: u32 = database.query_row(lost, [], |row| row.get(0)).unwrap();
+    assert_eq!(lost, 0);
+}
