@@ -3,6 +3,8 @@
 mod connect;
 mod create;
 mod disconnect;
+mod dns;
+mod links;
 mod ls;
 mod prune;
 mod publish;

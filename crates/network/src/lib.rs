@@ -11,6 +11,7 @@ mod books;
 mod bridge;
 mod config;
 mod default_route;
+pub mod dns;
 mod error;
 pub mod files;
 mod firewall;
@@ -73,6 +74,8 @@ pub struct Wish {
 pub struct Joined {
     pub netns: OwnedFd,
     pub interfaces: Vec<Interface>,
+    /// Where its queries arrive; none of a container on no user-defined network.
+    pub dns: Option<dns::Sockets>,
 }
 
 /// What an earlier engine on the same data root left that goes on.

@@ -20,7 +20,7 @@ use crate::publish::{self, Mapping, Published, Publisher, Target};
 use crate::route::{self, ChildLink, VethPair};
 use crate::sandbox::Sandbox;
 use crate::worker::{Doomed, Shared, Worker};
-use crate::{Interface, Joined, Recovery, Wish, forwarding, nft, parent};
+use crate::{Interface, Joined, Recovery, Wish, dns, forwarding, nft, parent};
 
 /// The networks of one engine. Dropping it leaves everything in place for the engine that comes next.
 pub struct Network {
@@ -130,7 +130,7 @@ impl Network {
     pub fn join(&self, container: &str, wishes: &[Wish]) -> Result<Joined> {
         let mut sandbox = self.take_sandbox()?;
         match self.join_all(container, &mut sandbox, wishes) {
-            Ok(interfaces) => Ok(Joined { netns: sandbox.netns, interfaces }),
+            Ok((interfaces, dns)) => Ok(Joined { netns: sandbox.netns, interfaces, dns }),
             Err(error) => {
                 self.leave(container);
                 Err(error)
@@ -157,6 +157,11 @@ impl Network {
                 left.and(Err(error))
             }
         }
+    }
+
+    /// Gives a container that runs its name server, as `join` does; one from an earlier time does not count any more.
+    pub fn open_dns(&self, netns: BorrowedFd<'_>) -> Result<dns::Sockets> {
+        Sandbox::enter(netns)?.open_dns()
     }
 
     /// Takes a container out of one network; `netns` is none where the namespace is gone. The link is gone when this
@@ -290,14 +295,16 @@ impl Network {
         container: &str,
         sandbox: &mut Sandbox,
         wishes: &[Wish],
-    ) -> Result<Vec<Interface>> {
+    ) -> Result<(Vec<Interface>, Option<dns::Sockets>)> {
+        let is_named = |wish: &Wish| wish.network != self.default.id;
+        let dns = wishes.iter().any(is_named).then(|| sandbox.open_dns()).transpose()?;
         let mut interfaces = Vec::with_capacity(wishes.len());
         for wish in wishes {
             interfaces.push(self.attach(container, sandbox, wish)?);
         }
         sandbox.settle()?;
         sandbox.route(&[], &interfaces)?;
-        Ok(interfaces)
+        Ok((interfaces, dns))
     }
 
     /// Makes one interface; nothing of it is left where that fails.

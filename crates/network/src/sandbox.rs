@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use rustix::io::Errno;
@@ -12,7 +12,7 @@ use sys::netlink::{Batch, Protocol, Socket};
 use crate::Interface;
 use crate::default_route::default_interfaces;
 use crate::error::{Context, Result};
-use crate::route;
+use crate::{dns, route};
 
 /// A namespace and the means to configure it from outside: a socket and an open file belong to the namespace they were
 /// opened in.
@@ -21,6 +21,8 @@ pub(crate) struct Sandbox {
     route: Socket,
     /// None where the kernel has no IPv6.
     ipv6: Option<Ipv6Switch>,
+    /// Of a new namespace.
+    dns: Option<dns::Prepared>,
 }
 
 /// Whether links made from now on are without IPv6.
@@ -32,9 +34,9 @@ struct Ipv6Switch {
 impl Sandbox {
     /// A new namespace with loopback up.
     pub(crate) fn new() -> Result<Self> {
-        let (netns, (route, ipv6)) =
+        let (netns, (route, ipv6, dns)) =
             sys::netns::create(prepare).context(|| "create a network namespace".to_owned())?;
-        Ok(Self { netns, route, ipv6 })
+        Ok(Self { netns, route, ipv6, dns: Some(dns) })
     }
 
     /// That of a container that runs.
@@ -43,7 +45,18 @@ impl Sandbox {
         let (route, ipv6) =
             sys::netns::within(netns, || Ok((Socket::open(Protocol::Route)?, switch()?)))
                 .context(action)?;
-        Ok(Self { netns: netns.try_clone_to_owned().context(action)?, route, ipv6 })
+        let netns = netns.try_clone_to_owned().context(action)?;
+        Ok(Self { netns, route, ipv6, dns: None })
+    }
+
+    /// Makes the container's name server one that it finds.
+    pub(crate) fn open_dns(&mut self) -> Result<dns::Sockets> {
+        let prepared = match self.dns.take() {
+            Some(prepared) => prepared,
+            None => sys::netns::within(self.netns.as_fd(), dns::Prepared::new)
+                .context(|| "make the sockets of the container's name server".to_owned())?,
+        };
+        prepared.lead()
     }
 
     /// To be called before a link is put into the namespace: links are born without IPv6 unless they have an address.
@@ -152,16 +165,17 @@ impl Sandbox {
 
 /// Runs inside the namespace. Links are born with IPv6 off and deaf to router advertisements (CVE-2020-13401);
 /// loopback, which is there already, keeps ::1.
-fn prepare() -> io::Result<(Socket, Option<Ipv6Switch>)> {
+fn prepare() -> io::Result<(Socket, Option<Ipv6Switch>, dns::Prepared)> {
     let mut route = Socket::open(Protocol::Route)?;
     let mut batch = Batch::default();
     route::set_loopback_up(&mut batch);
     route.transact(batch)?;
-    let Some(mut switch) = switch()? else { return Ok((route, None)) };
+    let dns = dns::Prepared::new()?;
+    let Some(mut switch) = switch()? else { return Ok((route, None, dns)) };
     switch.file.write_all_at(b"1", 0)?;
     switch.is_off = true;
     fs::write("/proc/sys/net/ipv6/conf/default/accept_ra", "0")?;
-    Ok((route, Some(switch)))
+    Ok((route, Some(switch), dns))
 }
 
 /// Runs inside the namespace.

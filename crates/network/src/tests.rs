@@ -1,6 +1,7 @@
 //! The network on the real kernel. Each test is in a network namespace of its own, so that nothing of it meets the
 //! machine's links and firewall; what it makes dies with the namespace.
 
+mod dns;
 mod firewall;
 mod host;
 mod lifecycle;
@@ -103,7 +104,7 @@ impl Container {
     }
 
     fn join_with(network: &Network, id: &str, wish: Wish) -> Self {
-        let Joined { netns, mut interfaces } = network.join(id, &[wish]).expect("join");
+        let Joined { netns, mut interfaces, .. } = network.join(id, &[wish]).expect("join");
         Self { netns, interface: interfaces.remove(0) }
     }
 

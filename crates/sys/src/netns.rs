@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::thread;
 
@@ -35,6 +35,18 @@ pub fn current() -> io::Result<OwnedFd> {
     Ok(File::open("/proc/thread-self/ns/net")?.into())
 }
 
+/// The namespace that a socket was made in.
+pub fn of_socket(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    // SAFETY: the descriptor is open while it is borrowed; the request has no argument.
+    let fd = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSKNS) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made it for us; it is closed on exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 fn on_own_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("netns".into()).spawn_scoped(scope, work)?;
@@ -58,6 +70,14 @@ mod tests {
             inside
         );
         assert_eq!(fstat(current().expect("own namespace")).expect("stat").st_ino, before);
+    }
+
+    #[test]
+    fn a_socket_knows_its_namespace() {
+        let open = || std::net::UdpSocket::bind("0.0.0.0:0");
+        let (namespace, socket) = create(open).expect("create");
+        let found = of_socket(socket.as_fd()).expect("ask");
+        assert_eq!(fstat(&found).expect("stat").st_ino, fstat(&namespace).expect("stat").st_ino);
     }
 
     #[test]

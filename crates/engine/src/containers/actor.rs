@@ -230,6 +230,7 @@ impl Actor {
         if self.record.exec_ids != execs {
             self.record.exec_ids = execs;
         }
+        self.shared.show_names(&self.record);
         let record = self.record.share();
         self.view.send_modify(|view| view.record = record);
     }

@@ -207,6 +207,7 @@ impl Actor {
                 }
                 self.go_on_acting();
                 self.show();
+                self.adopt_dns();
                 After::GoOn
             }
             Err(error) => {

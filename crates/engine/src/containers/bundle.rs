@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use network::files::{DnsOptions, HostEntry, Resolver};
+use network::files::{HostEntry, Resolver};
 use network::{Interface, Wish};
 use runtime::monitor::config as monitor;
 use runtime::monitor::protocol::Connection;
@@ -20,7 +20,7 @@ use super::spec::mounts::Shm;
 use super::spec::security::{Seccomp, SecurityOptions};
 use super::spec::{self, Namespaces, Space, capabilities, user};
 use super::state::is_up;
-use super::{logging, shared_memory, validate, volumes};
+use super::{dns, logging, shared_memory, validate, volumes};
 use crate::error::{Error, Result, blocking};
 
 /// Which namespaces come from elsewhere.
@@ -214,6 +214,7 @@ impl Bundle {
             confinement: self.shared.confinement,
             capabilities,
             last_group: self.shared.host.last_group,
+            linked: self.shared.link_variables(&self.record)?,
         })
     }
 
@@ -234,29 +235,23 @@ impl Bundle {
         let config = &self.record.config;
         fs::write(directory.join("hostname"), network::files::hostname(&config.hostname))?;
         let host = network::files::host_resolv_conf().unwrap_or_default();
-        let resolver = match self.joins.network {
+        let resolver = match &self.joins.network {
             NetworkWish::Host => Resolver::Host,
-            _ => Resolver::Private,
+            NetworkWish::Join(wishes) if self.shared.is_served(wishes) => Resolver::Engine,
+            NetworkWish::Join(_) => Resolver::Private,
+            NetworkWish::Of(_) => return self.copy_resolv_conf(&directory),
         };
-        let text = network::files::resolv_conf(&host, resolver, &self.dns());
+        let options = dns::options(&self.shared.config, &self.record.host_config);
+        let text = network::files::resolv_conf(&host, resolver, &options);
         fs::write(directory.join("resolv.conf"), text)
     }
 
-    /// The container's wishes, each of which replaces the engine's of its kind.
-    fn dns(&self) -> DnsOptions {
-        let host = &self.record.host_config;
-        let engine = &self.shared.config;
-        let or = |own: &Option<Vec<String>>, engine: &[String]| match own.as_deref() {
-            Some([]) | None => engine.to_vec(),
-            Some(own) => own.to_vec(),
-        };
-        let own = host.dns.iter().flatten().filter_map(|ip| ip.parse().ok());
-        let own: Vec<IpAddr> = own.collect();
-        DnsOptions {
-            servers: if own.is_empty() { engine.dns.clone() } else { own },
-            search: or(&host.dns_search, &engine.dns_search),
-            options: or(&host.dns_options, &engine.dns_opts),
-        }
+    /// Who shares a network shares its name servers.
+    fn copy_resolv_conf(&self, directory: &Path) -> io::Result<()> {
+        let other = self.record.network_of().and_then(|id| self.shared.index.find(id).ok());
+        let Some(other) = other else { return Err(io::ErrorKind::NotFound.into()) };
+        let files = other.record().files(&self.shared.config.data_root);
+        fs::write(directory.join("resolv.conf"), read_bounded(&files.join("resolv.conf"))?)
     }
 
     fn monitor_config(&self, overlay: sys::overlay::Overlay) -> Result<monitor::Config> {
@@ -352,6 +347,7 @@ fn hosts(shared: &Shared, record: &Record) -> Result<String> {
         let ip = ip.parse().unwrap_or(gateway);
         extra.push(HostEntry { ip, names: name.to_owned() });
     }
+    extra.extend(shared.link_entries(record)?);
     let own = record.state.interfaces.iter().flat_map(|interface| own_entries(record, interface));
     Ok(network::files::hosts(&extra, &own.collect::<Vec<_>>()))
 }
@@ -385,6 +381,23 @@ pub async fn change_hosts(
                 HostsChange::Remove => network::files::without_hosts(&text, &entries),
             };
             fs::write(&path, text)
+        });
+        changed.map_err(|cause| Error::system("cannot change the container's hosts").because(cause))
+    })
+    .await
+}
+
+/// The same, where others that it links to have other addresses.
+pub async fn replace_hosts(
+    shared: &Arc<Shared>,
+    record: &Record,
+    entries: Vec<HostEntry>,
+) -> Result<()> {
+    let path = record.files(&shared.config.data_root).join("hosts");
+    blocking(move || {
+        let changed = read_bounded(&path).and_then(|text| {
+            let replaced = network::files::replaced_hosts(&text, &entries);
+            if replaced == text { Ok(()) } else { fs::write(&path, replaced) }
         });
         changed.map_err(|cause| Error::system("cannot change the container's hosts").because(cause))
     })

@@ -48,6 +48,7 @@ impl Containers {
         let mut points = mounts::mount_points(&config, &host, inherited)?;
         volumes::check_sources(&points)?;
         let claims = volumes::claim(&shared.volumes, &id, &mut points).await?;
+        let links = self.take_links(&mut host)?;
         let record = Record {
             id: id.clone(),
             name: name.name.clone(),
@@ -58,6 +59,7 @@ impl Containers {
             args,
             mounts: points,
             endpoints,
+            links,
             state: State::default(),
             restart_count: 0,
             stopped_by_hand: false,

@@ -309,7 +309,7 @@ fn process(
     let apparmor = apparmor::profile(&security.apparmor, host.privileged, shared.confinement);
     let mut container = config.clone();
     container.tty = request.tty;
-    let env = environment::environment(&container, &user);
+    let env = environment::environment(&container, &user, shared.remaining_link_variables(record));
     let cwd = match (request.working_dir.as_str(), config.working_dir.as_str()) {
         ("", "") => "/",
         ("", own) => own,

@@ -28,6 +28,7 @@ impl Containers {
         let record = handle.record();
         let networks = networks(&record, &self.0);
         let mut inspect = document(&record, &self.0.config.data_root, networks, self.0.confinement);
+        inspect.host_config.links = self.0.shown_links(&record);
         inspect.graph_driver = self.graph_driver(&handle).await;
         if with_size {
             let sizes = self.0.disk.sizes(&record.id).await?;

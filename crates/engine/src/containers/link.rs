@@ -44,8 +44,11 @@ struct Shared {
 struct Waiting {
     last_seq: u64,
     /// `None` once the monitor is gone.
-    replies: Option<HashMap<u64, oneshot::Sender<Outcome>>>,
+    replies: Option<HashMap<u64, oneshot::Sender<Answer>>>,
 }
+
+/// With the descriptors that came with it.
+type Answer = (Outcome, Vec<OwnedFd>);
 
 impl Link {
     /// Reads from now on until the monitor is gone.
@@ -65,10 +68,19 @@ impl Link {
         let (seq, reply) = self.expect_reply()?;
         let request = Request { seq, command };
         self.send(&request, fds).await.map_err(|error| gone(&error.to_string()))?;
-        match reply.await {
-            Ok(Outcome::Ok(done)) => Ok(done),
-            Ok(Outcome::Error(failure)) => Err(failure),
-            Err(_) => Err(gone("it ended before it answered")),
+        answer(reply.await).map(|(done, _)| done)
+    }
+
+    /// Duplicates of sockets that the monitor holds, in the order of the names.
+    pub async fn borrow(&self, names: Vec<String>) -> Result<Vec<OwnedFd>, Failure> {
+        let wanted = names.len();
+        let (seq, reply) = self.expect_reply()?;
+        let request = Request { seq, command: Command::Lend { names } };
+        self.send(&request, &[]).await.map_err(|error| gone(&error.to_string()))?;
+        let (_, sockets) = answer(reply.await)?;
+        match sockets.len() == wanted {
+            true => Ok(sockets),
+            false => Err(gone("it lent something else")),
         }
     }
 
@@ -78,7 +90,7 @@ impl Link {
         self.send(&Request { seq, command }, fds).await.map_err(|error| gone(&error.to_string()))
     }
 
-    fn expect_reply(&self) -> Result<(u64, oneshot::Receiver<Outcome>), Failure> {
+    fn expect_reply(&self) -> Result<(u64, oneshot::Receiver<Answer>), Failure> {
         let mut waiting = self.0.waiting();
         waiting.last_seq += 1;
         let seq = waiting.last_seq;
@@ -108,11 +120,11 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, seq: u64, outcome: Outcome) {
+    fn answer(&self, seq: u64, answer: Answer) {
         let waiter = self.waiting().replies.as_mut().and_then(|replies| replies.remove(&seq));
         if let Some(waiter) = waiter {
             // Whoever asked may have gone away.
-            let _ = waiter.send(outcome);
+            let _ = waiter.send(answer);
         }
     }
 }
@@ -122,7 +134,9 @@ async fn read(shared: Arc<Shared>, news: Sender) {
         let received =
             shared.ready.async_io(Interest::READABLE, |_| shared.connection.recv()).await;
         match received {
-            Ok(Some((Message::Reply { seq, outcome }, _))) => shared.answer(seq, outcome),
+            Ok(Some((Message::Reply { seq, outcome }, fds))) => {
+                shared.answer(seq, (outcome, fds));
+            }
             Ok(Some((message, _))) => {
                 if news.send(Box::new(News::Message(message))).is_err() {
                     return;
@@ -138,6 +152,16 @@ async fn read(shared: Arc<Shared>, news: Sender) {
     shared.waiting().replies = None;
     // The container's task may have ended before its monitor.
     let _ = news.send(Box::new(News::Lost));
+}
+
+fn answer(
+    reply: Result<Answer, oneshot::error::RecvError>,
+) -> Result<(Done, Vec<OwnedFd>), Failure> {
+    match reply {
+        Ok((Outcome::Ok(done), fds)) => Ok((done, fds)),
+        Ok((Outcome::Error(failure), _)) => Err(failure),
+        Err(_) => Err(gone("it ended before it answered")),
+    }
 }
 
 fn gone(why: &str) -> Failure {

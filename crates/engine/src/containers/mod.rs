@@ -17,6 +17,7 @@ mod create;
 mod delivery;
 mod discard;
 mod disk;
+mod dns;
 mod document;
 mod exec;
 mod exit;
@@ -28,6 +29,7 @@ mod inspect;
 mod kept_execs;
 mod kill;
 mod link;
+mod links;
 mod list;
 mod logging;
 mod logs;
@@ -82,6 +84,7 @@ use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::metrics::HealthChecks;
 use crate::networks::Directory;
+use crate::networks::dns::Dns;
 use crate::runtime_binary::RuntimeBinary;
 use crate::volumes::Volumes;
 
@@ -111,6 +114,7 @@ pub struct Shared {
     network: Arc<Network>,
     proxy: Proxy,
     networks: Directory,
+    dns: Dns,
     identity: Identity,
     disk: Disk,
     volumes: Volumes,
@@ -180,6 +184,7 @@ impl Containers {
             runtime,
             network,
             networks,
+            dns: Dns::default(),
             identity,
             disk,
             volumes,

@@ -148,6 +148,12 @@ impl Actor {
             }
             None => None,
         };
+        if joined.is_some()
+            && let Err(error) = self.open_dns(&network).await
+        {
+            self.leave_running(&network).await;
+            return Err(error);
+        }
         let before = self.record.endpoints.insert(network.name.clone(), settings);
         if let Some(interface) = &joined {
             self.record.state.interfaces.push(interface.clone());
@@ -236,7 +242,7 @@ impl Actor {
     }
 
     /// Of a container that runs.
-    fn namespace(&self) -> Result<Option<OwnedFd>> {
+    pub fn namespace(&self) -> Result<Option<OwnedFd>> {
         let pid = self.record.state.pid;
         if pid == 0 {
             return Ok(None);

@@ -10,6 +10,7 @@ use network::publish::Mapping;
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
+use super::links::Link;
 use super::mounts::MountPoint;
 use super::state::Subject;
 use super::timestamp;
@@ -32,6 +33,9 @@ pub struct Record {
     pub mounts: Vec<MountPoint>,
     /// What was asked of the networks, by network name.
     pub endpoints: BTreeMap<String, EndpointSettings>,
+    /// On the default bridge.
+    #[serde(default)]
+    pub links: Vec<Link>,
     pub state: State,
     /// Restarts by policy since it was last started by hand.
     pub restart_count: u32,
@@ -58,6 +62,9 @@ pub struct State {
     /// Ports of the host that lead to it while it runs.
     #[serde(default)]
     pub ports: Vec<Mapping>,
+    /// Its monitor holds the sockets of its name server.
+    #[serde(default)]
+    pub has_dns: bool,
     /// 64 hexadecimal digits, new with each start.
     pub sandbox: String,
     /// The cgroup that its processes are in.
@@ -82,6 +89,7 @@ impl Default for State {
             finished_at: timestamp::NEVER.into(),
             interfaces: Vec::new(),
             ports: Vec::new(),
+            has_dns: false,
             sandbox: String::new(),
             cgroup: String::new(),
             held: false,
@@ -149,6 +157,7 @@ pub mod tests {
             args: vec!["sleep".into(), "1000".into()],
             mounts: Vec::new(),
             endpoints: BTreeMap::new(),
+            links: Vec::new(),
             state: State::default(),
             restart_count: 0,
             stopped_by_hand: false,

@@ -14,12 +14,14 @@ use std::time::Instant;
 
 use api::containers::Status;
 use network::Interface;
+use network::dns::Sockets;
 use network::publish::{Mapping, Reservation};
 use runtime::monitor::protocol::{Command, ErrorKind, Failure};
 
 use super::Containers;
 use super::actor::{Actor, Run};
 use super::bundle::{self, Bundle, Monitor};
+use super::dns;
 use super::link::{self, Link};
 use super::name;
 use super::networks::not_joined;
@@ -62,11 +64,18 @@ struct Place {
     interfaces: Vec<Interface>,
     ports: Vec<Mapping>,
     reservations: Vec<Reservation>,
+    dns: Option<Sockets>,
 }
 
 impl Place {
     fn without_interfaces(netns: Option<OwnedFd>) -> Self {
-        Self { netns, interfaces: Vec::new(), ports: Vec::new(), reservations: Vec::new() }
+        Self {
+            netns,
+            interfaces: Vec::new(),
+            ports: Vec::new(),
+            reservations: Vec::new(),
+            dns: None,
+        }
     }
 }
 
@@ -132,6 +141,7 @@ impl Actor {
         if let Ok(place) = &place {
             self.record.state.interfaces.clone_from(&place.interfaces);
             self.record.state.ports.clone_from(&place.ports);
+            self.record.state.has_dns = place.dns.is_some();
         }
         let (mut monitor, place) = match (monitor, place) {
             (Ok(monitor), Ok(place)) => (monitor, place),
@@ -159,6 +169,12 @@ impl Actor {
             .map_err(|cause| Error::system("cannot talk to the monitor").because(cause))?;
         self.hand_over_early_clients(&link).await;
         publish::hold(&link, &place.reservations).await.map_err(in_dockers_words)?;
+        if let Some(sockets) = place.dns {
+            // Its first process is to find others, and itself.
+            self.shared.show_names(&self.record);
+            dns::hold(&link, &sockets).await.map_err(in_dockers_words)?;
+            self.serve_names(sockets)?;
+        }
         let size =
             self.record.host_config.console_size.map(|side| u16::try_from(side).unwrap_or(0));
         let command = Command::Start { console_size: (size != [0, 0]).then_some(size) };
@@ -185,11 +201,13 @@ impl Actor {
         self.tell_mounts();
         self.tell("start", []);
         self.save_or_warn().await;
+        self.tell_linked().await;
     }
 
     /// Gives the network's place back, and its ports before it; harmless without one.
     pub fn leave_network(&mut self) {
         self.unpublish();
+        self.leave_dns();
         if !self.record.state.interfaces.is_empty() {
             self.shared.network.leave(&self.record.id);
             self.tell_networks("disconnect");
@@ -210,7 +228,7 @@ async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place>
     crate::error::blocking(move || {
         let network = &shared.network;
         let joined = network.join(&record.id, &wishes).map_err(not_joined)?;
-        let interfaces = joined.interfaces;
+        let (interfaces, dns) = (joined.interfaces, joined.dns);
         let published =
             shared.publish(&record, &interfaces).inspect_err(|_| network.leave(&record.id))?;
         Ok(Place {
@@ -218,6 +236,7 @@ async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place>
             interfaces,
             ports: published.mappings,
             reservations: published.reservations,
+            dns,
         })
     })
     .await

@@ -164,11 +164,6 @@ fn unsupported(host: &HostConfig) -> Result<(), Error> {
             host.isolation
         )));
     }
-    let present = |name: &str, is: bool| {
-        if is { Err(Error::invalid(format!("{name} is not supported yet"))) } else { Ok(()) }
-    };
-    let some = |list: Option<usize>| list.is_some_and(|length| length > 0);
-    present("--link", some(host.links.as_ref().map(Vec::len)))?;
     Ok(())
 }
 
@@ -610,12 +605,6 @@ mod tests {
             host_said(HostConfig { oom_score_adj: 2000, ..base() }),
             "Invalid value 2000, range for oom score adj is [-1000, 1000]"
         );
-    }
-
-    #[test]
-    fn what_is_not_there_yet_is_said() {
-        let linked = HostConfig { links: Some(vec!["a:b".into()]), ..HostConfig::default() };
-        assert_eq!(host_said(linked), "--link is not supported yet");
     }
 
     #[test]

@@ -179,7 +179,10 @@ async fn update(mut call: Call) -> Result<Response> {
 async fn remove(call: Call) -> Result<Response> {
     if call.query.flag("link") {
         call.engine.containers.find(&call.name)?;
-        return Err(Error::new(Kind::NotImplemented, "links of containers are not supported"));
+        return Err(Error::new(
+            Kind::NotImplemented,
+            "removing links of containers is not supported",
+        ));
     }
     let options = Remove { force: call.query.flag("force"), volumes: call.query.flag("v") };
     call.engine.containers.remove(&call.name, options).await?;

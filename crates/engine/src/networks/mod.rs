@@ -7,6 +7,7 @@ mod connect;
 mod create;
 mod directory;
 mod disconnect;
+pub mod dns;
 pub mod endpoint;
 mod inspect;
 mod list;

@@ -61,6 +61,23 @@ pub fn without_hosts(text: &str, removed: &[HostEntry]) -> String {
     text.lines().filter(|line| !is_removed(line)).map(|line| format!("{line}\n")).collect()
 }
 
+/// And of one that knows others by lines of their names: they get their addresses of now.
+pub fn replaced_hosts(text: &str, entries: &[HostEntry]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let names = line.split_once('\t').map_or("", |(_, names)| names);
+        let now = entries.iter().filter(|entry| entry.names == names);
+        let mut now = now.map(|entry| format!("{}\t{}\n", entry.ip, entry.names)).peekable();
+        match now.peek() {
+            None => lines.push(format!("{line}\n")),
+            // In the place of the first of them.
+            Some(first) if lines.contains(first) => {}
+            Some(_) => lines.extend(now),
+        }
+    }
+    lines.concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +104,17 @@ mod tests {
         let with = with_hosts(before, std::slice::from_ref(&entry));
         assert_eq!(with, "127.0.0.1\tlocalhost\n1.2.3.4 mine\n10.0.0.2\tweb\n");
         assert_eq!(without_hosts(&with, &[entry]), "127.0.0.1\tlocalhost\n1.2.3.4 mine\n");
+    }
+
+    #[test]
+    fn others_get_their_addresses_of_now() {
+        let entry = |address: &str| HostEntry { ip: ip(address), names: "db abc".into() };
+        let before = "127.0.0.1\tlocalhost\n10.0.0.2\tdb abc\n10.0.0.9\tdb abc\n10.0.0.3\tme\n";
+        assert_eq!(
+            replaced_hosts(before, &[entry("10.0.0.7")]),
+            "127.0.0.1\tlocalhost\n10.0.0.7\tdb abc\n10.0.0.3\tme\n"
+        );
+        assert_eq!(replaced_hosts(before, &[]), before);
     }
 
     #[test]

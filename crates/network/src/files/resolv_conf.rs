@@ -1,8 +1,10 @@
-//! /etc/resolv.conf, by the rules of Docker for networks without a name server of the engine's own.
+//! /etc/resolv.conf, by the rules of Docker.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr};
+
+use crate::dns;
 
 /// Whose resolver the file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub enum Resolver {
     Host,
     /// A namespace of its own: name servers on the host's loopback, and those on IPv6, are out of reach.
     Private,
+    /// On user-defined networks: the engine's name server, which asks the others.
+    Engine,
 }
 
 /// `--dns`, `--dns-search` and `--dns-option`. What is given replaces the host's values of its kind.
@@ -22,6 +26,9 @@ pub struct DnsOptions {
     pub options: Vec<String>,
 }
 
+/// The host's own file.
+pub const HOST_RESOLV_CONF: &str = "/etc/resolv.conf";
+
 /// Docker's choice where the host has no name server that a container could reach.
 pub const FALLBACK_NAMESERVERS: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), IpAddr::V4(Ipv4Addr::new(8, 8, 4, 4))];
@@ -29,26 +36,92 @@ pub const FALLBACK_NAMESERVERS: [IpAddr; 2] =
 /// The file for a container, from the host's text and the options.
 pub fn resolv_conf(host: &str, resolver: Resolver, overrides: &DnsOptions) -> String {
     let host = Host::parse(host);
+    if resolver == Resolver::Engine {
+        return engine_resolv_conf(&host, overrides);
+    }
     let servers = match (overrides.servers.as_slice(), resolver) {
-        ([], Resolver::Host) => host.servers,
-        ([], Resolver::Private) => reachable(&host.servers),
+        ([], Resolver::Host) => host.servers.clone(),
+        ([], _) => reachable(&host.servers),
         (given, _) => given.iter().map(IpAddr::to_string).collect(),
     };
-    let search = match overrides.search.as_slice() {
-        [] => host.search,
-        [only] if only == "." => Vec::new(),
-        given => given.to_vec(),
-    };
-    let options =
-        if overrides.options.is_empty() { host.options } else { overrides.options.clone() };
-
-    let mut lines =
-        vec!["# Written by Gantry from the host's file and the container's options.".to_owned()];
+    let search = search(&host, overrides);
+    let options = options(&host, overrides);
+    let mut lines = vec![COMMENT.to_owned()];
     lines.extend(servers.iter().map(|server| format!("nameserver {server}")));
     lines.extend((!search.is_empty()).then(|| format!("search {}", search.join(" "))));
     lines.extend((!options.is_empty()).then(|| format!("options {}", options.join(" "))));
     lines.extend(host.others);
     lines.join("\n") + "\n"
+}
+
+const COMMENT: &str = "# Written by Gantry from the host's file and the container's options.";
+
+/// As Docker writes it, with the remarks that people look for.
+fn engine_resolv_conf(host: &Host, overrides: &DnsOptions) -> String {
+    let search = search(host, overrides);
+    let mut options = options(host, overrides).to_vec();
+    let ndots = match (ndots(&options), overrides.options.is_empty()) {
+        (Some(_), false) => "override",
+        (Some(_), true) => "host",
+        (None, _) => {
+            options.push("ndots:0".to_owned());
+            "internal"
+        }
+    };
+    let given = overrides.servers.iter().map(IpAddr::to_string).collect::<Vec<_>>();
+    let of_host = host.servers.iter().map(|server| match server.parse::<IpAddr>() {
+        Ok(ip) if ip.is_loopback() => format!("host({server})"),
+        _ => server.clone(),
+    });
+    let servers = if given.is_empty() { of_host.collect() } else { given };
+    let overridden = [
+        ("nameservers", !overrides.servers.is_empty()),
+        ("search", !overrides.search.is_empty()),
+        ("options", !overrides.options.is_empty()),
+    ];
+    let overridden: Vec<&str> =
+        overridden.into_iter().filter_map(|(name, is)| is.then_some(name)).collect();
+
+    let mut lines = vec![COMMENT.to_owned(), String::new()];
+    lines.push(format!("nameserver {}", dns::ADDRESS));
+    lines.extend((!search.is_empty()).then(|| format!("search {}", search.join(" "))));
+    lines.push(format!("options {}", options.join(" ")));
+    lines.extend(host.others.iter().cloned());
+    lines.push(String::new());
+    lines.push(format!("# Based on host file: '{HOST_RESOLV_CONF}' (internal resolver)"));
+    lines.push(format!("# ExtServers: [{}]", servers.join(" ")));
+    lines.push(format!("# Overrides: [{}]", overridden.join(" ")));
+    lines.push(format!("# Option ndots from: {ndots}"));
+    lines.join("\n") + "\n"
+}
+
+fn search<'a>(host: &'a Host, overrides: &'a DnsOptions) -> &'a [String] {
+    match overrides.search.as_slice() {
+        [] => &host.search,
+        [only] if only == "." => &[],
+        given => given,
+    }
+}
+
+fn options<'a>(host: &'a Host, overrides: &'a DnsOptions) -> &'a [String] {
+    if overrides.options.is_empty() { &host.options } else { &overrides.options }
+}
+
+fn ndots(options: &[String]) -> Option<u32> {
+    let last = options.iter().rev().find_map(|option| option.strip_prefix("ndots:"))?;
+    Some(last.parse().unwrap_or(0))
+}
+
+/// Whether the container completes names without a dot before it asks for them as they are.
+pub fn completes_names(host: &str, overrides: &DnsOptions) -> bool {
+    ndots(options(&Host::parse(host), overrides)).is_some_and(|dots| dots > 0)
+}
+
+/// Whom the host itself asks, local stubs included; where it has no file, Docker's choice.
+pub fn own_host_servers() -> Vec<IpAddr> {
+    let host = Host::parse(&read_bounded(HOST_RESOLV_CONF).unwrap_or_default());
+    let servers: Vec<_> = host.servers.iter().filter_map(|server| server.parse().ok()).collect();
+    if servers.is_empty() { FALLBACK_NAMESERVERS.to_vec() } else { servers }
 }
 
 /// The addresses of the host's name servers; none where it has no file that can be read.
@@ -60,7 +133,7 @@ pub(crate) fn host_nameservers() -> Vec<IpAddr> {
 /// The host's resolver configuration: /etc/resolv.conf, or where that names nothing but systemd-resolved's local
 /// stub, the list of servers which the stub itself uses. An absent file is an empty one.
 pub fn host_resolv_conf() -> io::Result<String> {
-    let text = read_bounded("/etc/resolv.conf")?;
+    let text = read_bounded(HOST_RESOLV_CONF)?;
     if Host::parse(&text).servers == ["127.0.0.53"] {
         let upstream = read_bounded("/run/systemd/resolve/resolv.conf")?;
         if !upstream.is_empty() {
@@ -141,6 +214,49 @@ mod tests {
             private(host, &NONE),
             "nameserver 10.0.0.53\nsearch a.example b.example\noptions ndots:2 rotate\nsortlist 10.0.0.0\n"
         );
+    }
+
+    /// But for its first line Docker 26 wrote these.
+    #[test]
+    fn with_the_engines_server_the_file_is_dockers() {
+        let write = |host: &str, overrides: &DnsOptions| {
+            let text = resolv_conf(host, Resolver::Engine, overrides);
+            text.split_once('\n').expect("a comment line").1.to_owned()
+        };
+        assert_eq!(
+            write("nameserver 10.255.255.53\n", &NONE),
+            "\nnameserver 127.0.0.11\noptions ndots:0\n\n\
+             # Based on host file: '/etc/resolv.conf' (internal resolver)\n\
+             # ExtServers: [10.255.255.53]\n# Overrides: []\n# Option ndots from: internal\n"
+        );
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let all = DnsOptions {
+            servers: vec![[10, 1, 1, 1].into(), "fd00::1".parse().expect("an address")],
+            search: words("a.example b.example"),
+            options: words("ndots:2 rotate"),
+        };
+        assert_eq!(
+            write("nameserver 10.255.255.53\nsearch c.example\n", &all),
+            "\nnameserver 127.0.0.11\nsearch a.example b.example\noptions ndots:2 rotate\n\n\
+             # Based on host file: '/etc/resolv.conf' (internal resolver)\n\
+             # ExtServers: [10.1.1.1 fd00::1]\n# Overrides: [nameservers search options]\n\
+             # Option ndots from: override\n"
+        );
+        let dot = DnsOptions { search: words("."), ..NONE };
+        let text = write("nameserver 127.0.0.53\nsearch c.example\noptions ndots:3\n", &dot);
+        assert!(text.starts_with("\nnameserver 127.0.0.11\noptions ndots:3\n\n"), "{text}");
+        assert!(text.ends_with(
+            "# ExtServers: [host(127.0.0.53)]\n# Overrides: [search]\n# Option ndots from: host\n"
+        ), "{text}");
+    }
+
+    #[test]
+    fn who_has_dots_to_wait_for_completes_names() {
+        let given = |option: &str| DnsOptions { options: vec![option.into()], ..NONE };
+        assert!(!completes_names("", &NONE) && completes_names("options ndots:1\n", &NONE));
+        assert!(completes_names("", &given("ndots:2")) && !completes_names("", &given("ndots:0")));
+        assert!(!completes_names("options ndots:1\n", &given("rotate")));
+        assert!(!completes_names("", &given("ndots:many")));
     }
 
     #[test]

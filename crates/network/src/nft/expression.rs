@@ -1,6 +1,8 @@
 //! Rules as sequences of expressions: load something into a register, compare or look it up, end in a verdict.
 //! An expression that does not match ends the rule.
 
+mod port;
+
 use sys::netlink::attributes::Attributes;
 
 const LIST_ELEMENT: u16 = 1;

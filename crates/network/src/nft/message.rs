@@ -70,6 +70,10 @@ pub(crate) enum ChainKind {
     PreroutingNat,
     /// Destination address translation of what the host itself sends.
     OutputNat,
+    /// What the namespace itself sends.
+    OutputFilter {
+        priority: i32,
+    },
     Forward,
     /// Source address translation.
     PostroutingNat,
@@ -276,6 +280,7 @@ impl Transaction {
             ChainKind::PreroutingNat => Some(("nat", 0, -100)),
             ChainKind::Forward => Some(("filter", 2, 0)),
             ChainKind::OutputNat => Some(("nat", 3, -100)),
+            ChainKind::OutputFilter { priority } => Some(("filter", 3, priority)),
             ChainKind::PostroutingNat => Some(("nat", 4, 100)),
             // By its own name, `dstnat`: before br_netfilter takes the frame for a packet.
             ChainKind::BridgePrerouting => Some(("filter", 0, -300)),

@@ -16,7 +16,13 @@ const WAITING: usize = 256;
 struct Engine {
     number: u32,
     source: Source,
-    waiting: VecDeque<Vec<u8>>,
+    waiting: VecDeque<Packet>,
+}
+
+/// A message, and the descriptors that go with it.
+struct Packet {
+    bytes: Vec<u8>,
+    fds: Vec<OwnedFd>,
 }
 
 pub(super) struct Engines {
@@ -68,7 +74,16 @@ impl Engines {
     }
 
     pub(super) fn send(&mut self, number: u32, message: &Message) -> io::Result<()> {
-        let packet = protocol::encode(message)?;
+        self.send_with(number, message, Vec::new())
+    }
+
+    pub(super) fn send_with(
+        &mut self,
+        number: u32,
+        message: &Message,
+        fds: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        let packet = Packet { bytes: protocol::encode(message)?, fds };
         if let Some(engine) = self.list.iter_mut().find(|engine| engine.number == number) {
             engine.waiting.push_back(packet);
             self.flush(number)?;
@@ -127,7 +142,8 @@ impl Engine {
     /// False when the engine is gone.
     fn send_waiting(&mut self) -> bool {
         while let Some(packet) = self.waiting.front() {
-            match sys::socket::send(self.source.as_fd(), packet, &[]) {
+            let fds: Vec<_> = packet.fds.iter().map(AsFd::as_fd).collect();
+            match sys::socket::send(self.source.as_fd(), &packet.bytes, &fds) {
                 Ok(()) => drop(self.waiting.pop_front()),
                 Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
             }

@@ -57,10 +57,13 @@ pub enum Command {
         #[serde(default)]
         detach: bool,
     },
-    /// Keeps sockets open that hold ports for the container, until it ends. fds: one for each name.
+    /// Keeps sockets open for the container until it ends: those that hold its ports, those of its name server. fds: one for
+    /// each name; a socket that has the name already is closed.
     Hold { names: Vec<String> },
     /// Closes those.
     Release { names: Vec<String> },
+    /// Gives duplicates of those, with the reply, in the order of the names.
+    Lend { names: Vec<String> },
     /// Changes the size of a terminal: init's, or that of an exec.
     Resize {
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,7 @@ use super::adopt::Init;
 use super::engines::Received;
 use super::launch::{self, ChildStdio, Launched, Stdio, Wanted};
 use super::protocol::{
-    Command, Done, ErrorKind, ExitRecord, Failure, Message, Outcome, State, Streams,
+    Command, Done, ErrorKind, ExitRecord, Failure, MAX_FDS, Message, Outcome, State, Streams,
 };
 use super::run::Monitor;
 use super::session::{AtEndOfInput, Session};
@@ -17,6 +17,9 @@ use super::setup;
 use crate::time::Timestamp;
 
 type Reply = Result<Done, Failure>;
+
+/// With a socket for each name, in their order.
+type Lent = Result<Vec<OwnedFd>, Failure>;
 
 impl Monitor {
     pub(super) fn on_engine(&mut self, number: u32, flags: EventFlags) -> io::Result<()> {
@@ -34,11 +37,18 @@ impl Monitor {
         if flags.contains(EventFlags::HUP) && matches!(request.command, Command::Start { .. }) {
             return Ok(());
         }
-        let outcome = match self.perform(request.command, fds) {
+        let (reply, lent) = match request.command {
+            Command::Lend { names } => match self.lend(&names) {
+                Ok(sockets) => (Ok(Done::default()), sockets),
+                Err(failure) => (Err(failure), Vec::new()),
+            },
+            command => (self.perform(command, fds), Vec::new()),
+        };
+        let outcome = match reply {
             Ok(done) => Outcome::Ok(done),
             Err(failure) => Outcome::Error(shortened(failure)),
         };
-        self.engines.send(number, &Message::Reply { seq: request.seq, outcome })
+        self.engines.send_with(number, &Message::Reply { seq: request.seq, outcome }, lent)
     }
 
     fn perform(&mut self, command: Command, mut fds: Vec<OwnedFd>) -> Reply {
@@ -50,6 +60,8 @@ impl Monitor {
                 self.exec(exec_id, tty, console_size, client, streams)
             }
             Command::Hold { names } => self.hold(names, fds),
+            // It is answered with sockets, see on_engine.
+            Command::Lend { .. } => Err(invalid("lend has no plain answer")),
             Command::Release { names } => {
                 self.held.retain(|(name, _)| !names.contains(name));
                 Ok(Done::default())
@@ -77,8 +89,24 @@ impl Monitor {
                 message: "the container has exited".into(),
             });
         }
+        self.held.retain(|(name, _)| !names.contains(name));
         self.held.extend(names.into_iter().zip(sockets));
         Ok(Done::default())
+    }
+
+    fn lend(&self, names: &[String]) -> Lent {
+        if names.len() > MAX_FDS {
+            return Err(invalid("so many sockets are not lent at once"));
+        }
+        let lend = |name: &String| {
+            let held = self.held.iter().find(|(held, _)| held == name);
+            let (_, socket) = held.ok_or_else(|| Failure {
+                kind: ErrorKind::NotFound,
+                message: format!("no socket is held as {name}"),
+            })?;
+            socket.try_clone().map_err(|error| failure("lending a socket", error))
+        };
+        names.iter().map(lend).collect()
     }
 
     fn session(&self, exec_id: Option<&str>) -> Result<&Session, Failure> {

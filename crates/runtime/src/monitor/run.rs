@@ -63,7 +63,8 @@ pub(super) struct Monitor {
     signals: Source,
     listener: Source,
     pub(super) scratch: Vec<u8>,
-    /// Sockets that keep others from the container's published ports, by name. Nobody reads from them.
+    /// Sockets that keep others from the container's published ports, and those of its name server, by name. We do not read
+    /// from them.
     pub(super) held: Vec<(String, OwnedFd)>,
     /// Sessions whose process is gone while somebody still holds their pipes.
     lingering: Vec<(u32, Instant)>,

@@ -38,6 +38,8 @@ pub(crate) struct Monitor {
     pub(crate) connection: Connection,
     events: Vec<Message>,
     seq: u64,
+    /// The descriptors of the last message.
+    pub(crate) lent: Vec<OwnedFd>,
 }
 
 impl Harness {
@@ -126,7 +128,8 @@ impl Harness {
             .spawn()
             .unwrap();
         let (directory, config) = (self.directory, self.config);
-        Monitor { directory, config, process, connection, events: Vec::new(), seq: 0 }
+        let (events, lent) = (Vec::new(), Vec::new());
+        Monitor { directory, config, process, connection, events, lent, seq: 0 }
     }
 }
 
@@ -179,7 +182,10 @@ impl Monitor {
     fn receive(&mut self) -> Message {
         let errors = || std::fs::read_to_string(self.directory().join("monitor.log"));
         match self.connection.recv() {
-            Ok(Some((message, _))) => message,
+            Ok(Some((message, fds))) => {
+                self.lent = fds;
+                message
+            }
             other => panic!("no message but {other:?}; monitor.log: {:?}", errors()),
         }
     }

@@ -48,6 +48,33 @@ fn a_signal_is_part_of_the_record() {
 }
 
 #[test]
+fn sockets_that_are_held_are_lent_again() {
+    let mut monitor = Harness::new("exec sleep 100").spawn();
+    monitor.hello();
+    let names = |name: &str| vec![name.to_owned()];
+    let hold = |held: UnixStream, monitor: &mut harness::Monitor| {
+        monitor.request(Command::Hold { names: names("dns udp") }, &[held.into()]).unwrap();
+    };
+    let (mut first, held) = UnixStream::pair().unwrap();
+    hold(held, &mut monitor);
+    monitor.start().unwrap();
+    for _ in 0..2 {
+        monitor.request(Command::Lend { names: names("dns udp") }, &[]).unwrap();
+        let lent = std::mem::take(&mut monitor.lent);
+        let [lent] = <[_; 1]>::try_from(lent).unwrap();
+        first.write_all(b"x").unwrap();
+        UnixStream::from(lent).read_exact(&mut [0]).unwrap();
+    }
+    let unknown = monitor.request(Command::Lend { names: names("other") }, &[]).unwrap_err();
+    assert_eq!(unknown.kind, ErrorKind::NotFound);
+    assert!(monitor.lent.is_empty());
+    // Another under its name takes its place.
+    let (_second, held) = UnixStream::pair().unwrap();
+    hold(held, &mut monitor);
+    assert_eq!(first.read(&mut [0]).unwrap(), 0, "the first one is closed");
+}
+
+#[test]
 fn a_client_attached_before_start_gets_everything_in_frames() {
     let mut monitor = Harness::new("echo out; echo err >&2").spawn();
     monitor.hello();

@@ -8,12 +8,14 @@ use super::user::User;
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// PATH, HOSTNAME and with a terminal TERM, then the configuration's own, which win; HOME last where nobody set it.
-pub fn environment(config: &Config, user: &User) -> Vec<String> {
+/// PATH, HOSTNAME, with a terminal TERM, and those of links, then the configuration's own, which win; HOME last where nobody
+/// set it.
+pub fn environment(config: &Config, user: &User, linked: Vec<String>) -> Vec<String> {
     let mut all = vec![PATH.to_owned(), format!("HOSTNAME={}", config.hostname)];
     if config.tty {
         all.push("TERM=xterm".to_owned());
     }
+    all.extend(linked);
     let mut all = merged(all, config.env.iter().flatten());
     if !all.iter().any(|variable| key(variable) == "HOME") {
         all.push(format!("HOME={}", user.home));
@@ -64,6 +66,8 @@ mod tests {
         let env = Some(vec!["A=1".into(), "HOSTNAME=x".into(), "TERM".into(), "A=2".into()]);
         let config = Config { hostname: "h".into(), tty: true, env, ..Config::default() };
         let user = User { home: "/root".into(), ..User::default() };
-        assert_eq!(environment(&config, &user), [PATH, "HOSTNAME=x", "A=2", "HOME=/root"]);
+        let linked = vec!["A=0".to_owned(), "DB_NAME=/me/db".to_owned()];
+        let all = environment(&config, &user, linked);
+        assert_eq!(all, [PATH, "HOSTNAME=x", "A=2", "DB_NAME=/me/db", "HOME=/root"]);
     }
 }

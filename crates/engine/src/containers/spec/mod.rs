@@ -56,6 +56,8 @@ pub struct Input<'a> {
     pub capabilities: Vec<String>,
     /// Those from 0 to this one are there.
     pub last_group: u32,
+    /// Variables that links bring.
+    pub linked: Vec<String>,
 }
 
 /// Which namespaces are a container's own.
@@ -109,7 +111,7 @@ fn process(input: &Input<'_>) -> Result<Process, Error> {
         console_size: (config.tty && height > 0).then_some(ConsoleSize { height, width }),
         user: runtime_user(input.user),
         args,
-        env: environment::environment(config, input.user),
+        env: environment::environment(config, input.user, input.linked.clone()),
         cwd: working_directory(config),
         capabilities: Some(process_capabilities(input)),
         rlimits: ulimits::rlimits(input.host.resources.ulimits.iter().flatten())?,
@@ -268,6 +270,7 @@ mod tests {
             seccomp: None,
             capabilities: vec!["CAP_CHOWN".into()],
             last_group: 65_535,
+            linked: Vec::new(),
         })
     }
 

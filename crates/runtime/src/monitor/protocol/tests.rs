@@ -75,6 +75,15 @@ fn requests() {
         &request(5, Command::Resize { exec_id: None, height: 50, width: 132 }),
         expect![[r#"{"seq":5,"command":"resize","height":50,"width":132}"#]],
     );
+    let names = vec!["dns udp".to_owned()];
+    golden(
+        &request(6, Command::Hold { names: names.clone() }),
+        expect![[r#"{"seq":6,"command":"hold","names":["dns udp"]}"#]],
+    );
+    golden(
+        &request(6, Command::Lend { names }),
+        expect![[r#"{"seq":6,"command":"lend","names":["dns udp"]}"#]],
+    );
     golden(
         &request(6, Command::Signal { exec_id: Some("e1".into()), signal: 15, group: false }),
         expect![[r#"{"seq":6,"command":"signal","exec_id":"e1","signal":15}"#]],
