@@ -17,6 +17,7 @@ mod prune;
 mod reference;
 mod session;
 mod time;
+mod zone;
 
 fn main() -> std::process::ExitCode {
     app::main()

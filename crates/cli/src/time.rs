@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
-use crate::flags;
+use crate::{flags, zone};
 
 /// As [`of`], with the flag named where it is none.
 pub(crate) fn parse(flag: &str, text: &str) -> Result<String, String> {
@@ -25,7 +24,7 @@ pub(crate) fn of(text: &str) -> Result<String, String> {
         return Ok(unix(time.as_nanosecond()));
     }
     if let Some(local) = local(text) {
-        let time = local.to_zoned(TimeZone::system()).map_err(|error| error.to_string())?;
+        let time = local.to_zoned(zone::local()).map_err(|error| error.to_string())?;
         return Ok(unix(time.timestamp().as_nanosecond()));
     }
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));

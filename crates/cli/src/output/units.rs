@@ -1,5 +1,7 @@
 //! Sizes and times for people, as go-units writes them.
 
+use crate::zone;
+
 const DECIMAL: [&str; 9] = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];
 const BINARY: [&str; 9] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"];
 
@@ -71,13 +73,13 @@ pub(crate) fn ago(created: i64) -> String {
 /// `2026-11-21 04:04:47 +0000 UTC`: Go's way to print a time, in the zone of this machine.
 pub(crate) fn go_time(unix: i64) -> String {
     let Ok(time) = jiff::Timestamp::from_second(unix) else { return unix.to_string() };
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+    time.to_zoned(zone::local()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
 }
 
 /// `2026-11-21T04:04:47Z`, in the zone of this machine.
 pub(crate) fn rfc3339(unix: i64) -> String {
     let Ok(time) = jiff::Timestamp::from_second(unix) else { return unix.to_string() };
-    let zoned = time.to_zoned(jiff::tz::TimeZone::system());
+    let zoned = time.to_zoned(zone::local());
     let zone =
         if zoned.offset().is_zero() { "Z".to_owned() } else { zoned.strftime("%:z").to_string() };
     format!("{}{zone}", zoned.strftime("%Y-%m-%dT%H:%M:%S"))
