@@ -97,7 +97,7 @@ impl State {
         }
         let id = read_or_make(&config.data_root)?;
         let identity = Identity::new(&id);
-        let survey = Survey::take(&Disk::new(Arc::clone(&store)), &config.exec_root)?;
+        let survey = Survey::take(&Disk::new(Arc::clone(&store)), config)?;
         let recorded = networks::recorded(&store)?;
         let recovery = Recovery {
             networks: recorded.iter().filter_map(|record| record.made.clone()).collect(),

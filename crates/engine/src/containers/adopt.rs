@@ -20,11 +20,10 @@ use std::time::{Duration, Instant};
 
 use api::containers::Status;
 use network::Interface;
-use runtime::cgroup::Cgroup;
+use runtime::cgroup::{Cgroup, Driver};
 use runtime::monitor::adopt;
 use runtime::monitor::protocol::{Connection, ExitRecord};
 
-use super::Containers;
 use super::actor::{Actor, After, Run};
 use super::discard::discard;
 use super::exit::read_exit;
@@ -33,15 +32,24 @@ use super::link::Link;
 use super::record::Record;
 use super::request::Remove;
 use super::restart_policy::{Policy, at_engine_start};
+use super::{Containers, cgroup_driver};
 use super::{Disk, index::Handle, timestamp};
+use crate::config::Config;
 use crate::error::{Result, blocking};
 
 /// What became of a container that was up.
 enum Found {
-    Alive(Connection, Option<adopt::Init>),
+    Alive(Alive),
     Ended(ExitRecord),
     /// Why nobody knows what became of it.
     Lost(String),
+}
+
+struct Alive {
+    connection: Connection,
+    init: Option<adopt::Init>,
+    /// An engine that is killed while it pauses may have frozen the container and not written that down.
+    status: Status,
 }
 
 /// Every container that is recorded, with what became of it.
@@ -49,11 +57,12 @@ pub struct Survey(Vec<(Record, Option<Found>)>);
 
 impl Survey {
     /// Blocks.
-    pub fn take(disk: &Disk, exec_root: &Path) -> Result<Self> {
+    pub fn take(disk: &Disk, config: &Config) -> Result<Self> {
+        let driver = cgroup_driver(config)?;
         let records = disk.all()?;
         let found = records.into_iter().map(|record| {
             let was_up = matches!(record.state.status, Status::Running | Status::Paused);
-            let state = was_up.then(|| look(&exec_root.join("c").join(&record.id)));
+            let state = was_up.then(|| look(&record, driver, &config.exec_root));
             (record, state)
         });
         Ok(Self(found.collect()))
@@ -61,7 +70,7 @@ impl Survey {
 
     /// What those have who are alive, by container: they keep it.
     pub fn interfaces(&self) -> Vec<(String, Interface)> {
-        let alive = self.0.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
+        let alive = self.0.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(_))));
         let interfaces = alive.flat_map(|(record, _)| {
             record.state.interfaces.iter().map(|interface| (record.id.clone(), interface.clone()))
         });
@@ -72,9 +81,9 @@ impl Survey {
 impl Containers {
     pub async fn adopt(&self, Survey(found): Survey) -> Result<()> {
         self.clear_exec_root(&found).await;
-        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(..))));
+        let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(_))));
         self.recover_ports(alive.map(|(record, _)| record))?;
-        let runs = |state: &Option<Found>| matches!(state, Some(Found::Alive(..)));
+        let runs = |state: &Option<Found>| matches!(state, Some(Found::Alive(_)));
         self.adopt_volumes(found.iter().map(|(record, state)| (record, runs(state))));
         for (record, state) in found {
             self.take_over(record, state).await;
@@ -145,13 +154,29 @@ impl Containers {
 }
 
 /// Looks for the monitor, then for what it left.
-fn look(directory: &Path) -> Found {
-    match adopt::verify(directory) {
-        Ok((identity, connection)) => Found::Alive(connection, identity.init),
-        Err(why) => match read_exit(directory) {
+fn look(record: &Record, driver: Driver, exec_root: &Path) -> Found {
+    let directory = exec_root.join("c").join(&record.id);
+    match adopt::verify(&directory) {
+        Ok((identity, connection)) => {
+            let (init, status) = (identity.init, running_or_paused(record, driver));
+            Found::Alive(Alive { connection, init, status })
+        }
+        Err(why) => match read_exit(&directory) {
             Some(exit) => Found::Ended(exit),
             None => Found::Lost(format!("the container was lost: {why}")),
         },
+    }
+}
+
+fn running_or_paused(record: &Record, driver: Driver) -> Status {
+    let cgroup = Cgroup::open(driver, &record.state.cgroup, &record.id);
+    match cgroup.and_then(|cgroup| cgroup.is_frozen()) {
+        Ok(true) => Status::Paused,
+        Ok(false) => Status::Running,
+        Err(error) => {
+            tracing::warn!(container = record.id, "is it paused? {error}");
+            record.state.status
+        }
     }
 }
 
@@ -162,7 +187,7 @@ impl Actor {
             self.adopt_health();
         }
         match (found, self.status()) {
-            (Some(Found::Alive(connection, init)), _) => self.reconnect(connection, init).await,
+            (Some(Found::Alive(alive)), _) => self.reconnect(alive).await,
             (Some(Found::Ended(exit)), _) => self.ended_meanwhile(exit).await,
             (Some(Found::Lost(why)), _) => {
                 let exit = self.bury(&why).await;
@@ -191,14 +216,14 @@ impl Actor {
         self.record.host_config.auto_remove && self.status() == Status::Exited
     }
 
-    async fn reconnect(&mut self, connection: Connection, init: Option<adopt::Init>) -> After {
-        match Link::start(connection) {
+    async fn reconnect(&mut self, alive: Alive) -> After {
+        match Link::start(alive.connection) {
             Ok((link, news)) => {
-                let ran_for = init.map_or(Duration::ZERO, |init| init.running_for());
+                let ran_for = alive.init.map_or(Duration::ZERO, |init| init.running_for());
                 let started = Instant::now().checked_sub(ran_for).unwrap_or_else(Instant::now);
                 let running = self.shared.cheap_moves.hold();
                 self.run = Some(Run { link, news, started, _running: running });
-                self.record.state.status = self.running_or_paused().await;
+                self.record.state.status = alive.status;
                 self.release().await;
                 self.adopt_execs().await;
                 self.end_adopted_checks().await;
@@ -213,18 +238,6 @@ impl Actor {
             Err(error) => {
                 tracing::error!(container = self.record.id, "cannot talk to its monitor: {error}");
                 After::GoOn
-            }
-        }
-    }
-
-    /// An engine that is killed while it pauses may have frozen the container and not written that down.
-    async fn running_or_paused(&self) -> Status {
-        match self.with_cgroup(Cgroup::is_frozen).await {
-            Ok(true) => Status::Paused,
-            Ok(false) => Status::Running,
-            Err(error) => {
-                tracing::warn!(container = self.record.id, "is it paused? {error}");
-                self.status()
             }
         }
     }
