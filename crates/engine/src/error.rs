@@ -89,14 +89,17 @@ impl From<api::filters::InvalidFilter> for Error {
     }
 }
 
-/// Runs file system, database or netlink work on a blocking thread. The work goes on to its end even when the
-/// caller is dropped.
-pub async fn blocking<T: Send + 'static>(
+/// Runs file system, database or netlink work on a blocking thread. It begins at once, and goes on to its end even when
+/// the caller is dropped.
+pub fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(failed) => Err(Error::system("the operation was aborted").because(failed)),
+) -> impl Future<Output = Result<T>> {
+    let begun = tokio::task::spawn_blocking(work);
+    async {
+        match begun.await {
+            Ok(result) => result,
+            Err(failed) => Err(Error::system("the operation was aborted").because(failed)),
+        }
     }
 }
 

@@ -315,18 +315,14 @@ fn kernel() -> runtime::seccomp::docker::Kernel {
     runtime::seccomp::docker::parse_kernel(&release).unwrap_or((0, 0))
 }
 
-/// /etc/hosts, once the address is known. Written in place, as long as it may be mounted.
-pub async fn write_hosts(shared: &Arc<Shared>, record: &Record) -> Result<()> {
-    let directory = record.files(&shared.config.data_root);
-    let text = hosts(shared, record)?;
-    blocking(move || {
-        fs::write(directory.join("hosts"), text)
-            .map_err(|cause| Error::system("cannot write the container's hosts").because(cause))
-    })
-    .await
+/// /etc/hosts, with the addresses of these interfaces. Written in place, as long as it may be mounted. Blocks.
+pub fn write_hosts(shared: &Shared, record: &Record, interfaces: &[Interface]) -> Result<()> {
+    let path = record.files(&shared.config.data_root).join("hosts");
+    fs::write(path, hosts(shared, record, interfaces)?)
+        .map_err(|cause| Error::system("cannot write the container's hosts").because(cause))
 }
 
-fn hosts(shared: &Shared, record: &Record) -> Result<String> {
+fn hosts(shared: &Shared, record: &Record, interfaces: &[Interface]) -> Result<String> {
     if let Some(other) = record.network_of() {
         let other = shared.index.find(other)?.record();
         let path = other.files(&shared.config.data_root).join("hosts");
@@ -348,7 +344,7 @@ fn hosts(shared: &Shared, record: &Record) -> Result<String> {
         extra.push(HostEntry { ip, names: name.to_owned() });
     }
     extra.extend(shared.link_entries(record)?);
-    let own = record.state.interfaces.iter().flat_map(|interface| own_entries(record, interface));
+    let own = interfaces.iter().flat_map(|interface| own_entries(record, interface));
     Ok(network::files::hosts(&extra, &own.collect::<Vec<_>>()))
 }
 
@@ -418,22 +414,39 @@ pub struct Monitor {
 }
 
 impl Monitor {
+    /// The process starts while its files are written.
     pub async fn spawn(shared: &Arc<Shared>, bundle: Bundle) -> Result<Self> {
-        let shared = Arc::clone(shared);
-        let (connection, directory, theirs) = blocking(move || {
-            bundle.write()?;
-            let (connection, theirs) = Connection::pair()
-                .map_err(|cause| Error::system("cannot make a socket").because(cause))?;
-            Ok((connection, bundle.directory, theirs))
-        })
-        .await?;
+        let directory = bundle.directory.clone();
+        let written = blocking(move || bundle.write());
+        let monitor = Self::start(shared, &directory);
+        // Also where there is no monitor: nothing of this attempt goes on behind its end.
+        let written = written.await;
+        let monitor = monitor?;
+        match written.and_then(|()| monitor.begin()) {
+            Ok(()) => Ok(monitor),
+            Err(error) => {
+                monitor.end();
+                Err(error)
+            }
+        }
+    }
+
+    /// The process, which waits until it is told to begin.
+    fn start(shared: &Shared, directory: &Path) -> Result<Self> {
+        let (connection, theirs) = Connection::pair()
+            .map_err(|cause| Error::system("cannot make a socket").because(cause))?;
         let mut command = tokio::process::Command::from(shared.runtime.command());
-        command.arg("monitor").arg(&directory).env_clear();
+        command.arg("monitor").arg(directory).env_clear();
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command
             .spawn()
             .map_err(|cause| Error::system("cannot start the monitor").because(cause))?;
         Ok(Self { child: Some(child), connection: Some(connection) })
+    }
+
+    fn begin(&self) -> Result<()> {
+        let begun = self.connection.as_ref().map_or(Ok(()), Connection::begin);
+        begun.map_err(|cause| Error::system("cannot start the monitor").because(cause))
     }
 
     /// The engine's end of its socket; given once.

@@ -1,9 +1,10 @@
-//! `start`: network and monitor are brought up side by side, then the monitor is told to start.
+//! `start`: the network, the container's files and the monitor are brought up side by side, then the monitor is told to
+//! start.
 //!
 //! ```text
-//! join the network  ----------------.
-//!                                    > hosts file -> early clients -> start -> running
-//! root, user, spec -> monitor ------'
+//! join the network, hosts file, ports  ---.
+//! root, user, spec  ----------------------> begin -> early clients -> start -> running
+//! monitor  -------------------------------'
 //! ```
 //!
 //! Whatever fails, nothing of the attempt is left, and the failure is in the container's state.
@@ -13,12 +14,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use api::containers::Status;
-use network::Interface;
 use network::dns::Sockets;
-use network::publish::{Mapping, Reservation};
+use network::publish::{Mapping, Published, Reservation};
+use network::{Interface, Joined, Wish};
 use runtime::monitor::protocol::{Command, ErrorKind, Failure};
 
-use super::Containers;
 use super::actor::{Actor, Run};
 use super::bundle::{self, Bundle, Monitor};
 use super::dns;
@@ -26,10 +26,12 @@ use super::link::{self, Link};
 use super::name;
 use super::networks::not_joined;
 use super::publish;
+use super::record::Record;
 use super::request::{Remove, Request, Started};
 use super::restart_policy::Backoff;
 use super::state::{Action, Verdict, may};
 use super::timestamp;
+use super::{Containers, Shared};
 use crate::error::{Error, Kind, Result};
 
 impl Containers {
@@ -65,18 +67,6 @@ struct Place {
     ports: Vec<Mapping>,
     reservations: Vec<Reservation>,
     dns: Option<Sockets>,
-}
-
-impl Place {
-    fn without_interfaces(netns: Option<OwnedFd>) -> Self {
-        Self {
-            netns,
-            interfaces: Vec::new(),
-            ports: Vec::new(),
-            reservations: Vec::new(),
-            dns: None,
-        }
-    }
 }
 
 impl Actor {
@@ -164,7 +154,6 @@ impl Actor {
     }
 
     async fn go(&mut self, monitor: &mut Monitor, place: Place) -> Result<(), NotStarted> {
-        bundle::write_hosts(&self.shared, &self.record).await?;
         let (link, news) = Link::start(monitor.connection()?)
             .map_err(|cause| Error::system("cannot talk to the monitor").because(cause))?;
         self.hand_over_early_clients(&link).await;
@@ -216,37 +205,48 @@ impl Actor {
     }
 }
 
-/// The network's part, on a thread that may block.
+/// The network's part, with the hosts file that shows it, on a thread that may block.
 async fn join_network(actor: &Actor, wish: bundle::NetworkWish) -> Result<Place> {
-    let shared = Arc::clone(&actor.shared);
-    let record = actor.record.share();
-    let wishes = match wish {
-        bundle::NetworkWish::Host => return Ok(Place::without_interfaces(None)),
-        bundle::NetworkWish::Of(pid) => return other_containers_network(pid),
-        bundle::NetworkWish::Join(wishes) => wishes,
-    };
-    crate::error::blocking(move || {
-        let network = &shared.network;
-        let joined = network.join(&record.id, &wishes).map_err(not_joined)?;
-        let (interfaces, dns) = (joined.interfaces, joined.dns);
-        let published =
-            shared.publish(&record, &interfaces).inspect_err(|_| network.leave(&record.id))?;
-        Ok(Place {
-            netns: Some(joined.netns),
-            interfaces,
-            ports: published.mappings,
-            reservations: published.reservations,
-            dns,
-        })
+    let (shared, record) = (Arc::clone(&actor.shared), actor.record.share());
+    crate::error::blocking(move || match wish {
+        bundle::NetworkWish::Host => shared.join_without_interfaces(&record, None),
+        bundle::NetworkWish::Of(pid) => {
+            shared.join_without_interfaces(&record, Some(other_containers_network(pid)?))
+        }
+        bundle::NetworkWish::Join(wishes) => shared.join_networks(&record, &wishes),
     })
     .await
 }
 
-fn other_containers_network(pid: i32) -> Result<Place> {
+impl Shared {
+    fn join_without_interfaces(&self, record: &Record, netns: Option<OwnedFd>) -> Result<Place> {
+        bundle::write_hosts(self, record, &[])?;
+        Ok(Place {
+            netns,
+            interfaces: Vec::new(),
+            ports: Vec::new(),
+            reservations: Vec::new(),
+            dns: None,
+        })
+    }
+
+    /// All of it, or nothing.
+    fn join_networks(&self, record: &Record, wishes: &[Wish]) -> Result<Place> {
+        let Joined { netns, interfaces, dns } =
+            self.network.join(&record.id, wishes).map_err(not_joined)?;
+        let published = bundle::write_hosts(self, record, &interfaces)
+            .and_then(|()| self.publish(record, &interfaces))
+            .inspect_err(|_| self.network.leave(&record.id))?;
+        let Published { mappings: ports, reservations } = published;
+        Ok(Place { netns: Some(netns), interfaces, ports, reservations, dns })
+    }
+}
+
+fn other_containers_network(pid: i32) -> Result<OwnedFd> {
     let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net")).map_err(|cause| {
         Error::conflict("cannot join the network of the other container").because(cause)
     })?;
-    Ok(Place::without_interfaces(Some(namespace.into())))
+    Ok(namespace.into())
 }
 
 /// Docker's long chain, which clients search for their words.

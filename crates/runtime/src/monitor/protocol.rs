@@ -2,7 +2,8 @@
 //!
 //! One JSON message is one packet of a SEQPACKET socket, at most [`MAX_PACKET`] bytes; file
 //! descriptors travel with the packet they belong to. The monitor speaks first on every connection,
-//! with [`Message::Hello`]. Each [`Request`] gets one [`Message::Reply`] with its `seq`; every other
+//! with [`Message::Hello`]; on that of the engine which starts it once that has written its files
+//! ([`Connection::begin`]). Each [`Request`] gets one [`Message::Reply`] with its `seq`; every other
 //! message is an event, sent to all connections. Unknown fields are ignored by both sides, so that
 //! fields may be added without a new version.
 
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub const VERSION: u32 = 1;
 /// No packet is longer.
 pub const MAX_PACKET: usize = 64 * 1024;
+/// The first packet of the engine that starts a monitor.
+const BEGIN: [u8; 1] = *b"b";
 /// No packet carries more file descriptors.
 pub const MAX_FDS: usize = sys::socket::FDS_MAX;
 
@@ -242,6 +245,11 @@ impl Connection {
         sys::socket::send(&self.socket, &encode(request)?, fds)
     }
 
+    /// Tells a monitor that was just started that the files of its directory are all there.
+    pub fn begin(&self) -> io::Result<()> {
+        sys::socket::send(&self.socket, &BEGIN, &[])
+    }
+
     /// The next message, or None when the monitor is gone.
     pub fn recv(&self) -> io::Result<Option<(Message, Vec<OwnedFd>)>> {
         let mut packet = vec![0; MAX_PACKET];
@@ -280,6 +288,13 @@ pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
         ));
     }
     Ok(packet)
+}
+
+/// Waits for [`Connection::begin`]: false where the engine is gone before it said so.
+pub(super) fn wait_to_begin(engine: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut packet = [0; BEGIN.len()];
+    let (length, _) = sys::socket::receive(engine, &mut packet)?;
+    Ok(packet[..length] == BEGIN)
 }
 
 /// Reads a packet as what it should be.

@@ -18,7 +18,7 @@ use super::launch::Launcher;
 use super::log::{LogWriter, Stream};
 use super::own::Own;
 use super::poll::{Poller, Source, Token};
-use super::protocol::{ExitRecord, Hello, Message, State, VERSION};
+use super::protocol::{ExitRecord, Hello, Message, State, VERSION, wait_to_begin};
 use super::session::{AtEndOfInput, Session};
 use super::setup;
 use crate::cgroup::OomEvents;
@@ -37,6 +37,10 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub fn run(directory: &Path) -> io::Result<()> {
     // Run through a descriptor, it would be called by the number of that.
     rustix::thread::set_name(c"gantry-runtime")?;
+    // An engine that ends before that has left nothing that would be anybody's.
+    if !wait_to_begin(rustix::stdio::stdin())? {
+        return Ok(());
+    }
     let directory = std::fs::canonicalize(directory)?;
     let errors = Errors::new(&directory);
     let result = Monitor::new(directory, &errors).and_then(|mut monitor| monitor.run());

@@ -1,6 +1,7 @@
 //! A monitor in a directory of its own, and an engine's side of the talk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -116,6 +117,13 @@ impl Harness {
     }
 
     pub(crate) fn spawn(self) -> Monitor {
+        let monitor = self.spawn_early();
+        monitor.connection.begin().unwrap();
+        monitor
+    }
+
+    /// One that was not yet told that its files are there.
+    pub(crate) fn spawn_early(self) -> Monitor {
         let path = self.directory.path();
         std::fs::write(path.join("monitor.json"), serde_json::to_vec(&self.config).unwrap())
             .unwrap();
@@ -173,6 +181,23 @@ fn be_patient(connection: &Connection) {
 impl Monitor {
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// What lies in its directory.
+    pub(crate) fn files(&self) -> BTreeSet<OsString> {
+        let entries = std::fs::read_dir(self.directory()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    /// Until it waits for its engine.
+    pub(crate) fn wait_until_idle(&self) {
+        let stack = format!("/proc/{}/syscall", self.process.id());
+        let until = Instant::now() + PATIENCE;
+        let receives = format!("{} ", libc::SYS_recvmsg);
+        while !std::fs::read_to_string(&stack).unwrap().starts_with(&receives) {
+            assert!(Instant::now() < until, "the monitor does not wait");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     pub(crate) fn log_path(&self) -> PathBuf {

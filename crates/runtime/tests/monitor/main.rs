@@ -175,6 +175,30 @@ fn without_an_engine_what_was_never_started_ends() {
     assert!(!monitor.directory().join("exit.json").exists());
 }
 
+#[test]
+fn what_is_never_told_to_begin_leaves_nothing() {
+    let mut monitor = Harness::new("exit 0").spawn_early();
+    let before = monitor.files();
+    monitor.lose_engine();
+    monitor.wait_for_end();
+    assert_eq!(monitor.files(), before);
+}
+
+/// Its directory may still be in the making.
+#[test]
+fn files_are_read_once_they_are_there() {
+    let mut monitor = Harness::new("exit 3").spawn_early();
+    let description = monitor.directory().join("monitor.json");
+    let text = std::fs::read(&description).unwrap();
+    std::fs::write(&description, &text[..text.len() / 2]).unwrap();
+    monitor.wait_until_idle();
+    std::fs::write(&description, &text).unwrap();
+    monitor.connection.begin().unwrap();
+    monitor.hello();
+    monitor.start().unwrap();
+    assert_eq!(monitor.wait_for_exit().status, 3);
+}
+
 /// Without end into a client that reads nothing: the container is held up; the death of another client, a
 /// request and a kill are not.
 #[test]
