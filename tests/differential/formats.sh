@@ -74,3 +74,13 @@ docker stats --no-stream --format '{{.Foo' formats-one
 mkdir cfg; echo '{"psFormat":"{{.Names}}!","imagesFormat":"{{.Repository}}?"}' >cfg/config.json; docker --config cfg ps -a --filter name=formats-; docker --config cfg images busybox; docker --config cfg ps -aq --filter name=formats- | wc -c
 echo '{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":"a,b"}}}' >cfg/config.json; docker --config cfg run --rm --network none -e NO_PROXY=mine busybox env | grep -i proxy | sort
 echo '{"HttpHeaders":{"X-One":"1"},"detachKeys":"ctrl-x"}' >cfg/config.json; docker --config cfg ps -aq --filter name=formats- | wc -c
+docker ps -a --filter name=formats-one --format raw
+docker ps -as --filter name=formats-one --format raw | grep -c size
+docker ps -aq --filter name=formats-one --format raw 2>/dev/null
+docker images --format raw busybox
+docker images --digests --format raw busybox
+docker images -q --format raw busybox 2>/dev/null
+docker volume create formats-v; docker volume ls --filter name=formats-v --format raw; docker volume ls -q --filter name=formats-v --format raw 2>/dev/null
+docker network ls --filter name=host --format raw
+docker system df --format raw | grep -E '^(type|reclaimable)' | sed 's/:.*B/: B/; s/ (.*//'
+docker ps -a --filter name=formats-none --format raw

@@ -20,7 +20,7 @@ docker stop -t 0 health-a && docker inspect -f '{{.State.Health.Status}} {{len .
 docker ps -a --filter name=health-a --format '{{.Status}}'
 docker start health-a && docker inspect -f '{{.State.Health.Status}} {{.State.Health.FailingStreak}}' health-a
 docker rm -f health-a
-sleep 1; docker events --since 2m --until 0s --filter container=health-a --filter event=health_status --format '{{.Action}} {{.Actor.Attributes.name}}' | tail -n3
+sleep 1; docker events --since 2m --until 0s --filter container=health-a --filter event=health_status --format '{{.Action}} {{.Actor.Attributes.name}}' | sort -u
 sleep 1; docker events --since 2m --until 0s --filter container=health-a --format '{{.Action}}' | sort -u
 docker run -d --name health-b --network none --health-cmd 'sleep 60' --health-interval 200ms --health-timeout 300ms --health-retries 1 busybox sleep 1000
 timeout 20 sh -c 'until [ $(docker inspect -f {{.State.Health.Status}} health-b) = unhealthy ]; do sleep 0.1; done'

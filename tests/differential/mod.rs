@@ -39,7 +39,9 @@ macro_rules! scripts {
 
 scripts! {
     api
+    attachments
     changes
+    compose
     contexts
     cp
     errors
@@ -185,7 +187,8 @@ impl<'a> Way<'a> {
         self.run(&format!(
             "docker rm -f $(docker ps -aq --filter name=^/{name}-); \
              docker rmi -f $(docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' '{name}-*'); \
-             docker volume rm $(docker volume ls -q --filter name={name}-)"
+             docker volume rm $(docker volume ls -q --filter name={name}-); \
+             docker network rm $(docker network ls -q --filter name={name}-)"
         ));
         played
     }

@@ -73,20 +73,20 @@ docker run --rm --network networks-a --ip 1.2.3.4 busybox true
 docker run --rm --network networks-a --ip x busybox true
 docker run --rm --network networks-a --ip 10.77.0.1 busybox true
 docker run --rm --network networks-a --ip6 fd00::1 busybox true
-docker run --rm --ip 172.17.0.9 busybox true
+# Docker adds that the bridge has no configured subnet, unless dockerd found it there when it started.
+docker run --rm --ip 172.17.0.9 busybox true 2>&1 | grep -o 'user specified IP address is supported on user defined networks only'
 docker run --rm --network-alias x busybox true
 docker run --rm --mac-address zz busybox true
 docker run --rm --network nosuch busybox true
 docker run --rm --network name=networks-a,foo=b busybox true
 docker run --rm --network alias=x busybox true
-docker run --rm --network name=networks-a,gw-priority=x busybox true
 docker run --rm --network networks-a --network networks-a busybox true
 docker run --rm --network networks-a --network bridge busybox true
 docker run --rm --network name=networks-a,alias=q --network-alias x busybox true
 docker run --rm --network networks-a --network networks-b busybox ip route
 docker create --name networks-c --network networks-a --network-alias al busybox sleep 1000 | wc -c; docker inspect -f '{{json .NetworkSettings.Networks}} {{.HostConfig.NetworkMode}}' networks-c | tr , '\n' | sort
 docker network rm networks-a; docker network create --subnet 10.77.0.0/16 networks-a | wc -c
-docker start networks-c; docker inspect -f '{{json .NetworkSettings.Networks}}' networks-c | tr , '\n' | grep -v ID | sort
+docker start networks-c; docker inspect -f '{{json .NetworkSettings.Networks}}' networks-c | tr , '\n' | grep -v ID | sed 's/"[0-9a-f]\{12\}"/ID/' | sort
 docker inspect -f '{{json .NetworkSettings.Networks}}' networks-c | grep -o 'DNSNames.*"al"'
 docker network inspect -f '{{range .Containers}}{{.Name}} {{.MacAddress}} {{.IPv4Address}} {{.IPv6Address}}{{end}}' networks-a
 docker network rm networks-a
@@ -96,7 +96,7 @@ docker network connect nosuch networks-c
 docker network connect networks-b nosuch
 docker network connect host networks-c
 docker network connect none networks-c
-docker network connect --ip 172.17.0.77 bridge networks-c
+docker network connect --ip 172.17.0.77 bridge networks-c 2>&1 | grep -o 'user specified IP address is supported on user defined networks only'
 docker network connect --alias a bridge networks-c
 docker network connect --driver-opt foo bridge networks-c
 docker network connect networks-b

@@ -34,7 +34,7 @@ docker ps -a --filter name=system-ev --size --format '{{.Size}}' | sed 's/[0-9.]
 docker ps -n 1 --filter name=system-ev --format '{{.Names}}'
 docker ps -l --filter name=system-ev --format '{{.Names}}'
 docker image inspect busybox | jq -S 'map(del(.GraphDriver.Data, .Metadata))'
-docker inspect system-ev | shape | grep -v -E '^\[\].(HostConfig.LogConfig.Config)'
+docker inspect system-ev | shape | grep -v -E '^\[\].(HostConfig.LogConfig.Config|NetworkSettings.Networks.none.GwPriority)'
 docker inspect --size system-ev | shape | grep Size
 docker inspect --format json busybox | shape
 docker inspect --type container busybox
@@ -55,7 +55,7 @@ docker exec --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker stop --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker rm --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 docker events --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
-docker images --help | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
+docker images --help | grep -v -e --tree | grep -o -E '^ +(-., )?--[a-z-]+( [a-z]+)?' | tr -s ' '
 # Every action that one container can have, with its attributes.
 since=$(date +%s.%N); docker create --name system-ac --network none busybox sleep 100 | wc -c; docker start system-ac; docker top system-ac >/dev/null; docker exec system-ac true; docker update --memory 64m --memory-swap 64m system-ac; docker pause system-ac; docker unpause system-ac; docker export system-ac >/dev/null; docker commit system-ac system-image:1 | wc -c; docker kill -s CONT system-ac; docker restart -t 0 system-ac; docker rename system-ac system-ad; docker stop -t 0 system-ad; docker rm system-ad; docker tag system-image:1 system-image:2; docker save system-image:1 >/dev/null; docker rmi system-image:1 system-image:2 >/dev/null; docker container prune -f --filter label=system-none; docker image prune -f --filter label=system-none; sleep 0.5; date +%s.%N >until; echo $since >since
 docker events --since $(cat since) --until $(cat until) --filter container=system-ac --filter container=system-ad --format '{{.Action}} {{json .Actor.Attributes}}' | sed 's/"execID":"[0-9a-f]*"/X/; s/"execDuration":"[0-9]*"/Y/' | sort

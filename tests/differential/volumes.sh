@@ -21,7 +21,7 @@ docker inspect -f '{{.Name}}' volumes-a
 docker volume ls --filter name=volumes-
 docker volume ls -q --filter name=volumes-
 docker volume ls --filter name=volumes- --format '{{json .}}' | sed s/y=,x=1/x=1,y=/
-docker volume ls --filter name=volumes- --format '{{.Name}}|{{.Driver}}|{{.Scope}}|{{.Labels}}|{{.Label "x"}}|{{.Links}}|{{.Size}}'
+docker volume ls --filter name=volumes- --format '{{.Name}}|{{.Driver}}|{{.Scope}}|{{.Labels}}|{{.Label "x"}}|{{.Links}}|{{.Size}}' | sed 's/y=,x=1/x=1,y=/'
 docker volume ls --filter name=volumes- --format 'table {{.Name}}\t{{.Links}}\t{{.Size}}\t{{.Availability}}\t{{.Status}}\t{{.Group}}'
 docker volume ls --filter name=volumes- --filter label=x
 docker volume ls --filter name=volumes- --filter label=x=2

@@ -42,3 +42,25 @@ fn the_gateway_priority_says_which_network_leads_out() {
     engine.gantry(&["network", "connect", "--gw-priority", "1", "b", "web"]).ok();
     assert!(route().contains("via 10.214.0.1"), "{}", route());
 }
+
+#[test]
+fn who_shares_a_containers_network_goes_by_its_name() {
+    let engine = Engine::with_busybox();
+    run(&engine, "web", &["--hostname", "front"]);
+    let shared = ["run", "--rm", "--network", "container:web"];
+    let said = engine.gantry(&[&shared[..], &["busybox", "hostname"]].concat()).ok();
+    assert_eq!(said, "front");
+    for own in ["--dns=1.2.3.4", "--add-host=a:1.2.3.4", "--expose=80"] {
+        let refused = engine.gantry(&[&shared[..], &[own, "busybox", "true"]].concat());
+        assert_eq!(refused.code, 125, "{own}");
+        assert!(refused.stderr.contains("conflicting options: "), "{own}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn hosts_that_are_added_are_there_with_the_hosts_network_too() {
+    let engine = Engine::with_busybox();
+    let run = ["run", "--rm", "--network", "host", "--add-host", "one=1.2.3.4"];
+    let hosts = engine.gantry(&[&run[..], &["busybox", "cat", "/etc/hosts"]].concat()).ok();
+    assert!(hosts.contains("1.2.3.4\tone"), "{hosts}");
+}

@@ -87,3 +87,19 @@ fn sixteen_clients_at_once_leave_nothing_behind() {
     engine.gantry(&["network", "rm", "common"]).ok();
     testkit::engine::wait_for("links are gone", || engine.kernel_objects() == before);
 }
+
+#[test]
+fn a_bridge_has_one_subnet_of_a_family_and_its_own_addresses_are_hosts() {
+    let engine = Engine::start();
+    let refused = |args: &[&str]| {
+        let said = engine.gantry(&[&["network", "create"], args, &["x"]].concat());
+        assert_eq!(said.code, 1, "{args:?}");
+        said.stderr
+    };
+    let two = refused(&["--subnet", "10.215.0.0/24", "--subnet", "10.216.0.0/24"]);
+    assert!(two.contains("bridge driver doesn't support multiple subnets"), "{two}");
+    let gateway = refused(&["--subnet", "10.215.0.0/24", "--gateway", "10.215.0.0"]);
+    assert!(gateway.contains("failed to allocate gateway (10.215.0.0): Address already in use"));
+    // Nothing of what was refused is in the way.
+    engine.gantry(&["network", "create", "--subnet", "10.215.0.0/24", "x"]).ok();
+}

@@ -20,6 +20,7 @@ mod images;
 mod log;
 pub mod logs;
 mod metrics;
+mod name_filter;
 mod networks;
 pub mod readiness;
 mod rootless;

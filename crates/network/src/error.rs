@@ -19,6 +19,8 @@ pub enum Error {
     Io { action: String, source: io::Error },
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    #[error("bridge driver doesn't support multiple subnets")]
+    SeveralSubnets,
     #[error("no available {family} addresses on this network's address pools: {name} ({id})")]
     NoAddressLeft { family: &'static str, name: String, id: String },
     #[error("Address already in use")]

@@ -14,7 +14,7 @@ use crate::config::{Config, Driver, MacvlanMode};
 use crate::error::{Context, Error, Result};
 use crate::firewall::{BridgeRules, Contents, Firewall, Guard, recorded_uplinks};
 use crate::identity::{Identity, hex};
-use crate::ipam::{self, Wanted};
+use crate::ipam::{self, Pool, Wanted};
 use crate::options::{AddressPool, Options};
 use crate::publish::{self, Mapping, Published, Publisher, Target};
 use crate::route::{self, ChildLink, VethPair};
@@ -270,6 +270,7 @@ impl Network {
         let mut books = lock(&self.shared.books);
         let pools = self.pools();
         let pools = ipam::plan(&wanted, &pools, &books.subnets(), &occupied)?;
+        check_count(&driver, &pools)?;
         let config = Config { id, name, driver, internal, pools };
         check_links(&config, books.configs())?;
         books.add(config.clone());
@@ -461,6 +462,15 @@ fn is_derived(draft: &Draft) -> bool {
         Driver::Bridge(options) => options.name.get(3..) == draft.id.get(..12),
         Driver::Macvlan(options) => options.parent.is_empty(),
         Driver::Ipvlan(options) => options.parent.is_empty(),
+    }
+}
+
+/// A bridge has one subnet of a family, as in Docker; links below a parent may have several.
+fn check_count(driver: &Driver, pools: &[Pool]) -> Result<()> {
+    let ipv4 = pools.iter().filter(|pool| pool.subnet.is_ipv4()).count();
+    match driver {
+        Driver::Bridge(_) if ipv4 > 1 || pools.len() - ipv4 > 1 => Err(Error::SeveralSubnets),
+        _ => Ok(()),
     }
 }
 

@@ -16,6 +16,38 @@ pub(crate) struct Listing {
     pub(crate) go_type: &'static str,
     /// What `--quiet` prints.
     pub(crate) quiet: &'static str,
+    /// What `--format raw` prints of a row, where the noun has that.
+    pub(crate) raw: &'static [RawLine],
+}
+
+/// A line of `--format raw`: its name, and the cell it shows.
+pub(crate) enum RawLine {
+    Always(&'static str, &'static str),
+    /// Where the table has such a column too.
+    WithColumn(&'static str, &'static str),
+}
+
+impl Listing {
+    fn raw_template(&self, table: &str, quiet: bool) -> String {
+        let mut template = String::new();
+        for line in self.raw {
+            let (name, cell, is_shown) = match line {
+                RawLine::Always(name, cell) => (name, cell, true),
+                RawLine::WithColumn(name, cell) => {
+                    (name, cell, table.contains(&format!("{{{{.{cell}}}}}")))
+                }
+            };
+            let text = format!("{name}:{{{{pad .{cell} 1 0}}}}");
+            if quiet && self.quiet == format!("{{{{.{cell}}}}}") {
+                return text;
+            }
+            if is_shown {
+                template.push_str(&text);
+                template.push('\n');
+            }
+        }
+        template
+    }
 }
 
 /// One object: its cells by placeholder.
@@ -92,7 +124,7 @@ impl Style {
         match given {
             "" | "table" if quiet => plain(listing.quiet.to_owned()),
             "" | "table" => as_table(default),
-            "raw" if quiet => plain(listing.quiet.to_owned()),
+            "raw" if !listing.raw.is_empty() => plain(listing.raw_template(default, quiet)),
             "json" => plain("{{json .}}".to_owned()),
             _ => match given.strip_prefix("table") {
                 Some(_) if quiet => plain(listing.quiet.to_owned()),

@@ -330,9 +330,6 @@ fn hosts(shared: &Shared, record: &Record, interfaces: &[Interface]) -> Result<S
             Error::system("cannot read the other container's hosts").because(cause)
         });
     }
-    if record.host_config.network_mode == "host" {
-        return Ok(fs::read_to_string("/etc/hosts").unwrap_or_default());
-    }
     // As in Docker that of the default bridge, whichever networks the container is on.
     let default = || shared.network.default_network().pools.iter().find_map(|pool| pool.gateway);
     let gateway = shared.config.host_gateway_ip.or_else(default);
@@ -344,6 +341,10 @@ fn hosts(shared: &Shared, record: &Record, interfaces: &[Interface]) -> Result<S
         extra.push(HostEntry { ip, names: name.to_owned() });
     }
     extra.extend(shared.link_entries(record)?);
+    if record.host_config.network_mode == "host" {
+        let text = fs::read_to_string("/etc/hosts").unwrap_or_default();
+        return Ok(network::files::with_hosts(&text, &extra));
+    }
     let own = interfaces.iter().flat_map(|interface| own_entries(record, interface));
     Ok(network::files::hosts(&extra, &own.collect::<Vec<_>>()))
 }

@@ -103,6 +103,12 @@ fn host_config(record: &Record) -> HostConfig {
 fn config(record: &Record) -> api::containers::Config {
     let mut config = record.config.clone();
     config.labels.get_or_insert_default();
+    // For clients that know no addresses of endpoints; the engine is asked for it either way.
+    if config.mac_address.is_empty()
+        && let Some(first) = record.endpoints.get(&record.host_config.network_mode)
+    {
+        config.mac_address.clone_from(&first.mac_address);
+    }
     config
 }
 

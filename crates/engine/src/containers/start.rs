@@ -122,8 +122,19 @@ impl Actor {
         }
     }
 
+    /// Whoever shares a container's network goes by its host name.
+    fn take_name_of_lender(&mut self) -> Result<()> {
+        if let Some(lender) = self.record.network_of() {
+            let lender = self.shared.index.find(lender)?.record();
+            self.record.config.hostname.clone_from(&lender.config.hostname);
+            self.record.config.domainname.clone_from(&lender.config.domainname);
+        }
+        Ok(())
+    }
+
     async fn bring_up(&mut self) -> Result<(), NotStarted> {
         let joins = bundle::joins(&self.shared, &self.record)?;
+        self.take_name_of_lender()?;
         let bundle = Bundle::new(&self.shared, &self.record, joins.clone())?;
         self.record.state.cgroup.clone_from(&bundle.cgroup_path);
         let (place, monitor) =

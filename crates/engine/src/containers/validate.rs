@@ -238,17 +238,30 @@ fn hostname(config: &Config, host: &HostConfig) -> Result<(), Error> {
         return Err(Error::invalid("conflicting options: hostname and the UTS mode"));
     }
     if host.network_mode.starts_with("container:") {
-        if !config.hostname.is_empty() {
-            return Err(Error::invalid("conflicting options: hostname and the network mode"));
-        }
-        let ports = host.port_bindings.as_ref().is_some_and(|bindings| !bindings.is_empty());
-        if ports || host.publish_all_ports {
-            return Err(Error::invalid(
-                "conflicting options: port publishing and the container type network mode",
-            ));
-        }
+        return of_another(config, host);
     }
     Ok(())
+}
+
+/// What belongs to the container whose network it shares. In Docker's order.
+fn of_another(config: &Config, host: &HostConfig) -> Result<(), Error> {
+    let is_given = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
+    let has_bindings = host.port_bindings.as_ref().is_some_and(|bindings| !bindings.is_empty());
+    let has_exposed = config.exposed_ports.as_ref().is_some_and(|ports| !ports.is_empty());
+    let conflicts = [
+        (!config.hostname.is_empty(), "hostname and the network mode"),
+        (is_given(&host.dns), "dns and the network mode"),
+        (is_given(&host.extra_hosts), "custom host-to-IP mapping and the network mode"),
+        (
+            has_bindings || host.publish_all_ports,
+            "port publishing and the container type network mode",
+        ),
+        (has_exposed, "port exposing and the container type network mode"),
+    ];
+    match conflicts.iter().find(|(is_there, _)| *is_there) {
+        Some((_, what)) => Err(Error::invalid(format!("conflicting options: {what}"))),
+        None => Ok(()),
+    }
 }
 
 /// `name:ip` as the client sends it; the address may be the word for the host's gateway.
@@ -604,6 +617,28 @@ mod tests {
         assert_eq!(
             host_said(HostConfig { oom_score_adj: 2000, ..base() }),
             "Invalid value 2000, range for oom score adj is [-1000, 1000]"
+        );
+    }
+
+    #[test]
+    fn what_belongs_to_the_other_container_is_refused() {
+        let base = || HostConfig { network_mode: "container:a".into(), ..HostConfig::default() };
+        assert_eq!(host_said(base()), "");
+        let dns = Some(vec!["1.2.3.4".into()]);
+        assert_eq!(
+            host_said(HostConfig { dns, ..base() }),
+            "conflicting options: dns and the network mode"
+        );
+        let extra_hosts = Some(vec!["a:1.2.3.4".into()]);
+        assert_eq!(
+            host_said(HostConfig { extra_hosts, ..base() }),
+            "conflicting options: custom host-to-IP mapping and the network mode"
+        );
+        let exposed_ports = Some([("80/tcp".to_owned(), Default::default())].into());
+        let config = Config { exposed_ports, ..Config::default() };
+        assert_eq!(
+            validate(&config, &base(), &offer()).unwrap_err().to_string(),
+            "conflicting options: port exposing and the container type network mode"
         );
     }
 

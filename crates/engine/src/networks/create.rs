@@ -261,7 +261,7 @@ fn record(id: &str, request: CreateNetwork, asked: Vec<IpamConfig>) -> Record {
         ipv4: request.enable_ipv4.unwrap_or(true),
         ipv6: request.enable_ipv6.unwrap_or(false),
         ipam_driver: or(ipam.driver, "default"),
-        ipam_options: Some(ipam.options.unwrap_or_default()),
+        ipam_options: ipam.options,
         asked,
         internal: request.internal,
         attachable: request.attachable,
@@ -284,7 +284,9 @@ fn unknown_driver(error: network::InvalidOption) -> Error {
 fn refused(error: network::Error) -> Error {
     let kind = match &error {
         network::Error::Conflict(network::Conflict::NothingLeft(_)) => Kind::Invalid,
-        network::Error::Conflict(_) | network::Error::SameBridge { .. } => Kind::Forbidden,
+        network::Error::Conflict(_)
+        | network::Error::SameBridge { .. }
+        | network::Error::SeveralSubnets => Kind::Forbidden,
         network::Error::ParentTaken { .. } | network::Error::NoBridge(_) => Kind::Forbidden,
         network::Error::NoParent(_) | network::Error::NoVlan(_) => Kind::Invalid,
         _ => Kind::System,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use api::networks::{EndpointIpamConfig, EndpointSettings};
-use network::{InvalidMac, MacAddress, Pool, Wish};
+use network::{InvalidMac, MacAddress, Subnet, Wish};
 
 use super::record::Record;
 use crate::error::{Error, Result};
@@ -74,13 +74,13 @@ fn check_place(network: &Record, ipam: &EndpointIpamConfig, problems: &mut Vec<S
         if text.is_empty() {
             continue;
         }
-        let pools = network.asked_pools(is_ipv4);
-        if pools.is_empty() {
+        let subnets = network.asked_subnets(is_ipv4);
+        if subnets.is_empty() {
             problems.push("user specified IP address is supported only when connecting to networks with user configured subnets".to_owned());
             continue;
         }
-        let within = |pool: &&Pool| text.parse().is_ok_and(|ip| pool.subnet.contains(ip));
-        if !pools.iter().any(within) {
+        let within = |subnet: &Subnet| text.parse().is_ok_and(|ip| subnet.contains(ip));
+        if !subnets.iter().any(within) {
             problems
                 .push(format!("no configured subnet or ip-range contain the IP address {text}"));
         }
@@ -91,7 +91,8 @@ fn link_name(settings: &EndpointSettings) -> Option<&str> {
     settings.driver_opts.as_ref()?.get(LINK_NAME).map(String::as_str)
 }
 
-/// What was checked, for a network that is there. `mac` is the container's own, for its first network.
+/// What was checked, for a network that is there: without addresses of a family that is off there, as in Docker. `mac`
+/// is the container's own, for its first network.
 pub fn wish(
     network: &Record,
     settings: &EndpointSettings,
@@ -102,8 +103,8 @@ pub fn wish(
     let mac = if settings.mac_address.is_empty() { mac } else { &settings.mac_address };
     Ok(Wish {
         network: network.id.clone(),
-        ipv4: ipam.ipv4_address.parse().ok(),
-        ipv6: ipam.ipv6_address.parse().ok(),
+        ipv4: ipam.ipv4_address.parse().ok().filter(|_| network.ipv4),
+        ipv6: ipam.ipv6_address.parse().ok().filter(|_| network.ipv6),
         link_local: ipam.link_local_ips.iter().filter_map(|ip| ip.parse().ok()).collect(),
         mac: if mac.is_empty() { None } else { Some(mac.parse()?) },
         priority: settings.gw_priority.unwrap_or(0),
@@ -198,6 +199,19 @@ mod tests {
     fn a_network_that_is_not_there_has_no_subnets_to_miss() {
         assert!(check(None, "later", &fixed("1.2.3.4", "")).is_ok());
         assert!(check(None, "later", &fixed("x", "")).is_err());
+    }
+
+    #[test]
+    fn an_address_of_a_family_that_is_off_is_kept_and_not_used() {
+        let network = with_pools("web", &["10.79.0.0/24", "fd01::/64"], &[]);
+        let settings = fixed("10.79.0.9", "fd01::9");
+        assert_eq!(said(&network, &settings), "");
+        let addresses = |network: &Record| {
+            let wish = wish(network, &settings, "", true).unwrap();
+            (wish.ipv4.is_some(), wish.ipv6.is_some())
+        };
+        assert_eq!(addresses(&network), (true, false));
+        assert_eq!(addresses(&Record { ipv6: true, ..network.clone() }), (true, true));
     }
 
     #[test]

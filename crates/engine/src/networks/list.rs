@@ -6,6 +6,7 @@ use api::networks::Network as Document;
 use super::Networks;
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
+use crate::name_filter::NameFilter;
 
 pub const FILTERS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "type"];
 
@@ -32,11 +33,10 @@ impl Networks {
 }
 
 fn is_wanted(record: &Record, filters: &Filters) -> bool {
-    let part_of = |filter: &str, text: &str| {
-        !filters.contains(filter) || filters.get(filter).any(|part| text.contains(part))
-    };
-    part_of("name", &record.name)
-        && part_of("id", &record.id)
+    let is_called =
+        |filter, text| NameFilter::of(filters, filter).is_none_or(|names| names.matches(text));
+    is_called("name", &record.name)
+        && is_called("id", &record.id)
         && filters.matches_exactly("driver", &record.driver)
         && filters.matches_exactly("scope", &record.scope)
         && filters.matches_exactly("type", if record.is_builtin { "builtin" } else { "custom" })
@@ -57,6 +57,7 @@ mod tests {
         assert!(wanted(&[]));
         assert!(wanted(&[("name", "rid"), ("name", "none"), ("driver", "bridge")]));
         assert!(!wanted(&[("name", "rid"), ("driver", "host")]));
+        assert!(wanted(&[("name", "^bridge$")]) && !wanted(&[("name", "^ridge$")]));
         assert!(!wanted(&[("type", "custom")]) && wanted(&[("type", "builtin")]));
         assert!(!wanted(&[("label", "a")]));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::networks::{ConfigReference, Ipam, IpamConfig, Network as Document};
-use network::{Config, Identity, Pool, Subnet};
+use network::{Config, Identity, Subnet};
 use serde::{Deserialize, Serialize};
 
 /// A record reads back as it was written; a field that is added has a default.
@@ -120,18 +120,17 @@ impl Record {
         self.asked.iter().cloned().chain(chosen).collect()
     }
 
-    /// The pools of that family which somebody asked for: fixed addresses are for these.
-    pub fn asked_pools(&self, is_ipv4: bool) -> Vec<&Pool> {
-        let is_asked = |pool: &&Pool| {
-            pool.subnet.is_ipv4() == is_ipv4
-                && self.asked.iter().any(|config| config.subnet.parse() == Ok(pool.subnet))
-        };
-        self.made.iter().flat_map(|made| &made.pools).filter(is_asked).collect()
+    /// The subnets of that family which somebody asked for, be the family on or not: fixed addresses are for these.
+    pub fn asked_subnets(&self, is_ipv4: bool) -> Vec<Subnet> {
+        let subnets = self.asked.iter().filter_map(|config| config.subnet.parse().ok());
+        subnets.filter(|subnet: &Subnet| subnet.is_ipv4() == is_ipv4).collect()
     }
 }
 
 #[cfg(test)]
 pub mod tests {
+    use network::Pool;
+
     use super::*;
 
     pub fn network(name: &str) -> Record {
@@ -182,8 +181,8 @@ pub mod tests {
     #[test]
     fn fixed_addresses_are_for_subnets_that_were_asked_for() {
         let record = with_pools("web", &["fd00:77::/64"], &["172.26.0.0/24"]);
-        assert_eq!(record.asked_pools(false).len(), 1);
-        assert!(record.asked_pools(true).is_empty());
+        assert_eq!(record.asked_subnets(false).len(), 1);
+        assert!(record.asked_subnets(true).is_empty());
     }
 
     #[test]

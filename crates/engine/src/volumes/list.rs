@@ -5,6 +5,7 @@ use api::volumes::Volume;
 
 use super::Volumes;
 use crate::error::Result;
+use crate::name_filter::NameFilter;
 
 pub const FILTERS: &[&str] = &["dangling", "driver", "label", "name"];
 
@@ -22,9 +23,7 @@ impl Volumes {
 }
 
 fn is_wanted(volume: &Volume, filters: &Filters) -> bool {
-    let by_name =
-        !filters.contains("name") || filters.get("name").any(|part| volume.name.contains(part));
-    by_name
+    NameFilter::of(filters, "name").is_none_or(|names| names.matches(&volume.name))
         && filters.matches_exactly("driver", &volume.driver)
         && filters.labels_match("label", |key| volume.label(key))
 }

@@ -1,11 +1,11 @@
 //! Which subnets a new network gets. Pure: routes and other networks are given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::Pool;
 use crate::options::AddressPool;
-use crate::subnet::Subnet;
+use crate::subnet::{Subnet, to_bits};
 
 /// One subnet as the user asked for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Conflict {
     NothingLeft(&'static str),
     #[error("Pool overlaps with other one on this address space")]
     Overlap,
+    #[error("failed to allocate gateway ({0}): Address already in use")]
+    GatewayTaken(IpAddr),
     #[error("failed to allocate secondary ip address ({0}:{1}): Address already in use")]
     AuxiliaryTaken(String, IpAddr),
 }
@@ -76,8 +78,15 @@ fn pool(subnet: Subnet, wish: &PoolWish) -> Result<Pool, Conflict> {
     // As in Docker the gateway is the range's first address, even where that is one which ends in 0.
     let first = wish.range.map(|range| range.first_bits()).filter(|first| hosts.contains(first));
     let gateway = wish.gateway.unwrap_or_else(|| subnet.ip(first.unwrap_or(hosts.start)));
-    if let Some((name, ip)) = wish.auxiliary.iter().find(|(_, ip)| **ip == gateway) {
-        return Err(Conflict::AuxiliaryTaken(name.clone(), *ip));
+    let is_no_hosts = |ip: IpAddr| !hosts.contains(&to_bits(ip));
+    if wish.gateway.is_some_and(is_no_hosts) {
+        return Err(Conflict::GatewayTaken(gateway));
+    }
+    let mut taken = BTreeSet::from([gateway]);
+    for (name, ip) in &wish.auxiliary {
+        if is_no_hosts(*ip) || !taken.insert(*ip) {
+            return Err(Conflict::AuxiliaryTaken(name.clone(), *ip));
+        }
     }
     let auxiliary = wish.auxiliary.clone();
     Ok(Pool { subnet, range: wish.range, gateway: Some(gateway), auxiliary })
@@ -180,6 +189,23 @@ mod tests {
         let wish = PoolWish { auxiliary, gateway, ..asked("10.5.0.0/16") };
         let refused = plan(&ipv4(vec![wish]), &[], &[], &[]);
         assert_eq!(refused, Err(Conflict::AuxiliaryTaken("a".into(), ip("10.5.0.1"))));
+    }
+
+    #[test]
+    fn the_subnets_own_address_and_that_of_all_are_nobodys() {
+        for gateway in ["10.5.0.0", "10.5.255.255"] {
+            let wish = PoolWish { gateway: Some(ip(gateway)), ..asked("10.5.0.0/16") };
+            let refused = plan(&ipv4(vec![wish]), &[], &[], &[]);
+            assert_eq!(refused, Err(Conflict::GatewayTaken(ip(gateway))));
+            let auxiliary = [("a".to_owned(), ip(gateway))].into();
+            let wish = PoolWish { auxiliary, ..asked("10.5.0.0/16") };
+            let refused = plan(&ipv4(vec![wish]), &[], &[], &[]);
+            assert_eq!(refused, Err(Conflict::AuxiliaryTaken("a".into(), ip(gateway))));
+        }
+        let auxiliary = ["a", "b"].map(|name| (name.to_owned(), ip("10.5.0.5"))).into();
+        let wish = PoolWish { auxiliary, ..asked("10.5.0.0/16") };
+        let refused = plan(&ipv4(vec![wish]), &[], &[], &[]);
+        assert_eq!(refused, Err(Conflict::AuxiliaryTaken("b".into(), ip("10.5.0.5"))));
     }
 
     #[test]

@@ -24,6 +24,7 @@ const LISTING: Listing = Listing {
     columns: &[("Type", "CHANGE TYPE"), ("Path", "PATH")],
     go_type: "*container.diffContext",
     quiet: "{{.Type}} {{.Path}}",
+    raw: &[],
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {

@@ -7,7 +7,7 @@ use client::containers::List;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list, wanted};
+use crate::output::list::{Listing, RawLine, Row, Style, print_list, wanted};
 use crate::output::units::{ago, ellipsis, go_time, human_size, short_id};
 
 const FLAGS: &[Flag] = &[
@@ -54,6 +54,18 @@ pub(crate) const LISTING: Listing = Listing {
     ],
     go_type: "*formatter.ContainerContext",
     quiet: "{{.ID}}",
+    raw: &[
+        RawLine::Always("container_id", "ID"),
+        RawLine::Always("image", "Image"),
+        RawLine::Always("command", "Command"),
+        RawLine::Always("created_at", "CreatedAt"),
+        RawLine::Always("state", "State"),
+        RawLine::Always("status", "Status"),
+        RawLine::Always("names", "Names"),
+        RawLine::Always("labels", "Labels"),
+        RawLine::Always("ports", "Ports"),
+        RawLine::WithColumn("size", "Size"),
+    ],
 };
 const TABLE: &str =
     "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";

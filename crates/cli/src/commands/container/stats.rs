@@ -45,6 +45,7 @@ const LISTING: Listing = Listing {
     ],
     go_type: "*container.statsContext",
     quiet: "{{.ID}}",
+    raw: &[],
 };
 const TABLE: &str = "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}";
 /// Clears the terminal and goes to its corner.

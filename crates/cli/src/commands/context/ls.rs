@@ -33,6 +33,7 @@ const LISTING: Listing = Listing {
     ],
     go_type: "*formatter.clientContextContext",
     quiet: "{{.Name}}",
+    raw: &[],
 };
 const TABLE: &str =
     "{{.Name}}{{if .Current}} *{{end}}\t{{.Description}}\t{{.DockerEndpoint}}\t{{.Error}}";

@@ -39,6 +39,7 @@ const LISTING: Listing = Listing {
     ],
     go_type: "*image.historyContext",
     quiet: "{{.ID}}",
+    raw: &[],
 };
 const TABLE: &str = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
 const TABLE_OF_DATES: &str = "{{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";

@@ -11,7 +11,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list, wanted};
+use crate::output::list::{Listing, RawLine, Row, Style, print_list, wanted};
 use crate::output::units::{ago, go_time, human_size, short_id};
 
 const FLAGS: &[Flag] = &[
@@ -52,6 +52,14 @@ pub(crate) const LISTING: Listing = Listing {
     ],
     go_type: "*formatter.imageContext",
     quiet: "{{.ID}}",
+    raw: &[
+        RawLine::Always("repository", "Repository"),
+        RawLine::Always("tag", "Tag"),
+        RawLine::WithColumn("digest", "Digest"),
+        RawLine::Always("image_id", "ID"),
+        RawLine::Always("created_at", "CreatedAt"),
+        RawLine::Always("virtual_size", "Size"),
+    ],
 };
 const TABLE: &str = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 const TABLE_WITH_DIGESTS: &str =

@@ -22,7 +22,7 @@ const FLAGS: &[Flag] = &[
     Flag::string("ipam-driver", "IP Address Management Driver").default("default"),
     Flag::map("ipam-opt", "Set IPAM driver specific options"),
     Flag::bool("ipv4", "Enable or disable IPv4 address assignment").default("true"),
-    Flag::bool("ipv6", "Enable or disable IPv6 address assignment"),
+    Flag::bool("ipv6", "Enable IPv6 networking"),
     Flag::list("label", "Set metadata on a network").check(env::check_label),
     Flag::map("opt", "Set driver specific options").short('o'),
     Flag::string("scope", "Control the network's scope"),

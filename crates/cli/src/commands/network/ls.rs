@@ -6,7 +6,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list};
+use crate::output::list::{Listing, RawLine, Row, Style, print_list};
 
 const FLAGS: &[Flag] = &[
     Flag::filter("Provide filter values (e.g. \"driver=bridge\")"),
@@ -41,6 +41,12 @@ const LISTING: Listing = Listing {
     ],
     go_type: "*network.networkContext",
     quiet: "{{.ID}}",
+    raw: &[
+        RawLine::Always("network_id", "ID"),
+        RawLine::Always("name", "Name"),
+        RawLine::Always("driver", "Driver"),
+        RawLine::Always("scope", "Scope"),
+    ],
 };
 const TABLE: &str = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}";
 

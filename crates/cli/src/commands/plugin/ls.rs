@@ -38,6 +38,7 @@ const LISTING: Listing = Listing {
     ],
     go_type: "*plugin.pluginContext",
     quiet: "{{.ID}}",
+    raw: &[],
 };
 const TABLE: &str = "{{.ID}}\t{{.Name}}\t{{.Description}}\t{{.Enabled}}";
 const DESCRIPTION_WIDTH: usize = 45;

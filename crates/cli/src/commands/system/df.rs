@@ -12,7 +12,7 @@ use crate::commands::image::ls as images;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list, render};
+use crate::output::list::{Listing, RawLine, Row, Style, print_list, render};
 use crate::output::print;
 use crate::output::units::human_size;
 
@@ -41,6 +41,13 @@ const TOTALS: Listing = Listing {
     ],
     go_type: "*formatter.diskUsageImagesContext",
     quiet: "",
+    raw: &[
+        RawLine::Always("type", "Type"),
+        RawLine::Always("total", "TotalCount"),
+        RawLine::Always("active", "Active"),
+        RawLine::Always("size", "Size"),
+        RawLine::Always("reclaimable", "Reclaimable"),
+    ],
 };
 const TOTALS_TABLE: &str = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}";
 const IMAGES_TABLE: &str = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}";
@@ -49,6 +56,7 @@ const VOLUMES: Listing = Listing {
     columns: &[("Name", "VOLUME NAME"), ("Links", "LINKS"), ("Size", "SIZE")],
     go_type: "*formatter.volumeContext",
     quiet: "",
+    raw: &[],
 };
 const VOLUMES_TABLE: &str = "{{.Name}}\t{{.Links}}\t{{.Size}}";
 const BUILD_CACHE: Listing = Listing {
@@ -63,6 +71,7 @@ const BUILD_CACHE: Listing = Listing {
     ],
     go_type: "*formatter.buildCacheContext",
     quiet: "",
+    raw: &[],
 };
 const BUILD_CACHE_TABLE: &str = "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}";
 

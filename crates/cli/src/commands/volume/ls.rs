@@ -6,7 +6,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::commands::container::ls::filters;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::list::{Listing, Row, Style, print_list, wanted};
+use crate::output::list::{Listing, RawLine, Row, Style, print_list, wanted};
 
 const FLAGS: &[Flag] = &[
     Flag::bool("cluster", "Show only cluster volumes").hidden(),
@@ -42,6 +42,7 @@ const LISTING: Listing = Listing {
     ],
     go_type: "*formatter.volumeContext",
     quiet: "{{.Name}}",
+    raw: &[RawLine::Always("name", "Name"), RawLine::Always("driver", "Driver")],
 };
 const TABLE: &str = "{{.Driver}}\t{{.Name}}";
 const CLUSTER_TABLE: &str = "{{.Name}}\t{{.Group}}\t{{.Driver}}\t{{.Availability}}\t{{.Status}}";

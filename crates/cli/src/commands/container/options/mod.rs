@@ -26,7 +26,7 @@ use crate::flags::{Flag, Parsed};
 /// Flags that describe a container.
 pub(super) const FLAGS: &[Flag] = &[
     Flag::list("add-host", "Add a custom host-to-IP mapping (host:ip)")
-        .check(network::check_extra_host),
+        .check(|text| network::extra_host(text).map(drop)),
     Flag::map(
         "annotation",
         "Add an annotation to the container (passed through to the OCI \
@@ -312,7 +312,13 @@ fn host_config(parsed: &Parsed) -> Result<HostConfig, String> {
         dns: Some(parsed.list("dns")),
         dns_options: Some(dns_options),
         dns_search: Some(parsed.list("dns-search")),
-        extra_hosts: non_empty(parsed.list("add-host")),
+        extra_hosts: non_empty(
+            parsed
+                .list("add-host")
+                .iter()
+                .map(|text| network::extra_host(text))
+                .collect::<Result<_, _>>()?,
+        ),
         group_add: non_empty(parsed.list("group-add")),
         ipc_mode: parsed.string("ipc"),
         oom_score_adj: parsed.int("oom-score-adj"),

@@ -32,15 +32,15 @@ pub(super) fn check_search_domain(text: &str) -> Result<(), String> {
     Err(format!("{text} is not a valid domain"))
 }
 
-/// `host:ip`, or `host=ip`; `host-gateway` is an address too.
-pub(super) fn check_extra_host(text: &str) -> Result<(), String> {
+/// `host:ip`, `host=ip` or `host:[ip]`, as the engine knows it: `host:ip`. `host-gateway` is an address too.
+pub(super) fn extra_host(text: &str) -> Result<String, String> {
     let split = text.split_once('=').or_else(|| text.split_once(':'));
     let Some((name, address)) = split.filter(|(name, _)| !name.is_empty()) else {
         return Err(format!("bad format for add-host: {text:?}"));
     };
     let address = address.trim_start_matches('[').trim_end_matches(']');
     if !name.is_empty() && (address == "host-gateway" || address.parse::<IpAddr>().is_ok()) {
-        return Ok(());
+        return Ok(format!("{name}:{address}"));
     }
     Err(format!("invalid IP address in add-host: {address:?}"))
 }
@@ -127,11 +127,18 @@ mod tests {
 
     #[test]
     fn extra_hosts_have_an_address() {
-        for good in ["a:10.0.0.1", "a=::1", "a:[::1]", "a:::1", "a:host-gateway"] {
-            assert_eq!(check_extra_host(good), Ok(()), "{good}");
+        for (given, sent) in [
+            ("a:10.0.0.1", "a:10.0.0.1"),
+            ("a=10.0.0.1", "a:10.0.0.1"),
+            ("a=::1", "a:::1"),
+            ("a:[::1]", "a:::1"),
+            ("a:::1", "a:::1"),
+            ("a=host-gateway", "a:host-gateway"),
+        ] {
+            assert_eq!(extra_host(given).as_deref(), Ok(sent), "{given}");
         }
         for bad in ["a", ":1.2.3.4", "a:b"] {
-            assert!(check_extra_host(bad).is_err(), "{bad}");
+            assert!(extra_host(bad).is_err(), "{bad}");
         }
     }
 }
