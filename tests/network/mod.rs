@@ -9,6 +9,7 @@ mod ls;
 mod prune;
 mod publish;
 mod rm;
+mod why;
 
 use testkit::engine::Engine;
 

@@ -159,6 +159,26 @@ wire! {
         pub networks_deleted: Option<Vec<String>>,
     }
 
+    /// The answer of `GET /networks/why/{to}`, which Docker does not have.
+    pub struct Explanation {
+        pub to: String,
+        pub protocol: String,
+        pub from: String,
+        /// Empty if there is none.
+        pub container: String,
+        /// `reachable`, `unreachable` or `uncertain`.
+        pub verdict: String,
+        pub steps: Vec<ExplanationStep>,
+    }
+
+    /// Something on the way of a packet.
+    pub struct ExplanationStep {
+        pub subject: String,
+        /// `pass`, `block`, `maybe` or `note`.
+        pub verdict: String,
+        pub text: String,
+    }
+
     /// One host address and port that a container's port is published on.
     pub struct PortBinding {
         #[serde(rename = "HostIp")]

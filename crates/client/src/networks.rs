@@ -2,7 +2,8 @@
 
 use api::Filters;
 use api::networks::{
-    ConnectNetwork, CreateNetwork, DisconnectNetwork, Network, NetworkCreated, NetworksPruned,
+    ConnectNetwork, CreateNetwork, DisconnectNetwork, Explanation, Network, NetworkCreated,
+    NetworksPruned,
 };
 use bytes::Bytes;
 use hyper::Method;
@@ -37,6 +38,12 @@ impl Client {
 
     pub async fn network_remove(&self, name: &str) -> Result<()> {
         self.act(Method::DELETE, &format!("/networks/{}", segment(name))).await
+    }
+
+    /// Why a packet does or does not arrive; Docker cannot tell.
+    pub async fn network_why(&self, to: &str, protocol: &str, from: &str) -> Result<Explanation> {
+        let query = Query::default().set("protocol", protocol).set("from", from);
+        self.get(&query.on(&format!("/networks/why/{}", segment(to)))).await
     }
 
     pub async fn network_prune(&self, filters: &Filters) -> Result<NetworksPruned> {

@@ -11,6 +11,7 @@ mod books;
 mod bridge;
 mod config;
 mod default_route;
+pub mod diagnosis;
 pub mod dns;
 mod error;
 pub mod files;

@@ -11,12 +11,13 @@ use sys::netlink::{Batch, Protocol, Socket};
 use crate::books::{Books, HostLink};
 use crate::bridge::{self, bridge_of};
 use crate::config::{Config, Driver, MacvlanMode};
+use crate::diagnosis::{self, Hook, Obstacle, Packet};
 use crate::error::{Context, Error, Result};
 use crate::firewall::{BridgeRules, Contents, Firewall, Guard, recorded_uplinks};
 use crate::identity::{Identity, hex};
 use crate::ipam::{self, Pool, Wanted};
 use crate::options::{AddressPool, Options};
-use crate::publish::{self, Mapping, Published, Publisher, Target};
+use crate::publish::{self, Mapping, Ports, Published, Publisher, Target, elements};
 use crate::route::{self, ChildLink, VethPair};
 use crate::sandbox::Sandbox;
 use crate::worker::{Doomed, Shared, Worker};
@@ -228,6 +229,33 @@ impl Network {
     /// Directs connections that the kernel cannot lead to a container to the proxy, which listens on that port.
     pub fn set_proxy(&self, port: u16) -> Result<()> {
         self.shared.firewall.set_proxy(port)
+    }
+
+    /// Whether the table leads that port of the host as the mapping says.
+    pub fn leads(&self, mapping: &Mapping, target: Target, port: u16) -> Result<bool> {
+        let one =
+            Mapping { host: Ports::one(port), container_port: mapping.behind(port), ..*mapping };
+        let is_range = !mapping.host.is_one() && mapping.is_straight();
+        let found = elements::elements(if is_range { mapping } else { &one }, target);
+        let Some((map, elements)) = found else { return Ok(false) };
+        let action = || "read the firewall's rules".to_owned();
+        let mut rules = nft::Ruleset::read().context(action)?;
+        let chain = nft::ChainName {
+            family: nft::TableFamily::Inet as u8,
+            table: self.identity.table(),
+            chain: String::new(),
+        };
+        let is_there = |element: &nft::MapElement| {
+            let (nft::Element::Key(key) | nft::Element::Interval(key, _)) = &element.key;
+            matches!(rules.look_up(&chain, map, key), Some(nft::Lookup::There(_)))
+        };
+        // Of a range on one address each port is an element.
+        Ok(elements.iter().take(1).all(is_there))
+    }
+
+    /// What of the host's firewall is in a packet's way.
+    pub fn obstacles(&self, hook: Hook, packet: &Packet) -> Result<Vec<Obstacle>> {
+        diagnosis::obstacles(hook, packet, &self.identity.table())
     }
 
     /// Chains of the host's own firewall (`ip filter FORWARD`) that drop what they do not accept of what is forwarded. An

@@ -27,7 +27,7 @@ use crate::error::{Context, Error};
 use crate::firewall::{Firewall, Publication};
 
 pub use self::mapping::{HostPorts, Mapping, Ports, Protocol, Target, Wish};
-pub use self::reserve::Reservation;
+pub use self::reserve::{Reservation, is_ours as is_of_host};
 
 /// What came of a container's wishes.
 #[derive(Debug)]
@@ -269,7 +269,7 @@ impl Turn<'_> {
                 self.published.reservations.push(Reservation { name, socket });
                 Ok(())
             }
-            Err(Errno::ADDRINUSE) => Err(in_use(protocol, ip, Ports::one(port))),
+            Err(Errno::ADDRINUSE) => Err(in_use(protocol, ip, port)),
             Err(Errno::ADDRNOTAVAIL) => Err(Refused::NotHere { protocol, ip, port }),
             Err(errno) => {
                 let action = || format!("reserve {protocol} port {mapping}");
@@ -320,11 +320,15 @@ fn refusal(protocol: Protocol, ip: IpAddr, taken: Taken) -> Refused {
     }
 }
 
-fn in_use(protocol: Protocol, ip: IpAddr, ports: Ports) -> Refused {
-    // Only for the message's sake: what cannot be told is left out.
-    let found = sockets::in_the_way(protocol, ip, ports).unwrap_or_default();
-    let owner = found.into_iter().find_map(sockets::owner);
-    Refused::InUse { protocol, ip, port: ports.first, owner }
+/// The program that has the port, where it can be told.
+pub fn holder(protocol: Protocol, ip: IpAddr, port: u16) -> Option<String> {
+    // Only for a message's sake: what cannot be told is left out.
+    let found = sockets::in_the_way(protocol, ip, Ports::one(port)).unwrap_or_default();
+    found.into_iter().find_map(sockets::owner)
+}
+
+fn in_use(protocol: Protocol, ip: IpAddr, port: u16) -> Refused {
+    Refused::InUse { protocol, ip, port, owner: holder(protocol, ip, port) }
 }
 
 /// The kernel's range, as Docker uses it.

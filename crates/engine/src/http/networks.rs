@@ -12,6 +12,8 @@ use crate::networks::{LIST_FILTERS, PRUNE_FILTERS};
 pub fn routes(router: &mut Router) {
     router.get("/networks", list);
     router.get("/networks/", list);
+    // Before the pattern that it would fit as well.
+    router.get("/networks/why/{name}", why);
     router.get("/networks/{name}", inspect);
     router.post("/networks/create", create);
     router.post("/networks/prune", prune);
@@ -52,6 +54,15 @@ async fn inspect(call: Call) -> Result<Response> {
     let mut network = call.engine.networks.inspect(&call.name, call.query.get("scope"))?;
     network.for_version(call.version);
     Ok(json(&network))
+}
+
+/// Docker does not have it.
+async fn why(call: Call) -> Result<Response> {
+    let engine = call.engine;
+    let (to, query) = (call.name, call.query);
+    let answer =
+        blocking(move || engine.networks.why(&to, query.get("protocol"), query.get("from")));
+    Ok(json(&answer.await?))
 }
 
 async fn create(mut call: Call) -> Result<Response> {

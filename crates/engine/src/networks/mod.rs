@@ -14,6 +14,7 @@ mod list;
 mod prune;
 pub mod record;
 mod remove;
+mod why;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The engine about itself: what it is, what its host can do, what it uses.
 
 mod disk_usage;
-mod host;
+pub mod host;
 pub mod identity;
 mod info;
 mod limits;

@@ -458,7 +458,7 @@ fn write_element(list: &mut Attributes<'_>, key: &Element, data: Option<&Vec<u8>
 }
 
 /// struct nfgenmsg: family, version 0, resource.
-fn header(family: u8, resource: u16) -> [u8; 4] {
+pub(super) fn header(family: u8, resource: u16) -> [u8; 4] {
     let [high, low] = resource.to_be_bytes();
     [family, 0, high, low]
 }

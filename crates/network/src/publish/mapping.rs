@@ -26,7 +26,7 @@ impl Protocol {
     }
 
     /// As IP has it.
-    pub(crate) fn number(self) -> u8 {
+    pub fn number(self) -> u8 {
         match self {
             Self::Tcp => 6,
             Self::Udp => 17,

@@ -47,7 +47,7 @@ pub(super) fn reserve(protocol: Protocol, ip: IpAddr, port: u16) -> Result<Optio
 }
 
 /// Whether the host has the address.
-pub(super) fn is_ours(ip: IpAddr) -> io::Result<bool> {
+pub fn is_ours(ip: IpAddr) -> io::Result<bool> {
     let socket = open(Protocol::Udp, ip)?;
     match net::bind(&socket, &SocketAddr::new(ip, 0)) {
         Err(Errno::ADDRNOTAVAIL) => Ok(false),

@@ -8,6 +8,7 @@ mod ipam;
 pub(crate) mod ls;
 pub(crate) mod prune;
 pub(crate) mod rm;
+pub(crate) mod why;
 
 use crate::command::Group;
 
@@ -22,6 +23,7 @@ pub(crate) const GROUP: Group = Group {
         &ls::COMMAND,
         &prune::COMMAND,
         &rm::COMMAND,
+        &why::COMMAND,
     ],
 };
 
