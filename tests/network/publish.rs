@@ -288,3 +288,31 @@ fn ports_of_a_running_container_change() {
     comes_up(21181, "web");
     assert_eq!(ask((LOCAL, 21180)), None);
 }
+
+/// The default route goes by the network whose name comes first.
+#[test]
+fn ports_follow_the_default_route() {
+    let engine = Engine::with_busybox();
+    for network in ["a-first", "b-second"] {
+        engine.gantry(&["network", "create", network]).ok();
+    }
+    serve(&engine, "web", &["--network", "b-second", "-p", "127.0.0.1:21680:80"], &[80]);
+    comes_up(21680, "web");
+    engine.gantry(&["network", "connect", "a-first", "web"]).ok();
+    engine.gantry(&["network", "disconnect", "b-second", "web"]).ok();
+    assert_eq!(ask((LOCAL, 21680)).as_deref(), Some("web"), "the only network that is left");
+    engine.gantry(&["network", "connect", "b-second", "web"]).ok();
+    engine.gantry(&["network", "disconnect", "a-first", "web"]).ok();
+    assert_eq!(ask((LOCAL, 21680)).as_deref(), Some("web"));
+}
+
+#[test]
+fn a_network_says_where_ports_are_published() {
+    let engine = Engine::with_busybox();
+    let option = "com.docker.network.bridge.host_binding_ipv4=127.0.0.2";
+    engine.gantry(&["network", "create", "-o", option, "local"]).ok();
+    serve(&engine, "web", &["--network", "local", "-p", "21780:80"], &[80]);
+    wait_for("the server answers", || ask(([127, 0, 0, 2], 21780)).as_deref() == Some("web"));
+    assert_eq!(engine.gantry(&["port", "web"]).ok(), "80/tcp -> 127.0.0.2:21780");
+    assert_eq!(ask((LOCAL, 21780)), None);
+}

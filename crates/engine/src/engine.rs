@@ -145,5 +145,6 @@ pub fn network_options(config: &Config) -> Result<Options> {
         ip_forward: config.ip_forward,
         // 0.0.0.0 is Docker's default, and means IPv6 as well.
         ip: config.publish_default_bind.or(config.ip).filter(|ip| *ip != Ipv4Addr::UNSPECIFIED),
+        protected: true,
     })
 }

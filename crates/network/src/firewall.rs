@@ -10,7 +10,7 @@
 //! hidden4       { 172.17.0.0/24 }            those that nobody outside sends to, and so hidden6
 //! open4         { }                          those that everybody may send to (nat-unprotected)
 //! masqueraded4  { 172.17.0.0/24 }            those that leave with the host's address
-//! uplinks       { "eth0", .. }               see Contents::uplinks
+//! uplinks       { "eth0", .. }               see Contents::uplinks, and so uplinks6
 //! ports4, ..    { tcp . 80 : 172.17.0.2 . 80 }   published ports, see publish/elements.rs
 //!
 //! prerouting    raw        iifname != "lo" ip daddr 127.0.0.0/8 drop
@@ -30,7 +30,7 @@
 //!                          oifname @bridges ct status dnat accept
 //!                          ip daddr @open4 accept (and so ip6)
 //!                          oifname @bridges drop
-//!                          iifname @uplinks oifname @uplinks drop
+//!                          meta nfproto ipv4 iifname @uplinks oifname @uplinks drop (and so ipv6)
 //! postrouting   srcnat     ip saddr @subnets oifname @bridges ct status dnat masquerade
 //!                          meta nfproto ipv6 iifname @bridges oifname @bridges ct status dnat masquerade
 //!                          ip saddr 127.0.0.0/8 oifname @bridges masquerade
@@ -73,7 +73,7 @@ use crate::watcher::Watcher;
 
 pub(crate) use spoofing::Guard;
 
-const SETS: [Set<'static>; 11] = [
+const SETS: [Set<'static>; 12] = [
     set("bridges", KeyType::InterfaceName),
     set("same_bridge", KeyType::InterfacePair),
     set("internal", KeyType::InterfaceName),
@@ -84,7 +84,8 @@ const SETS: [Set<'static>; 11] = [
     set("open6", KeyType::Ipv6Interval),
     set("masqueraded4", KeyType::Ipv4Interval),
     set("masqueraded6", KeyType::Ipv6Interval),
-    set("uplinks", KeyType::InterfaceName),
+    set(UPLINKS, KeyType::InterfaceName),
+    set(UPLINKS_IPV6, KeyType::InterfaceName),
 ];
 
 const fn set(name: &'static str, key: KeyType) -> Set<'static> {
@@ -92,6 +93,9 @@ const fn set(name: &'static str, key: KeyType) -> Set<'static> {
 }
 
 const PROXY: &str = "proxy";
+/// Of IPv4.
+pub(crate) const UPLINKS: &str = "uplinks";
+pub(crate) const UPLINKS_IPV6: &str = "uplinks6";
 
 /// What the table knows of one bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +162,8 @@ pub(crate) struct Contents {
     /// The links which the host had when we turned on forwarding for it. Between those it must not begin to route
     /// on our account. (Docker sets the policy of the whole FORWARD chain to DROP then, which breaks others.)
     pub(crate) uplinks: Vec<String>,
+    /// The same for IPv6, which has a switch of its own.
+    pub(crate) uplinks_ipv6: Vec<String>,
     /// By container.
     pub(crate) published: BTreeMap<String, Publication>,
     /// Where the proxy listens, for connections that the kernel cannot lead to a container.
@@ -286,6 +292,46 @@ impl Firewall {
         }
     }
 
+    /// Leads what is published of the container to these addresses, at once; returns what that is.
+    pub(crate) fn retarget(&self, container: &str, target: Target) -> Result<Vec<Mapping>> {
+        let mut inner = lock(&self.inner);
+        let Some(publication) = inner.contents.published.get_mut(container) else {
+            return Ok(Vec::new());
+        };
+        let before = std::mem::replace(&mut publication.target, target);
+        let mappings = publication.mappings.clone();
+        if before == target {
+            return Ok(Vec::new());
+        }
+        let mut transaction = Transaction::new(TableFamily::Inet);
+        for mapping in &mappings {
+            if let Some((map, elements)) = elements::elements(mapping, before) {
+                transaction.delete_mappings(&inner.table, map, &elements);
+            }
+        }
+        for mapping in &mappings {
+            if let Some((map, elements)) = elements::elements(mapping, target) {
+                transaction.add_mappings(&inner.table, map, &elements);
+            }
+        }
+        match inner.change(transaction, "lead published ports elsewhere") {
+            // Somebody changed the table under our hands: as it should be now.
+            Err(_) => inner.replace()?,
+            result => result?,
+        }
+        Ok(mappings)
+    }
+
+    /// From now on the host forwards IPv6 on our account: not between these links.
+    pub(crate) fn separate_ipv6(&self, uplinks: Vec<String>) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        let mut transaction = Transaction::new(TableFamily::Inet);
+        let elements: Vec<_> = uplinks.iter().map(|name| Element::interface(name)).collect();
+        transaction.add_elements(&inner.table, UPLINKS_IPV6, &elements);
+        inner.contents.uplinks_ipv6 = uplinks;
+        inner.change_or_replace(transaction)
+    }
+
     /// Where the proxy listens from now on.
     pub(crate) fn set_proxy(&self, port: u16) -> Result<()> {
         let mut inner = lock(&self.inner);
@@ -368,11 +414,11 @@ impl Firewall {
     }
 }
 
-/// The uplinks in a table that an earlier engine left; none if there is no such table.
-pub(crate) fn recorded_uplinks(table: &str) -> Result<Vec<String>> {
+/// The uplinks in a table that an earlier engine left, of one of the two sets; none if there is no such table.
+pub(crate) fn recorded_uplinks(table: &str, set: &str) -> Result<Vec<String>> {
     let action = || format!("read the firewall table {table}");
     let mut socket = Socket::open(Netlink::Netfilter).context(action)?;
-    let keys = set_elements(&mut socket, table, "uplinks").context(action)?;
+    let keys = set_elements(&mut socket, table, set).context(action)?;
     let name = |key: Vec<u8>| String::from_utf8_lossy(&key).trim_end_matches('\0').to_owned();
     Ok(keys.into_iter().map(name).collect())
 }
@@ -532,9 +578,11 @@ impl Inner {
         for (set, elements) in self.contents.bridges.iter().flat_map(BridgeRules::elements) {
             transaction.add_elements(table, set, &elements);
         }
-        let uplinks: Vec<_> =
-            self.contents.uplinks.iter().map(|name| Element::interface(name)).collect();
-        transaction.add_elements(table, "uplinks", &uplinks);
+        let Contents { uplinks, uplinks_ipv6, .. } = &self.contents;
+        for (set, links) in [(UPLINKS, uplinks), (UPLINKS_IPV6, uplinks_ipv6)] {
+            let links: Vec<_> = links.iter().map(|name| Element::interface(name)).collect();
+            transaction.add_elements(table, set, &links);
+        }
     }
 }
 
@@ -581,7 +629,8 @@ fn chains() -> Vec<(Chain<'static>, Vec<Rule>)> {
                 Rule::new().address_in(Family::Ipv4, Side::Destination, "open4").accept(),
                 Rule::new().address_in(Family::Ipv6, Side::Destination, "open6").accept(),
                 Rule::new().interface_in(Out, "bridges").drop(),
-                Rule::new().interface_in(In, "uplinks").interface_in(Out, "uplinks").drop(),
+                between(Family::Ipv4, UPLINKS).drop(),
+                between(Family::Ipv6, UPLINKS_IPV6).drop(),
             ],
         ),
         (
@@ -608,6 +657,12 @@ fn chains() -> Vec<(Chain<'static>, Vec<Rule>)> {
             ],
         ),
     ]
+}
+
+/// What goes from one of the links to another.
+fn between(family: Family, links: &str) -> Rule {
+    let rule = Rule::new().family(family).interface_in(Direction::In, links);
+    rule.interface_in(Direction::Out, links)
 }
 
 /// What comes from elsewhere for a subnet of ours.

@@ -30,8 +30,22 @@ pub(crate) fn sees_bridged_packets() -> bool {
         .is_ok_and(|value| value.trim() != "0")
 }
 
-/// As Docker does it, with the first network that has IPv6. A kernel without IPv6 has refused the network before.
-pub(crate) fn enable_ipv6() -> Result<()> {
+pub(crate) fn is_enabled_ipv6() -> Result<bool> {
+    let path = "/proc/sys/net/ipv6/conf/all/forwarding";
+    let value = fs::read_to_string(path).context(|| format!("read {path}"))?;
+    Ok(value.trim() != "0")
+}
+
+/// As Docker does it, with the first network that has IPv6. A kernel without IPv6 has refused the network before. Links
+/// that take their addresses and routes from router advertisements would stop doing so on a host that forwards.
+pub(crate) fn enable_ipv6(links: &[String]) -> Result<()> {
+    for link in links {
+        let path = format!("/proc/sys/net/ipv6/conf/{link}/accept_ra");
+        // One that is gone, or has no IPv6, takes nothing.
+        if fs::read_to_string(&path).is_ok_and(|value| value.trim() == "1") {
+            fs::write(&path, "2").context(|| format!("keep listening to routers in {path}"))?;
+        }
+    }
     for scope in ["default", "all"] {
         let path = format!("/proc/sys/net/ipv6/conf/{scope}/forwarding");
         fs::write(&path, "1").context(|| format!("turn on forwarding in {path}"))?;

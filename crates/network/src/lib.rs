@@ -10,6 +10,7 @@
 mod books;
 mod bridge;
 mod config;
+mod conntrack;
 mod default_route;
 pub mod diagnosis;
 pub mod dns;

@@ -13,7 +13,9 @@ use crate::bridge::{self, bridge_of};
 use crate::config::{Config, Driver, MacvlanMode};
 use crate::diagnosis::{self, Hook, Obstacle, Packet};
 use crate::error::{Context, Error, Result};
-use crate::firewall::{BridgeRules, Contents, Firewall, Guard, recorded_uplinks};
+use crate::firewall::{
+    BridgeRules, Contents, Firewall, Guard, Protection, UPLINKS, UPLINKS_IPV6, recorded_uplinks,
+};
 use crate::identity::{Identity, hex};
 use crate::ipam::{self, Pool, Wanted};
 use crate::options::{AddressPool, Options};
@@ -63,7 +65,7 @@ impl Network {
         let mut failures = Vec::new();
         for config in std::iter::once(&default).chain(&recovery.networks) {
             books.add(config.clone());
-            match put_up(&mut host, &identity, &options, config) {
+            match put_up(&mut host, &identity, config) {
                 Ok(link) => books.put_up(&config.id, link),
                 Err(error) if config.id == default.id => return Err(error),
                 Err(error) => failures.push(error),
@@ -99,10 +101,13 @@ impl Network {
         let mut host = lock(&self.host);
         let _turn = bridge::turn()?;
         let config = self.reserve_network(&mut host, draft)?;
-        let made = put_up(&mut host, &self.identity, &self.options, &config).and_then(|link| {
+        let made = put_up(&mut host, &self.identity, &config).and_then(|link| {
             lock(&self.shared.books).put_up(&config.id, link);
-            BridgeRules::of(&config)
-                .map_or(Ok(()), |rules| self.shared.firewall.add_bridge(rules))?;
+            let firewall = &self.shared.firewall;
+            BridgeRules::of(&config).map_or(Ok(()), |rules| firewall.add_bridge(rules))?;
+            if self.options.ip_forward && has_ipv6_bridge(&config) {
+                forward_ipv6(&mut host, &self.identity, firewall)?;
+            }
             allow_loopback(&config)
         });
         drop(host);
@@ -214,6 +219,11 @@ impl Network {
     /// Takes ports back; no connection to them begins any more when this returns.
     pub fn unpublish(&self, container: &str, mappings: &[Mapping]) -> Result<()> {
         self.publisher.unpublish(&self.shared.firewall, container, mappings)
+    }
+
+    /// Leads the container's published ports to these addresses of it from now on.
+    pub fn retarget(&self, container: &str, target: Target) -> Result<()> {
+        self.publisher.retarget(&self.shared.firewall, container, target)
     }
 
     /// After a restart of the engine, once: the ports of the containers that are alive. Those of others are not
@@ -435,7 +445,7 @@ impl Network {
 
     /// Makes the network's link again, with those who are on it.
     fn revive(&self, host: &mut Socket, config: &Config) -> Result<HostLink> {
-        let link = put_up(host, &self.identity, &self.options, config)?;
+        let link = put_up(host, &self.identity, config)?;
         let mut books = lock(&self.shared.books);
         books.put_up(&config.id, link.clone());
         let members = books.members(&config.id);
@@ -529,22 +539,26 @@ fn doomed(interface: Interface) -> Doomed {
 }
 
 /// Makes the network's link, or takes it over.
-fn put_up(
-    host: &mut Socket,
-    identity: &Identity,
-    options: &Options,
-    config: &Config,
-) -> Result<HostLink> {
+fn put_up(host: &mut Socket, identity: &Identity, config: &Config) -> Result<HostLink> {
     if let Some(name) = parent::name(config) {
         return parent::ensure(host, identity, config, &name);
     }
     let Driver::Bridge(bridge) = &config.driver else { unreachable!("others have a parent") };
-    let link = bridge::ensure(host, identity, bridge, &config.pools)?;
-    let has_ipv6 = config.pools.iter().any(|pool| !pool.subnet.is_ipv4());
-    if has_ipv6 && options.ip_forward {
-        forwarding::enable_ipv6()?;
+    bridge::ensure(host, identity, bridge, &config.pools)
+}
+
+fn has_ipv6_bridge(config: &Config) -> bool {
+    bridge_of(config).is_some() && config.pools.iter().any(|pool| !pool.subnet.is_ipv4())
+}
+
+/// Lets the host forward IPv6 for our bridges, and between its own links no more than before.
+fn forward_ipv6(host: &mut Socket, identity: &Identity, firewall: &Firewall) -> Result<()> {
+    if forwarding::is_enabled_ipv6()? {
+        return Ok(());
     }
-    Ok(link)
+    let links = host_links(host, identity)?;
+    firewall.separate_ipv6(links.clone())?;
+    forwarding::enable_ipv6(&links)
 }
 
 /// Puts up the table and then turns on forwarding, in this order: never is the host a router without rules.
@@ -555,15 +569,24 @@ fn open_firewall(
     books: &Books,
 ) -> Result<Firewall> {
     let turn_on = options.ip_forward && !forwarding::is_enabled()?;
-    let uplinks =
-        if turn_on { host_links(host, identity)? } else { recorded_uplinks(&identity.table())? };
+    let uplinks = match turn_on {
+        true => host_links(host, identity)?,
+        false => recorded_uplinks(&identity.table(), UPLINKS)?,
+    };
+    let uplinks_ipv6 = recorded_uplinks(&identity.table(), UPLINKS_IPV6)?;
     let bridges = books.configs().filter_map(BridgeRules::of).collect();
     let guards = books.interfaces().filter_map(Guard::of);
     let guards = guards.map(|guard| (guard.port.clone(), guard)).collect();
-    let contents = Contents { bridges, uplinks, guards, ..Contents::default() };
-    let firewall = Firewall::open(identity.table(), contents)?;
+    let contents = Contents { bridges, uplinks, uplinks_ipv6, guards, ..Contents::default() };
+    let firewall = match options.protected {
+        true => Firewall::open(identity.table(), contents)?,
+        false => Firewall::open_as(Protection::Watched, identity.table(), contents)?,
+    };
     if turn_on {
         forwarding::enable()?;
+    }
+    if options.ip_forward && books.configs().any(has_ipv6_bridge) {
+        forward_ipv6(host, identity, &firewall)?;
     }
     for config in books.configs() {
         allow_loopback(config)?;

@@ -22,6 +22,9 @@ pub struct Options {
     pub ip_forward: bool,
     /// `--ip`: where ports are published unless a container says where; everywhere if None.
     pub ip: Option<IpAddr>,
+    /// Whether the kernel is to keep others from changing the table, where it can. Else it is put back, as on kernels
+    /// that cannot.
+    pub protected: bool,
 }
 
 impl Default for Options {
@@ -34,6 +37,7 @@ impl Default for Options {
             ip_masq: true,
             ip_forward: true,
             ip: None,
+            protected: true,
         }
     }
 }

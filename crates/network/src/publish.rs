@@ -23,6 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 
 use self::books::{Books, Taken};
+use crate::conntrack;
 use crate::error::{Context, Error};
 use crate::firewall::{Firewall, Publication};
 
@@ -117,7 +118,10 @@ impl Publisher {
             .take_all(wishes)
             .and_then(|()| Ok(firewall.publish(container, target, &turn.published.mappings)?))
         {
-            Ok(()) => Ok(turn.published),
+            Ok(()) => {
+                conntrack::forget_udp(&turn.published.mappings);
+                Ok(turn.published)
+            }
             Err(refused) => {
                 turn.give_back();
                 Err(refused)
@@ -134,8 +138,23 @@ impl Publisher {
         // Nobody is given a port that still leads elsewhere.
         let mut books = self.books();
         let result = firewall.unpublish(container, mappings);
+        conntrack::forget_udp(mappings);
         mappings.iter().for_each(|mapping| books.strike(container, mapping));
         result
+    }
+
+    /// Leads the container's ports to other addresses of it.
+    pub(crate) fn retarget(
+        &self,
+        firewall: &Firewall,
+        container: &str,
+        target: Target,
+    ) -> Result<(), Error> {
+        // Nothing is published or taken back meanwhile.
+        let _books = self.books();
+        let moved = firewall.retarget(container, target)?;
+        conntrack::forget_udp(&moved);
+        Ok(())
     }
 
     /// Enters what an earlier engine gave out, and returns it for the firewall.

@@ -167,6 +167,7 @@ impl Actor {
             return Err(error);
         }
         if let Some(interface) = joined {
+            self.lead_ports().await;
             self.change_hosts(interface, bundle::HostsChange::Add).await;
             self.tell_of_network(&network, "connect");
         }
@@ -194,6 +195,7 @@ impl Actor {
             return Err(error);
         }
         if let Some(interface) = interface {
+            self.lead_ports().await;
             self.change_hosts(interface, bundle::HostsChange::Remove).await;
         }
         if running {

@@ -3,8 +3,8 @@
 use std::os::fd::AsFd;
 
 use api::containers::{Config, HostConfig};
-use network::Interface;
 use network::publish::{Mapping, Published, Refused, Reservation, Target, Wish};
+use network::{Driver, Interface};
 use runtime::monitor::protocol::{Command, Failure, MAX_FDS};
 
 use super::actor::Actor;
@@ -42,13 +42,26 @@ impl Shared {
         if wishes.is_empty() || target == Target::default() {
             return Ok(Published { mappings: Vec::new(), reservations: Vec::new() });
         }
-        let published = self.network.publish(&record.id, target, wishes);
+        let wishes = self.bound(interfaces, wishes);
+        let published = self.network.publish(&record.id, target, &wishes);
         let published =
             published.map_err(|refused| self.not_published(&record.name, interfaces, refused))?;
         if proxy::is_needed(&published.mappings) {
             self.lead_to_proxy();
         }
         Ok(published)
+    }
+
+    /// Where the network says where ports are published that are not told.
+    fn bound(&self, interfaces: &[Interface], wishes: &[Wish]) -> Vec<Wish> {
+        let (first, _) = network::default_interfaces(interfaces);
+        let network = first.and_then(|interface| self.networks.by_id(&interface.network_id));
+        let binding = network.and_then(|network| match network.made.as_ref()?.driver {
+            Driver::Bridge(ref options) => options.host_binding,
+            Driver::Macvlan(_) | Driver::Ipvlan(_) => None,
+        });
+        let binding = binding.filter(|ip| !ip.is_unspecified());
+        wishes.iter().map(|wish| Wish { ip: wish.ip.or(binding), ..wish.clone() }).collect()
     }
 
     /// Without it only clients over IPv6 are the worse for it.
@@ -155,6 +168,24 @@ impl Actor {
                 .await?;
         self.record.state.ports.extend(&published.mappings);
         hold(&self.link()?, &published.reservations).await.map_err(not_held)
+    }
+
+    /// Its default route may be another: ports lead to where it is reached now.
+    pub async fn lead_ports(&self) {
+        if self.record.state.ports.is_empty() {
+            return;
+        }
+        let target = target(&self.record.state.interfaces);
+        let (shared, id) = (self.shared.clone(), self.record.id.clone());
+        let led = blocking(move || {
+            let led = shared.network.retarget(&id, target);
+            led.map_err(|cause| {
+                Error::system("cannot lead published ports elsewhere").because(cause)
+            })
+        });
+        if let Err(error) = led.await {
+            tracing::warn!(container = self.record.id, "{error}");
+        }
     }
 
     /// Takes its ports back; harmless without any. What fails must not keep it from ending.

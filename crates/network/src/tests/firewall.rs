@@ -54,7 +54,8 @@ fn the_table_reads_as_documented() {
             "type filter hook forward priority filter; policy accept; iifname . oifname @same_bridge accept \
              iifname @internal drop oifname @internal drop \
              oifname @bridges ct state established,related accept oifname @bridges ct status dnat accept \
-             ip daddr @open4 accept ip6 daddr @open6 accept oifname @bridges drop iifname @uplinks oifname @uplinks drop }",
+             ip daddr @open4 accept ip6 daddr @open6 accept oifname @bridges drop meta nfproto ipv4 iifname @uplinks oifname @uplinks drop \
+             meta nfproto ipv6 iifname @uplinks6 oifname @uplinks6 drop }",
             "type nat hook postrouting priority srcnat; policy accept; \
              ip saddr @subnets oifname @bridges ct status dnat masquerade \
              meta nfproto ipv6 iifname @bridges oifname @bridges ct status dnat masquerade \

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::host::{Neighbour, connect, is_reachable, nft, set_sysctl};
-use super::{Container, isolated, open};
-use crate::Network;
+use super::{Container, isolated, open, open_with};
 use crate::publish::{HostPorts, Ports, Protocol, Published, Refused, Target, Wish};
+use crate::{Network, Options};
 
 const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
@@ -295,23 +295,151 @@ fn established_connections_outlive_the_engine_and_the_next_one_has_the_same_tabl
     });
 }
 
+/// A rule set of the kind that firewalld has, put in place of everything that is there.
+const RELOADED: &str = "table inet firewalld {
+    chain input { type filter hook input priority filter + 10; policy accept;
+        ct state established,related accept; ct status dnat accept; iifname lo accept; reject; };
+    chain forward { type filter hook forward priority filter + 10; policy accept;
+        ct state established,related accept; ct status dnat accept; iifname lo accept; reject; }; }";
+
+/// Whether the kernel protects the table, and whether the engine has to put it back.
+fn on_both_kinds_of_kernels(test: fn(Options)) {
+    for protected in [true, false] {
+        isolated(move || test(Options { protected, ..Options::default() }));
+    }
+}
+
+/// False where there is no nft command.
+fn reload_the_firewall() -> bool {
+    if nft(&["flush", "ruleset"]).is_none() {
+        return false;
+    }
+    nft(&[RELOADED]);
+    true
+}
+
 #[test]
 fn cve_2025_54388_loopback_ports_stay_private_after_a_flush() {
-    isolated(|| {
+    on_both_kinds_of_kernels(|options| {
         let neighbour = Neighbour::connect("uplink", 100);
-        let network = open("one");
+        let network = open_with("one", options);
         let web = Container::join(&network, "web");
         web.serve(80);
         let wishes = [single(None, 8080, 80), single(Some("127.0.0.1"), 8081, 80)];
         let _published = web.publish(&network, "web", &wishes);
-        if nft(&["flush", "ruleset"]).is_none() {
+        for _ in 0..3 {
+            if !reload_the_firewall() {
+                return;
+            }
+            let again = (0..100).any(|_| {
+                thread::sleep(Duration::from_millis(10));
+                neighbour.run(|| is_reachable(neighbour.our_ip, 8080))
+            });
+            assert!(again, "published ports work again");
+            assert!(connect(LOCAL, 8080).is_ok() && connect(LOCAL, 8081).is_ok());
+            assert!(!neighbour.run(|| is_reachable(neighbour.our_ip, 8081)));
+            assert!(!neighbour.run(|| is_reachable(web.ip(), 80)));
+        }
+    });
+}
+
+#[test]
+fn cve_2025_54410_networks_stay_apart_after_a_reload_of_the_firewall() {
+    on_both_kinds_of_kernels(|options| {
+        let neighbour = Neighbour::connect("uplink", 100);
+        let network = open_with("one", options);
+        let inner = network
+            .create(crate::Draft { internal: true, ..super::draft("bridge", "inner", &[], &[]) })
+            .expect("create the network");
+        let other = super::create(&network, "other", &[], &[]);
+        let hidden = Container::join_with(&network, "hidden", super::wish(&inner));
+        let near = Container::join(&network, "near");
+        let far = Container::join_with(&network, "far", super::wish(&other));
+        [&near, &far, &hidden].iter().for_each(|container| container.serve(80));
+        let _published = near.publish(&network, "near", &[single(None, 8080, 80)]);
+        let leak = neighbour.run(|| UdpSocket::bind((neighbour.ip, 53)).expect("bind"));
+        leak.set_read_timeout(Some(Duration::from_millis(500))).expect("set a time-out");
+        if !reload_the_firewall() {
             return;
         }
-        nft(&["add", "table", "inet", "firewalld"]);
-        assert!(connect(LOCAL, 8080).is_ok() && connect(LOCAL, 8081).is_ok());
-        assert!(neighbour.run(|| reaches(neighbour.our_ip, 8080)));
-        assert!(!neighbour.run(|| is_reachable(neighbour.our_ip, 8081)));
-        assert!(!neighbour.run(|| is_reachable(web.ip(), 80)));
+        let again = (0..100).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            neighbour.run(|| is_reachable(neighbour.our_ip, 8080))
+        });
+        assert!(again, "the table is back");
+        assert!(!near.run(|| is_reachable(far.ip(), 80)), "networks are kept apart");
+        assert!(!near.run(|| is_reachable(hidden.ip(), 80)), "an internal one, too");
+        assert!(!neighbour.run(|| is_reachable(hidden.ip(), 80)));
+        // Whatever routes it sets.
+        let gateway = match inner.pools[0].gateway {
+            Some(IpAddr::V4(gateway)) => gateway,
+            other => panic!("{other:?}"),
+        };
+        hidden.run(|| {
+            super::host::ip(&format!("route add default via {gateway}"));
+            let question = UdpSocket::bind((hidden.ip(), 0)).expect("bind");
+            // The bridge may say at once that there is no way.
+            let _ = question.send_to(b"question", (neighbour.ip, 53));
+            assert!(!is_reachable(neighbour.ip, 80));
+        });
+        assert!(leak.recv_from(&mut [0; 16]).is_err(), "a question of an internal network");
+    });
+}
+
+/// A client that goes on sending from one port: the kernel takes all of it for one connection.
+#[test]
+fn udp_clients_are_led_to_whoever_has_the_port_now() {
+    isolated(|| {
+        let neighbour = Neighbour::connect("uplink", 100);
+        let network = open("one");
+        let (old, new) = (Container::join(&network, "old"), Container::join(&network, "new"));
+        let listen = |container: &Container| {
+            let socket = container.run(|| UdpSocket::bind((container.ip(), 53)).expect("bind"));
+            socket.set_read_timeout(Some(Duration::from_secs(20))).expect("set a time-out");
+            socket
+        };
+        let (at_old, at_new) = (listen(&old), listen(&new));
+        let client = neighbour.run(|| UdpSocket::bind((neighbour.ip, 4000)).expect("bind"));
+        let send = || client.send_to(b"x", (neighbour.our_ip, 5353)).expect("send");
+        let mut buffer = [0; 16];
+        // Before anything is published it is the host's own.
+        send();
+        let wish = Wish { protocol: Protocol::Udp, ..single(None, 5353, 53) };
+        let published = old.publish(&network, "old", std::slice::from_ref(&wish));
+        send();
+        at_old.recv_from(&mut buffer).expect("the first container");
+        network.unpublish("old", &published.mappings).expect("unpublish");
+        drop(published);
+        let _published = new.publish(&network, "new", &[wish]);
+        send();
+        at_new.recv_from(&mut buffer).expect("the second container");
+        // And where its default route moves.
+        network.retarget("new", old.target()).expect("retarget");
+        send();
+        at_old.recv_from(&mut buffer).expect("where it is led now");
+        assert!(connect(LOCAL, 5353).is_err(), "UDP alone");
+    });
+}
+
+#[test]
+fn ports_are_led_to_another_address_at_once() {
+    isolated(|| {
+        let network = open("one");
+        let (one, two) = (Container::join(&network, "one"), Container::join(&network, "two"));
+        one.serve(80);
+        two.serve(81);
+        let wishes = [single(None, 8080, 80), single(None, 8081, 81), range(9000, 9010, 9000)];
+        let published = one.publish(&network, "one", &wishes);
+        assert!(reaches(LOCAL, 8080) && TcpStream::connect((LOCAL, 8081)).is_err());
+        network.retarget("one", two.target()).expect("retarget");
+        assert!(reaches(LOCAL, 8081) && TcpStream::connect((LOCAL, 8080)).is_err());
+        network.retarget("one", Target::default()).expect("nowhere");
+        assert!(!is_reachable(LOCAL, 8081));
+        network.retarget("one", one.target()).expect("back");
+        assert!(reaches(LOCAL, 8080));
+        network.unpublish("one", &published.mappings).expect("unpublish");
+        network.retarget("one", two.target()).expect("nothing is published");
+        assert!(TcpStream::connect((LOCAL, 8081)).is_err());
     });
 }
 

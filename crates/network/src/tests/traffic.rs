@@ -1,13 +1,13 @@
 //! Who reaches whom, shown with real connections.
 
 use std::fs;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto, sendto, socket, sockopt};
 
-use super::host::{Neighbour, connect, is_reachable, listen, port, set_sysctl, sysctl};
+use super::host::{Neighbour, connect, ip, is_reachable, listen, port, set_sysctl, sysctl};
 use super::{Container, default_bridge, default_subnet, gateway, isolated, open, open_with};
 use crate::{Network, Options};
 
@@ -99,6 +99,41 @@ fn a_host_that_was_a_router_stays_one() {
         let listener = far.run(|| listen(far.ip));
         let _network = open("one");
         near.run(|| connect(far.ip, port(&listener))).expect("as before");
+    });
+}
+
+/// A network with IPv6 turns on the host's forwarding of it: for our bridges, not for the host's own links.
+#[test]
+fn a_network_with_ipv6_makes_no_router_of_the_host() {
+    isolated(|| {
+        let (near, far) = (Neighbour::connect("near", 100), Neighbour::connect("far", 101));
+        set_sysctl("ipv4/ip_forward", "1");
+        set_sysctl("ipv6/conf/all/forwarding", "0");
+        let name = |neighbour: &Neighbour| format!("fd00:{}::", neighbour.ip.octets()[2]);
+        for (neighbour, link) in [(&near, "near"), (&far, "far")] {
+            let prefix = name(neighbour);
+            ip(&format!("addr add {prefix}1/64 dev {link} nodad"));
+            neighbour.run(|| {
+                ip(&format!("addr add {prefix}2/64 dev cable nodad"));
+                ip(&format!("route add default via {prefix}1"));
+            });
+        }
+        set_sysctl("ipv6/conf/near/accept_ra", "1");
+        let address = SocketAddr::new(format!("{}2", name(&far)).parse().expect("one"), 80);
+        let _listener = far.run(|| TcpListener::bind(address).expect("listen"));
+        let reach = || {
+            near.run(|| TcpStream::connect_timeout(&address, Duration::from_millis(700)).is_ok())
+        };
+        let network = open("one");
+        let _six = super::create(&network, "six", &[], &["fd05::/64"]);
+        assert_eq!(sysctl("ipv6/conf/all/forwarding"), "1");
+        assert_eq!(sysctl("ipv6/conf/near/accept_ra"), "2", "it still listens to its routers");
+        assert!(!reach(), "between the host's own links");
+        let listener = far.run(|| listen(far.ip));
+        near.run(|| connect(far.ip, port(&listener))).expect("IPv4 is forwarded as before");
+        drop(network);
+        let _network = open("one");
+        assert!(!reach(), "the next engine knows");
     });
 }
 
