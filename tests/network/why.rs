@@ -19,7 +19,7 @@ fn why(engine: &Engine, arguments: &[&str]) -> (String, Vec<String>) {
 fn each_obstacle_on_the_way_to_a_container_is_named() {
     let engine = Engine::with_busybox();
     engine.gantry(&["network", "create", "inner", "--internal"]).ok();
-    let serve = "nc -ll -p 80 -e true & nc -ll -p 81 -s 127.0.0.1 -e true & wait";
+    let serve = "nc -ll -p 80 -e true & httpd -f -p 127.0.0.1:81 & wait";
     let flags = ["run", "-d", "--name", "web", "-p", "127.0.0.1:21480:80", "-p", "21481:81"];
     engine.gantry(&[&flags[..], &["-p", "21482:82", "busybox", "sh", "-c", serve]].concat()).ok();
     run(&engine, "friend", &[]);

@@ -76,16 +76,20 @@ pub struct Obstacle {
 pub fn obstacles(hook: Hook, packet: &Packet, own_table: &str) -> Result<Vec<Obstacle>> {
     let action = || "read the firewall's rules".to_owned();
     let mut rules = Ruleset::read().context(action)?;
-    // Whichever link it comes by, it is none of the engine's own.
+    // Whichever link it comes by, it is no engine's bridge.
     let input = packet.input.clone().or(Some("-".to_owned()));
     let from_outside = Packet { input, ..packet.clone() };
     let bases = rules.bases.clone();
     let at_hook = bases.iter().filter(|base| base.hook == hook.number());
     let found = at_hook.filter_map(|base| {
         let is_own = base.name.table == own_table;
-        let packet = if is_own { &from_outside } else { packet };
+        let packet = if is_engine(&base.name.table) { &from_outside } else { packet };
         let (is_certain, by) = walk::dropped(&mut rules, base, packet)?;
         Some(Obstacle { chain: base.name.to_string(), is_own, is_certain, by })
     });
     Ok(found.collect())
+}
+
+fn is_engine(table: &str) -> bool {
+    table.starts_with("gantry-")
 }
