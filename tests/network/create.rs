@@ -103,3 +103,30 @@ fn a_bridge_has_one_subnet_of_a_family_and_its_own_addresses_are_hosts() {
     // Nothing of what was refused is in the way.
     engine.gantry(&["network", "create", "--subnet", "10.215.0.0/24", "x"]).ok();
 }
+
+#[test]
+fn the_default_bridge_and_new_networks_are_as_gantryd_was_told() {
+    let flags = [
+        "--bip=10.231.7.1/24",
+        "--fixed-cidr=10.231.7.64/26",
+        "--default-gateway=10.231.7.254",
+        "--ipv6",
+        "--fixed-cidr-v6=fd77:231::/64",
+        "--default-network-opt=bridge=com.docker.network.driver.mtu=1400",
+    ];
+    let engine = Engine::start_with(&flags);
+    engine.load("busybox");
+    run(&engine, "web", &[]);
+    let shown = endpoint(&engine, "web", "bridge", "{{.Gateway}} {{.GlobalIPv6Address}}");
+    assert_eq!(shown, "10.231.7.254 fd77:231::2");
+    let routes = exec(&engine, "web", &["ip", "route"]);
+    assert!(routes.contains("default via 10.231.7.254 dev eth0"), "{routes}");
+    let address = endpoint(&engine, "web", "bridge", "{{.IPAddress}}");
+    let last: u8 = address.rsplit('.').next().and_then(|text| text.parse().ok()).expect("one");
+    assert!((64..128).contains(&last), "{address}");
+    let inspect = ["network", "inspect", "-f", "{{.EnableIPv6}}", "bridge"];
+    assert_eq!(engine.gantry(&inspect).ok(), "true");
+    engine.gantry(&["network", "create", "made"]).ok();
+    let inspect = ["network", "inspect", "-f", "{{json .Options}}", "made"];
+    assert_eq!(engine.gantry(&inspect).ok(), r#"{"com.docker.network.driver.mtu":"1400"}"#);
+}

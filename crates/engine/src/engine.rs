@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use network::{AddressPool, Identity, Network, Options, Recovery};
+use network::{AddressPool, Identity, Network, Options, Recovery, Subnet};
 use store::Store;
 
 use crate::apparmor;
@@ -62,7 +62,8 @@ impl Engine {
         }
         let containers = Containers::open(parts).await?;
         let (kept, told) = (Arc::clone(&store), events.clone());
-        let networks = Networks::new(network, kept, told, networks, containers.clone());
+        let defaults = config.default_network_opts.clone();
+        let networks = Networks::new(network, kept, told, networks, containers.clone(), defaults);
         let images = Images::new(Arc::clone(&store), events.clone(), containers.clone());
         let system = System::new(
             live,
@@ -125,6 +126,25 @@ pub fn network_options(config: &Config) -> Result<Options> {
         "" => None,
         text => Some(text.parse().map_err(|error| invalid("bip", error))?),
     };
+    let subnet = |flag: &str, text: &str| match text {
+        "" => Ok(None),
+        text => text
+            .parse::<Subnet>()
+            .map(Some)
+            .map_err(|error| Error::invalid(format!("invalid --{flag}")).because(error)),
+    };
+    match config.bridge.as_str() {
+        "" => {}
+        "none" => {
+            return Err(Error::invalid("--bridge none is not supported: use --network none"));
+        }
+        _ if bip.is_some() => {
+            return Err(Error::invalid(
+                "You specified -b & --bip, mutually exclusive options. Please specify only one",
+            ));
+        }
+        _ => {}
+    }
     let mut pools = Vec::new();
     for pool in &config.default_address_pools {
         let text = format!("base={},size={}", pool.base, pool.size);
@@ -138,6 +158,11 @@ pub fn network_options(config: &Config) -> Result<Options> {
     }
     Ok(Options {
         bip,
+        bridge: Some(config.bridge.clone()).filter(|name| !name.is_empty()),
+        fixed_cidr: subnet("fixed-cidr", &config.fixed_cidr)?,
+        ipv6: config.ipv6,
+        fixed_cidr_v6: subnet("fixed-cidr-v6", &config.fixed_cidr_v6)?,
+        gateways: config.default_gateway.into_iter().chain(config.default_gateway_v6).collect(),
         pools,
         mtu: u32::try_from(config.mtu).ok().filter(|mtu| *mtu > 0).unwrap_or(1500),
         icc: config.icc,

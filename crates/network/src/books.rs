@@ -181,6 +181,7 @@ impl Live {
     /// An address of that family, that very one if it is given. None where the network has no such family.
     fn take(&mut self, is_ipv4: bool, wished: Option<IpAddr>) -> Result<Option<Taken>> {
         let has_gateway = self.offers_gateway(is_ipv4);
+        let router = self.router(is_ipv4);
         let mut refused = None;
         let of_family = |pool: &&mut Addresses| pool.pool().subnet.is_ipv4() == is_ipv4;
         for pool in self.pools.iter_mut().filter(of_family) {
@@ -190,7 +191,7 @@ impl Live {
             };
             match taken {
                 Ok(ip) => {
-                    let gateway = pool.pool().gateway.filter(|_| has_gateway);
+                    let gateway = router.or(pool.pool().gateway).filter(|_| has_gateway);
                     return Ok(Some((ip, pool.pool().subnet.prefix_len(), gateway)));
                 }
                 Err(why) if refused != Some(Refused::InUse) => refused = Some(why),
@@ -222,6 +223,11 @@ impl Live {
             Driver::Macvlan(options) => !options.parent.is_empty(),
             Driver::Ipvlan(options) => !options.parent.is_empty() && !self.is_on_link(),
         }
+    }
+
+    fn router(&self, is_ipv4: bool) -> Option<IpAddr> {
+        let Driver::Bridge(options) = &self.config.driver else { return None };
+        options.routers.iter().find(|ip| ip.is_ipv4() == is_ipv4).copied()
     }
 
     /// An ipvlan of layer 3 has no neighbours to ask.

@@ -16,7 +16,7 @@ use crate::error::{Context, Error, Result};
 use crate::identity::Identity;
 use crate::ipam::{self, Pool, Wanted};
 use crate::mac::MacAddress;
-use crate::options::Options;
+use crate::options::{AddressPool, Options};
 use crate::route::{self, Link};
 use crate::subnet::Subnet;
 
@@ -40,27 +40,30 @@ pub(crate) fn default_network(
             && !of_others(&link.name)
             && is_default(&link.name, identity)
     });
+    let ours = match &options.bridge {
+        None => ours,
+        Some(name) => {
+            let there = links.iter().find(|link| link.is_bridge && link.name == *name);
+            Some(there.ok_or_else(|| Error::NoSuchBridge(name.clone()))?)
+        }
+    };
     let name = ours.map_or_else(|| free_name(&links, identity), |link| link.name.clone());
     let present = match ours {
         Some(link) => route::addresses(socket, link.index).context(action)?,
         None => Vec::new(),
     };
-    let ipv4 = present.iter().find(|(ip, _)| ip.is_ipv4());
-    let pool = match (options.bip, ipv4) {
-        (Some(bip), _) => pool(bip.subnet, bip.gateway.into()),
-        (None, Some((ip, prefix_len))) => pool(Subnet::around(*ip, *prefix_len), *ip),
-        (None, None) => {
-            let networks: Vec<_> =
-                others.iter().flat_map(|other| &other.pools).map(|pool| pool.subnet).collect();
-            let wanted = Wanted { ipv4: true, ..Wanted::default() };
-            let mut pools = ipam::plan(&wanted, &options.pools, &networks, &occupied(socket)?)?;
-            pools.swap_remove(0)
-        }
-    };
+    let networks: Vec<_> =
+        others.iter().flat_map(|other| &other.pools).map(|pool| pool.subnet).collect();
+    let mut pools = vec![ipv4_pool(socket, options, &present, &networks)?];
+    if options.ipv6 {
+        pools.push(ipv6_pool(socket, identity, options, &present, &networks)?);
+    }
+    reserve_routers(&mut pools, &options.gateways)?;
     let bridge = BridgeOptions {
         mtu: options.mtu,
         icc: options.icc,
         masquerade: options.ip_masq,
+        routers: options.gateways.clone(),
         ..BridgeOptions::new(name)
     };
     Ok(Config {
@@ -68,8 +71,67 @@ pub(crate) fn default_network(
         name: "bridge".into(),
         driver: Driver::Bridge(bridge),
         internal: false,
-        pools: vec![pool],
+        pools,
     })
+}
+
+/// What `--bip` says, else what the bridge has, else what containers are to have, else the first that is free.
+fn ipv4_pool(
+    socket: &mut Socket,
+    options: &Options,
+    present: &[(IpAddr, u8)],
+    networks: &[Subnet],
+) -> Result<Pool> {
+    let first = |subnet: Subnet| pool(subnet, subnet.ip(subnet.first_bits() + 1));
+    let there = present.iter().find(|(ip, _)| ip.is_ipv4());
+    let mut chosen = match (options.bip, there, options.fixed_cidr) {
+        (Some(bip), ..) => pool(bip.subnet, bip.gateway.into()),
+        (None, Some((ip, prefix_len)), _) => pool(Subnet::around(*ip, *prefix_len), *ip),
+        (None, None, Some(range)) => first(range),
+        (None, None, None) => {
+            let wanted = Wanted { ipv4: true, ..Wanted::default() };
+            ipam::plan(&wanted, &options.pools, networks, &occupied(socket)?)?.swap_remove(0)
+        }
+    };
+    if let Some(range) = options.fixed_cidr {
+        let subnet = chosen.subnet;
+        if !subnet.covers(&range) {
+            return Err(Error::RangeOutside { range, subnet });
+        }
+        chosen.range = (range != subnet).then_some(range);
+    }
+    Ok(chosen)
+}
+
+fn ipv6_pool(
+    socket: &mut Socket,
+    identity: &Identity,
+    options: &Options,
+    present: &[(IpAddr, u8)],
+    networks: &[Subnet],
+) -> Result<Pool> {
+    let there = present.iter().find(|(ip, _)| ip.is_ipv6());
+    match (options.fixed_cidr_v6, there) {
+        (Some(subnet), _) => Ok(pool(subnet, subnet.ip(subnet.first_bits() + 1))),
+        (None, Some((ip, prefix_len))) => Ok(pool(Subnet::around(*ip, *prefix_len), *ip)),
+        (None, None) => {
+            let own = AddressPool { base: identity.local_ipv6(), size: 64 };
+            let wanted = Wanted { ipv6: true, ..Wanted::default() };
+            Ok(ipam::plan(&wanted, &[own], networks, &occupied(socket)?)?.swap_remove(0))
+        }
+    }
+}
+
+/// A router on the bridge is nobody else, and containers must be able to reach it.
+fn reserve_routers(pools: &mut [Pool], routers: &[IpAddr]) -> Result<()> {
+    for router in routers {
+        let mut pools = pools.iter_mut();
+        let pool = pools.find(|pool| pool.subnet.contains(*router));
+        let name = if router.is_ipv4() { "DefaultGatewayIPv4" } else { "DefaultGatewayIPv6" };
+        let pool = pool.ok_or(Error::GatewayOutside(*router))?;
+        pool.auxiliary.insert(name.to_owned(), *router);
+    }
+    Ok(())
 }
 
 fn pool(subnet: Subnet, gateway: IpAddr) -> Pool {

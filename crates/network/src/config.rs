@@ -44,6 +44,9 @@ pub struct BridgeOptions {
     pub mode_ipv6: GatewayMode,
     /// Of links in containers.
     pub link_prefix: String,
+    /// Where containers send to what is for elsewhere, where that is not the bridge (`--default-gateway`).
+    #[serde(default)]
+    pub routers: Vec<IpAddr>,
 }
 
 /// How a bridge's containers and the world outside meet.
@@ -159,6 +162,7 @@ impl BridgeOptions {
             mode_ipv4: GatewayMode::Nat,
             mode_ipv6: GatewayMode::Nat,
             link_prefix: "eth".into(),
+            routers: Vec::new(),
         }
     }
 

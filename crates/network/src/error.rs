@@ -3,6 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
+use crate::Subnet;
 use crate::ipam::Conflict;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -39,6 +40,12 @@ pub enum Error {
     SameBridge { new: String, old: String, bridge: String },
     #[error("{0} is a link of the host, and no bridge")]
     NoBridge(String),
+    #[error("bridge device with non default name {0} must be created manually")]
+    NoSuchBridge(String),
+    #[error("invalid --fixed-cidr: {range} is not within the bridge's subnet {subnet}")]
+    RangeOutside { range: Subnet, subnet: Subnet },
+    #[error("invalid --default-gateway: {0} is in no subnet of the default bridge")]
+    GatewayOutside(IpAddr),
     #[error("-o parent interface was not found on the host: {0}")]
     NoParent(String),
     #[error("invalid subinterface vlan name {0}, example formatting is eth0.10")]

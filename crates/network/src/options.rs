@@ -10,6 +10,16 @@ use crate::subnet::{InvalidSubnet, Subnet, parse_cidr, to_bits};
 pub struct Options {
     /// `--bip`: the default bridge's address and subnet, e.g. `10.200.0.1/24`.
     pub bip: Option<BridgeAddress>,
+    /// `--bridge`: one of the host's own is the default bridge.
+    pub bridge: Option<String>,
+    /// `--fixed-cidr`: what the default bridge's containers have addresses of, within the bridge's subnet.
+    pub fixed_cidr: Option<Subnet>,
+    /// `--ipv6`: the default bridge has it, too.
+    pub ipv6: bool,
+    /// `--fixed-cidr-v6`: its subnet there; one of the engine's choice if None.
+    pub fixed_cidr_v6: Option<Subnet>,
+    /// `--default-gateway`, `--default-gateway-v6`: where the default bridge's containers send to, instead of the bridge.
+    pub gateways: Vec<IpAddr>,
     /// `--default-address-pool`, in order of preference; [`AddressPool::defaults`] unless given.
     pub pools: Vec<AddressPool>,
     /// `--mtu`: of the default bridge and its containers.
@@ -31,6 +41,11 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             bip: None,
+            bridge: None,
+            fixed_cidr: None,
+            ipv6: false,
+            fixed_cidr_v6: None,
+            gateways: Vec::new(),
             pools: AddressPool::defaults(),
             mtu: 1500,
             icc: true,

@@ -1,6 +1,7 @@
 //! The network on the real kernel. Each test is in a network namespace of its own, so that nothing of it meets the
 //! machine's links and firewall; what it makes dies with the namespace.
 
+mod default_bridge;
 mod diagnosis;
 mod dns;
 mod firewall;

@@ -152,6 +152,19 @@ fn store(flags: &mut Object, option: &Opt, text: &str) -> Result<(), Error> {
             let (name, value) = text.split_once('=').unwrap_or((text, ""));
             enter(flags, key, (name.to_owned(), value.into()));
         }
+        Takes::NetworkOptions => {
+            let parts = text.split_once('=').and_then(|(driver, rest)| {
+                rest.split_once('=').map(|(name, value)| (driver, name, value))
+            });
+            let (driver, name, value) = parts.ok_or_else(|| {
+                bad(format!("invalid value {text:?} for map option, should be root-key=key=value"))
+            })?;
+            let entry = (name.to_owned(), Value::from(value));
+            let of_driver = flags.entry(key).or_insert_with(|| Value::Object(Object::new()));
+            if let Value::Object(drivers) = of_driver {
+                enter(drivers, driver, entry);
+            }
+        }
         Takes::Ulimits => enter(flags, key, values::ulimit(text).map_err(bad)?),
         Takes::Runtimes => enter(flags, key, values::runtime(text).map_err(bad)?),
     }

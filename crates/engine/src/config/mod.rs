@@ -71,6 +71,15 @@ pub struct Config {
     pub tlskey: Option<PathBuf>,
 
     pub bip: String,
+    /// Empty for one of the engine's own.
+    pub bridge: String,
+    pub fixed_cidr: String,
+    pub fixed_cidr_v6: String,
+    pub ipv6: bool,
+    pub default_gateway: Option<IpAddr>,
+    pub default_gateway_v6: Option<IpAddr>,
+    /// By driver.
+    pub default_network_opts: BTreeMap<String, BTreeMap<String, String>>,
     /// 0 is the default.
     pub mtu: i64,
     pub icc: bool,
@@ -141,6 +150,13 @@ impl Default for Config {
             tlscert: None,
             tlskey: None,
             bip: String::new(),
+            bridge: String::new(),
+            fixed_cidr: String::new(),
+            fixed_cidr_v6: String::new(),
+            ipv6: false,
+            default_gateway: None,
+            default_gateway_v6: None,
+            default_network_opts: BTreeMap::new(),
             mtu: 1500,
             icc: true,
             ip_forward: true,
@@ -452,7 +468,10 @@ mod tests {
                 "MERGED overlay2: unknown option overlay2.nope",
             ),
             (r#"{"default-shm-size":"1x"}"#, "invalid size: '1x'"),
-            (r#"{"ipv6":true}"#, "ipv6 is not supported: it comes with IPv6 networks"),
+            (
+                r#"{"selinux-enabled":true}"#,
+                "selinux-enabled is not supported: it comes with labels of all containers",
+            ),
         ];
         for (file, expected) in table {
             let expected = expected.replace("MERGED ", merged);

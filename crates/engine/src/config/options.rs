@@ -23,6 +23,8 @@ pub enum Takes {
     Ulimits,
     Runtimes,
     AddressPools,
+    /// `driver=key=value`, into an object of objects.
+    NetworkOptions,
     /// A value that only the file can have.
     Json,
 }
@@ -71,7 +73,7 @@ options! {
     "audit-log" => "audit-log" Text Works: "Write who changed what to this file, a JSON line each";
     "authorization-plugin" => "authorization-plugins" List Works: "Authorization plugins to load";
     "bip" => "bip" Text Works: "Specify network bridge IP";
-    "bridge" / 'b' => "bridge" Text Later("networks by name"): "Attach containers to a network bridge";
+    "bridge" / 'b' => "bridge" Text Works: "Attach containers to a network bridge";
     "cdi-spec-dir" => "cdi-spec-dirs" List Works: "CDI specification directories to use";
     "cgroup-parent" => "cgroup-parent" Text Works: "Set parent cgroup for all containers";
     "containerd" => "containerd" Text Nothing("there is no containerd"): "containerd grpc address";
@@ -84,10 +86,10 @@ options! {
     "debug" / 'D' => "debug" Switch Works: "Enable debug mode";
     "default-address-pool" => "default-address-pools" AddressPools Works: "Default address pools for node specific local networks";
     "default-cgroupns-mode" => "default-cgroupns-mode" Text Works: "Default mode for containers cgroup namespace (\"host\" | \"private\")";
-    "default-gateway" => "default-gateway" Ip Later("networks by name"): "Container default gateway IPv4 address";
-    "default-gateway-v6" => "default-gateway-v6" Ip Later("IPv6 networks"): "Container default gateway IPv6 address";
+    "default-gateway" => "default-gateway" Ip Works: "Container default gateway IPv4 address";
+    "default-gateway-v6" => "default-gateway-v6" Ip Works: "Container default gateway IPv6 address";
     "default-ipc-mode" => "default-ipc-mode" Text Works: "Default mode for containers ipc (\"shareable\" | \"private\") (default \"private\")";
-    "default-network-opt" => "default-network-opts" Json Later("networks by name"): "Default network options";
+    "default-network-opt" => "default-network-opts" NetworkOptions Works: "Default network options";
     "default-runtime" => "default-runtime" Text Works: "Default OCI runtime for containers (default \"runc\")";
     "default-shm-size" => "default-shm-size" Size Works: "Default shm size for containers (default 64MiB)";
     "default-ulimit" => "default-ulimits" Ulimits Works: "Default ulimits for containers";
@@ -100,8 +102,8 @@ options! {
     "experimental" => "experimental" Switch Works: "Enable experimental features";
     "" => "builder" Json Nothing("there are no builds yet"): "";
     "" => "features" Json Works: "";
-    "fixed-cidr" => "fixed-cidr" Text Later("networks by name"): "IPv4 subnet for fixed IPs";
-    "fixed-cidr-v6" => "fixed-cidr-v6" Text Later("IPv6 networks"): "IPv6 subnet for fixed IPs";
+    "fixed-cidr" => "fixed-cidr" Text Works: "IPv4 subnet for fixed IPs";
+    "fixed-cidr-v6" => "fixed-cidr-v6" Text Works: "IPv6 subnet for fixed IPs";
     "group" / 'G' => "group" Text Works: "Group for the unix socket (default \"gantry\", if there is one)";
     "host" / 'H' => "hosts" Hosts Works: "Daemon socket(s) to connect to (unix://PATH, tcp://IP:PORT, fd://)";
     "host-gateway-ip" => "host-gateway-ip" Ip Works: "IP address that the special 'host-gateway' string in --add-host resolves to";
@@ -116,7 +118,7 @@ options! {
     "ip-masq" => "ip-masq" Switch Works: "Enable IP masquerading (default true)";
     "ip6tables" => "ip6tables" Switch Nothing("the firewall's rules are nftables', for both families"): "Enable addition of ip6tables rules (experimental)";
     "iptables" => "iptables" Switch AlwaysOn("the firewall's table is the engine's own and in nobody's way"): "Enable addition of iptables rules (default true)";
-    "ipv6" => "ipv6" Switch Later("IPv6 networks"): "Enable IPv6 networking";
+    "ipv6" => "ipv6" Switch Works: "Enable IPv6 networking";
     "label" => "labels" Labels Works: "Set key=value labels to the daemon";
     "live-restore" => "live-restore" Switch Nothing("containers always outlive the engine"): "Enable live restore of docker when containers are still running";
     "log-driver" => "log-driver" Text Works: "Default driver for container logs (default \"json-file\")";
@@ -219,6 +221,7 @@ impl Opt {
             Takes::Ulimits => "ulimit",
             Takes::Runtimes => "runtime",
             Takes::AddressPools => "pool-options",
+            Takes::NetworkOptions => "mapmap",
             Takes::Text | Takes::Json => "string",
             Takes::List | Takes::Hosts | Takes::Labels | Takes::Mirrors => "list",
         }
@@ -326,7 +329,7 @@ mod tests {
             "{help}"
         );
         assert!(help.contains("\n      --add-runtime runtime                 Register"), "{help}");
-        assert!(!help.contains("--ipv6"));
+        assert!(!help.contains("--selinux-enabled"));
         for option in OPTIONS.iter().filter(|option| option.meaning == Meaning::Works) {
             assert!(help.contains(&format!("--{}", option.flag)), "{}", option.flag);
         }

@@ -24,6 +24,7 @@ impl Networks {
             self.fill_from_config(&mut request)?;
         }
         check(&request)?;
+        self.fill_from_defaults(&mut request);
         let id = name::random_id();
         let reserved = self.directory.reserve(&request.name, &id)?;
         let asked = request.ipam.clone().unwrap_or_default().config.unwrap_or_default();
@@ -53,6 +54,17 @@ impl Networks {
         self.tell(&record, "create");
         reserved.keep(record);
         Ok(id)
+    }
+
+    fn fill_from_defaults(&self, request: &mut CreateNetwork) {
+        let driver = if request.driver.is_empty() { "bridge" } else { &request.driver };
+        let Some(defaults) = self.defaults.get(driver).filter(|_| !request.config_only) else {
+            return;
+        };
+        let options = request.options.get_or_insert_default();
+        for (key, value) in defaults {
+            options.entry(key.clone()).or_insert_with(|| value.clone());
+        }
     }
 
     fn store(&self, record: &Record) -> Result<()> {

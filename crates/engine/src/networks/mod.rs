@@ -41,6 +41,8 @@ pub struct Networks {
     events: Events,
     directory: Directory,
     containers: Containers,
+    /// `--default-network-opt`: options that networks have unless they say otherwise, by driver.
+    defaults: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Networks {
@@ -50,8 +52,9 @@ impl Networks {
         events: Events,
         directory: Directory,
         containers: Containers,
+        defaults: BTreeMap<String, BTreeMap<String, String>>,
     ) -> Self {
-        Self { network, store, events, directory, containers }
+        Self { network, store, events, directory, containers, defaults }
     }
 }
 
@@ -72,6 +75,7 @@ pub fn builtin(network: &Network, identity: &Identity, data_root: &Path) -> [Rec
     let mut bridge = plain("bridge", "bridge");
     bridge.options = default_options(network.default_network());
     bridge.made = Some(network.default_network().clone());
+    bridge.ipv6 = network.default_network().pools.iter().any(|pool| !pool.subnet.is_ipv4());
     [plain("none", "null"), plain("host", "host"), bridge]
 }
 
