@@ -94,29 +94,85 @@ fn inodes(pid: u32) -> Vec<String> {
 fn cve_2019_13509_secrets_are_in_no_log_of_the_engine() {
     let engine = Engine::start_with(&["-D"]);
     engine.load("busybox");
-    let env = ["-e", "PASSWORD=hunter2-of-run"];
-    let run = [&["run", "-d", "--name", "box"][..], &env, &["busybox", "sleep", "60"]].concat();
-    engine.gantry(&run).ok();
-    engine.gantry(&["exec", "-e", "TOKEN=hunter2-of-exec", "box", "true"]).ok();
-    engine.gantry(&["exec", "-e", "TOKEN=hunter2-of-exec", "box", "no-such-program"]);
-    engine.gantry(&["run", "--rm", "-e", "TOKEN=hunter2-failing", "busybox", "no-such-program"]);
-    engine.gantry(&[
-        "run",
-        "--rm",
-        "-e",
-        "TOKEN=hunter2-refused",
-        "-u",
-        "nobody-here",
-        "busybox",
-        "true",
-    ]);
+    // Where users put them: environments, commands, labels, options of mounts, credentials; in what is taken and in what is
+    // refused at every point on the way.
+    let taken: [&[&str]; 4] = [
+        &[
+            "run",
+            "-d",
+            "--name",
+            "box",
+            "-e",
+            "PASSWORD=hunter2-run",
+            "-l",
+            "key=hunter2-label",
+            "busybox",
+            "sleep",
+            "60",
+        ],
+        &["exec", "-e", "TOKEN=hunter2-exec", "box", "sh", "-c", "exit 0 # hunter2-argument"],
+        &[
+            "volume",
+            "create",
+            "-o",
+            "type=cifs",
+            "-o",
+            "device=//127.0.0.1/x",
+            "-o",
+            "o=addr=127.0.0.1,username=u,password=hunter2-mount",
+            "vault",
+        ],
+        &["commit", "-c", "ENV TOKEN=hunter2-commit", "box", "second"],
+    ];
+    for command in taken {
+        engine.gantry(command).ok();
+    }
+    let refused: [(&[&str], i32); 4] = [
+        (&["exec", "-e", "TOKEN=hunter2-exec", "box", "no-such-program"], 126),
+        (&["run", "--rm", "-e", "TOKEN=hunter2-failing", "busybox", "no-such-program"], 127),
+        (&["run", "--rm", "-e", "TOKEN=hunter2-user", "-u", "nobody-here", "busybox", "true"], 125),
+        (&["run", "--rm", "-v", "vault:/x", "-e", "TOKEN=hunter2-volume", "busybox", "true"], 125),
+    ];
+    for (command, code) in refused {
+        engine.gantry(command).fails(code);
+    }
+    let bodies = [
+        ("/containers/create", r#"{"Image":"busybox","Env":["A=hunter2-cut""#),
+        ("/containers/create", r#"{"Image":"busybox","Env":{"A":"hunter2-kind"}}"#),
+        ("/containers/create?name=absent", r#"{"Image":"absent","Env":["A=hunter2-absent"]}"#),
+        ("/auth", r#"{"username":"u","password":"hunter2-auth"}"#),
+        ("/secrets/create", r#"{"Name":"s","Data":"hunter2-swarm"}"#),
+        ("/no/such/path?token=hunter2-query", r#"{"Data":"hunter2-nowhere"}"#),
+    ];
+    for (path, body) in bodies {
+        let answer = post(&engine, path, body);
+        let status = answer.split(' ').nth(1).unwrap().to_owned();
+        assert!(status.starts_with(['4', '5']), "{path}: {answer}");
+    }
     let log = engine.log();
+    assert!(log.contains("level=debug"), "the log is one that would have them: {log}");
     assert!(!log.contains("hunter2"), "{log}");
     let mut files = Vec::new();
     walk(&engine.exec_root().join("c"), &mut files);
-    for log in files.iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
+    let logs = files.iter().filter(|path| path.extension().is_some_and(|e| e == "log"));
+    for log in logs {
         assert!(!fs::read_to_string(log).unwrap().contains("hunter2"), "{}", log.display());
     }
+}
+
+/// With credentials, as clients send them along; the answer as it came.
+fn post(engine: &Engine, path: &str, body: &str) -> String {
+    use std::io::{Read, Write};
+    let mut socket = std::os::unix::net::UnixStream::connect(engine.socket()).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Registry-Auth: hunter2-header\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]
