@@ -89,6 +89,21 @@ fn a_container_that_removes_itself_is_removed_when_the_next_engine_finds_it_ende
 }
 
 #[test]
+fn a_container_that_removes_itself_and_never_ran_is_removed_by_the_next_engine() {
+    let mut engine = Engine::with_busybox();
+    engine.gantry(&["create", "--rm", "--name", "lost", "-v", "/own", "busybox", "true"]).ok();
+    engine.gantry(&["create", "--name", "kept", "-v", "/own", "busybox", "true"]).ok();
+    let lost = inspect(&engine, "lost", "{{.Id}}");
+    engine.kill();
+    engine.launch();
+    assert_eq!(engine.gantry(&["ps", "-a", "--format", "{{.Names}}"]).ok(), "kept");
+    assert_eq!(engine.gantry(&["volume", "ls", "-q"]).ok().lines().count(), 1);
+    assert_eq!(events(&engine, &lost, "destroy").len(), 1);
+    assert!(!engine.data_root().join("containers").join(&lost).exists());
+    engine.gantry(&["start", "-a", "kept"]).ok();
+}
+
+#[test]
 fn a_monitor_that_is_killed_takes_its_paused_container_with_it() {
     let mut engine = Engine::with_busybox();
     let id = run(&engine, "box", &[], &["sleep", "300"]);

@@ -201,6 +201,10 @@ fn no_volume_is_left_that_was_made_for_a_container() {
         let there: BTreeSet<String> = volumes.lines().map(str::to_owned).collect();
         assert_eq!(there, had);
         assert_eq!(names(engine.data_root().join("volumes")), had);
+        // Of a `run --rm` nothing stays, wherever it was when its engine died.
+        let containers = engine.gantry(&["ps", "-a", "--format", "{{.Names}}"]).ok();
+        let named = |name: &str| name.starts_with('v') && name.contains('-');
+        assert!(containers.lines().all(named), "{containers}");
     }
     nothing_is_left_over(&mut engine);
 }

@@ -9,6 +9,7 @@
 //! | restarting | | the policy is asked again |
 //! | not up | a monitor | an engine was killed in the middle of a start: it is undone |
 //! | removing, dead | | the removal is finished |
+//! | not up, `--rm` | | it is removed, as Docker does: it ended, or never ran because its engine was killed before |
 //!
 //! After that the restart policies apply.
 
@@ -211,9 +212,11 @@ impl Actor {
         self.ended(exit, ran_for).await
     }
 
-    /// It ended, and the engine was killed before it could remove it.
+    /// Nobody else will: the engine was killed before it could remove it, or before it could start it. Whoever wanted
+    /// it started has lost the engine that was asked to.
     fn removes_itself_now(&self) -> bool {
-        self.record.host_config.auto_remove && self.status() == Status::Exited
+        let is_down = matches!(self.status(), Status::Created | Status::Exited);
+        self.record.host_config.auto_remove && is_down
     }
 
     async fn reconnect(&mut self, alive: Alive) -> After {
