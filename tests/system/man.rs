@@ -42,6 +42,37 @@ fn each_command_has_a_page_that_renders_and_names_its_flags() {
 }
 
 #[test]
+fn the_other_programs_have_pages_of_all_that_their_help_offers() {
+    let folder = tempfile::tempdir().unwrap();
+    let programs = ["gantryd", "gantry-runtime"].map(binary);
+    let written =
+        finish(Command::new(binary("gantry")).arg("__man").arg(folder.path()).args(&programs));
+    assert_eq!((written.code, written.stderr.as_str()), (0, ""));
+    let help = |program: &Path, words: &[&str]| finish(Command::new(program).args(words)).ok();
+    for program in &programs {
+        let name = program.file_name().unwrap().to_str().unwrap();
+        let shown = rendered(&folder.path().join(format!("{name}.8")));
+        let flags = |text: &str| -> BTreeSet<String> {
+            let words = text.split_whitespace().map(|word| word.trim_end_matches(','));
+            words.filter(|word| word.starts_with("--")).map(str::to_owned).collect()
+        };
+        let mut offered = flags(&help(program, &["--help"]));
+        if name == "gantry-runtime" {
+            for verb in ["create", "exec", "update"] {
+                offered.extend(flags(&help(program, &[verb, "--help"])));
+            }
+        }
+        assert!(offered.len() > 20, "{offered:?}");
+        let named = flags(&shown);
+        assert!(named.is_superset(&offered), "{:?}", offered.difference(&named));
+        assert!(shown.contains(&format!("{name} - ")), "{shown}");
+    }
+    let missing =
+        finish(Command::new(binary("gantry")).args(["__man", "/tmp", "/no/such/program"]));
+    assert!(missing.fails(1).contains("/no/such/program"));
+}
+
+#[test]
 fn pages_are_written_over_those_of_an_earlier_version() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path());

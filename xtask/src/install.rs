@@ -25,6 +25,9 @@ pub(crate) fn run() -> Result {
     }
     let share = prefix.join("share");
     shell::run(Command::new(bin.join("gantry")).arg("__man").arg(share.join("man/man1")))?;
+    let programs = ["gantryd", "gantry-runtime"].map(|name| bin.join(name));
+    let pages = share.join("man/man8");
+    shell::run(Command::new(bin.join("gantry")).arg("__man").arg(pages).args(programs))?;
     for (shell, file) in COMPLETIONS {
         let script = shell::output(Command::new(bin.join("gantry")).args(["completion", shell]))?;
         write(script.as_bytes(), &share.join(file))?;

@@ -1,6 +1,9 @@
 //! Manual pages, written out of the tables that `--help` is: `gantry __man DIRECTORY`, for whoever packages this.
+//! `gantry __man DIRECTORY PROGRAM...` writes those of other programs instead ([`programs`]).
 //!
 //! A page for the program, for each noun and for each verb, by its noun; where else a verb is found, a link leads to it.
+
+mod programs;
 
 use std::fs;
 use std::io;
@@ -41,10 +44,14 @@ pub(crate) const COMMAND: &str = "__man";
 
 /// Writes all pages into a directory, which is made if need be.
 pub(crate) fn write(words: &[String]) -> Result<()> {
-    let [directory] = words else { return Err(Failure::new("a directory is wanted")) };
+    let [directory, others @ ..] = words else {
+        return Err(Failure::new("a directory is wanted"));
+    };
     let directory = Path::new(directory);
-    let written = fs::create_dir_all(directory).and_then(|()| write_pages(directory));
-    written.map_err(|error| Failure::new(format!("{}: {error}", directory.display())))
+    let own = if others.is_empty() { write_pages } else { |_: &Path| Ok(()) };
+    let written = fs::create_dir_all(directory).and_then(|()| own(directory));
+    written.map_err(|error| Failure::new(format!("{}: {error}", directory.display())))?;
+    others.iter().try_for_each(|program| programs::write(directory, Path::new(program)))
 }
 
 fn write_pages(directory: &Path) -> io::Result<()> {

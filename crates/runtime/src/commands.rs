@@ -253,7 +253,8 @@ fn print_version() {
 }
 
 fn print_help() {
-    println!("Usage: gantry-runtime [global options] COMMAND [options] [arguments]\n\nCommands:");
+    println!("Usage: gantry-runtime [global options] COMMAND [options] [arguments]\n");
+    println!("Runs containers by the OCI runtime specification.\n\nCommands:");
     for command in COMMANDS.iter().filter(|command| !command.help.is_empty()) {
         println!("  {:<10} {}", command.name, command.help);
     }

@@ -262,9 +262,14 @@ pub fn help() -> String {
     let mut text =
         "\nUsage:  gantryd [OPTIONS]\n\nA self-sufficient runtime for containers.\n\nOptions:\n"
             .to_owned();
-    for (name, help) in lines {
+    let indented = lines.into_iter().map(|(name, help)| {
         let indent = if name.starts_with("--") { "      " } else { "  " };
-        text += &format!("{:<44}{help}\n", format!("{indent}{}", name.trim_end()));
+        (format!("{indent}{}", name.trim_end()), help)
+    });
+    let lines: Vec<_> = indented.collect();
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, help) in lines {
+        text += &format!("{name:<width$}   {help}\n");
     }
     text
 }
@@ -324,11 +329,15 @@ mod tests {
     #[test]
     fn the_help_offers_what_works() {
         let help = help();
-        assert!(
-            help.contains("\n  -D, --debug                               Enable debug mode\n"),
-            "{help}"
+        // As wide as the longest, and Docker's three spaces.
+        let longest = "\n      --allow-nondistributable-artifacts list   Allow push";
+        assert!(help.contains(longest), "{help}");
+        let row = |left: &str| help.lines().find(|line| line.starts_with(left)).unwrap();
+        assert_eq!(row("  -D, --debug ").find("Enable"), Some(longest.find("Allow").unwrap() - 1));
+        assert_eq!(
+            row("      --add-runtime runtime ").find("Reg"),
+            row("  -D, --debug ").find("En")
         );
-        assert!(help.contains("\n      --add-runtime runtime                 Register"), "{help}");
         assert!(!help.contains("--selinux-enabled"));
         for option in OPTIONS.iter().filter(|option| option.meaning == Meaning::Works) {
             assert!(help.contains(&format!("--{}", option.flag)), "{}", option.flag);
