@@ -18,3 +18,4 @@ mod run;
 mod stop;
 mod terminal;
 mod wait;
+mod web_socket;

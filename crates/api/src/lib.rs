@@ -9,6 +9,7 @@
 
 mod go;
 
+pub mod base64;
 pub mod containers;
 pub mod error;
 pub mod events;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::base64;
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 use serde::Serialize;
@@ -55,7 +56,7 @@ impl Exchange {
             user_authn_method: user.method,
             request_method: method.to_owned(),
             request_uri: uri,
-            request_body: base64(body),
+            request_body: base64::encode(body),
             request_headers,
             ..Self::default()
         }
@@ -65,7 +66,7 @@ impl Exchange {
     pub fn answered(&mut self, status: u16, headers: &HeaderMap, body: &Bytes) {
         self.response_status_code = status;
         self.response_headers = spelled(headers);
-        self.response_body = base64(body);
+        self.response_body = base64::encode(body);
     }
 
     pub fn encode(&self) -> Bytes {
@@ -94,36 +95,11 @@ fn title_case(name: &str) -> String {
     name.chars().map(letter).collect()
 }
 
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |n: usize| u32::from(chunk.get(n).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for n in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * n)) as usize & 63];
-            text.push(if n > chunk.len() { '=' } else { digit.into() });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use hyper::header::HeaderValue;
 
     use super::*;
-
-    #[test]
-    fn base64_is_rfc_4648() {
-        for (text, expected) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
-        {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-        assert_eq!(base64(&[0xff, 0xfe]), "//4=");
-    }
 
     /// As dockerd 26 told a plugin of the same request.
     #[test]

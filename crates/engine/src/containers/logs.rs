@@ -35,7 +35,7 @@ impl Containers {
                 .await
                 .map_err(|cause| Error::system("cannot open the log").because(cause))?;
         }
-        let tty = record.config.tty;
+        let tty = record.config.tty || query.unframed;
         let ended = ended(handle.watch());
         let reader = Reader::open(Source { path, format, tty }, query, ended).map_err(|cause| {
             Error::system(format!("cannot open the log of {}", record.name)).because(cause)

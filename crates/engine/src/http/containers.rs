@@ -5,7 +5,7 @@ use std::io;
 use api::containers::{
     CreateRequest, IdResponse, UpdateRequest, UpdateResponse, WaitError, WaitResponse,
 };
-use api::version::ForVersion;
+use api::version::{ForVersion, Version};
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -67,6 +67,10 @@ async fn create(mut call: Call) -> Result<Response> {
     let request: Option<CreateRequest> = call.json().await?;
     let request = request
         .ok_or_else(|| Error::invalid("config cannot be empty in order to create a container"))?;
+    let mounts = request.host_config.iter().filter_map(|host| host.mounts.as_ref()).flatten();
+    if call.version < Version::v1(48) && mounts.into_iter().any(|mount| mount.kind == "image") {
+        return Err(Error::invalid("Mount type \"Image\" needs API v1.48 or newer"));
+    }
     let (name, platform) = (call.query.get("name"), call.query.get("platform"));
     let created = call.engine.containers.create(name, platform, request).await?;
     let mut response = json(&created);
@@ -235,6 +239,7 @@ async fn read_logs(call: Call) -> Result<Response> {
         timestamps: call.query.flag("timestamps"),
         details: call.query.flag("details"),
         follow: call.query.flag("follow"),
+        ..logs::Query::default()
     };
     let mut logs = call.engine.containers.logs(&call.name, query).await?;
     let (writer, body) = Body::stream();
@@ -324,33 +329,60 @@ async fn attach(call: Call) -> Result<Response> {
     Ok(begin_attach(call).await.unwrap_or_else(|error| super::error::plain(&error, RAW_STREAM)))
 }
 
+/// Docker's WebSocket is one stream for all, with the output that is asked for in it.
+async fn web_socket(call: Call) -> Result<Response> {
+    begin(call, Framing::WebSocket).await
+}
+
+/// What an attached client's stream looks like.
+#[derive(Clone, Copy, PartialEq)]
+enum Framing {
+    Raw,
+    /// Each piece of output says whose it is.
+    Multiplexed,
+    WebSocket,
+}
+
 async fn begin_attach(call: Call) -> Result<Response> {
+    let record = call.engine.containers.find(&call.name)?.record();
+    let framing = if record.config.tty { Framing::Raw } else { Framing::Multiplexed };
+    begin(call, framing).await
+}
+
+async fn begin(call: Call, framing: Framing) -> Result<Response> {
     let containers = call.engine.containers.clone();
     let detach_keys = detach_keys::parse(call.query.get("detachKeys"))?;
     let record = containers.find(&call.name)?.record();
-    let tty = record.config.tty;
     let stream = call.query.flag("stream");
+    // Docker's WebSockets of before 1.42 had all streams.
+    let all = framing == Framing::WebSocket && call.version < Version::v1(42);
+    let wants = |name| all || call.query.flag(name);
     let streams = Streams {
-        stdin: stream && call.query.flag("stdin") && record.config.open_stdin,
-        stdout: stream && call.query.flag("stdout"),
-        stderr: stream && call.query.flag("stderr"),
-        multiplexed: !tty,
+        stdin: stream && wants("stdin") && record.config.open_stdin,
+        stdout: stream && wants("stdout"),
+        stderr: stream && wants("stderr"),
+        multiplexed: framing == Framing::Multiplexed,
         detach_keys,
         // Found out when the client's socket is there.
         relayed: false,
     };
     let replay = call.query.flag("logs").then(|| logs::Query {
-        stdout: call.query.flag("stdout"),
-        stderr: call.query.flag("stderr"),
+        stdout: wants("stdout"),
+        stderr: wants("stderr"),
+        unframed: framing == Framing::WebSocket,
         ..logs::Query::default()
     });
+    let name = call.name.clone();
+    let (response, hijack) = match framing {
+        Framing::Raw => Hijack::begin(call, RAW_STREAM),
+        Framing::Multiplexed => Hijack::begin(call, MULTIPLEXED_STREAM),
+        Framing::WebSocket => Hijack::begin_web_socket(call)?,
+    };
     let replay = match replay {
-        Some(query) => Some(containers.logs(&call.name, query).await?),
+        Some(query) => Some(containers.logs(&name, query).await?),
         None => None,
     };
-    let ticket = if stream { Some(containers.attach(&call.name, streams).await?) } else { None };
-    let content_type = if tty { RAW_STREAM } else { MULTIPLEXED_STREAM };
-    let (response, hijack) = Hijack::begin(call, content_type);
+    let ticket = if stream { Some(containers.attach(&name, streams).await?) } else { None };
     tokio::spawn(async move {
         // A client that went away before it got its stream wants nothing more.
         let Ok(ClientSocket { socket: mut client, relayed }) = hijack.stream().await else {
@@ -370,11 +402,6 @@ async fn begin_attach(call: Call) -> Result<Response> {
         }
     });
     Ok(response)
-}
-
-async fn web_socket(call: Call) -> Result<Response> {
-    call.engine.containers.find(&call.name)?;
-    Err(Error::not_implemented("this engine does not attach by WebSocket: use attach"))
 }
 
 /// As an engine answers that has no experimental features.

@@ -46,8 +46,12 @@ const ENDPOINTS: &[Endpoint] = &[
         CONTAINERS,
         &["detachKeys", "logs", "stream", "stdin", "stdout", "stderr"],
     ),
-    // Refused by name, whatever its parameters.
-    ("GET", "/containers/x/attach/ws", CONTAINERS, &[]),
+    (
+        "GET",
+        "/containers/x/attach/ws",
+        CONTAINERS,
+        &["detachKeys", "logs", "stream", "stdin", "stdout", "stderr"],
+    ),
     ("POST", "/containers/x/wait", CONTAINERS, &["condition"]),
     ("DELETE", "/containers/x", CONTAINERS, &["v", "force", "link"]),
     ("HEAD", "/containers/x/archive", ARCHIVE, &["path"]),

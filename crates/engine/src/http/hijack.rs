@@ -5,12 +5,13 @@
 //!
 //! A client on a plain unix socket gives its very socket, which can be handed to a monitor and outlives the engine.
 //! Any other (TLS, TCP, one that already sent bytes, one that did not ask for an upgrade) is pumped through a socket
-//! pair by the engine.
+//! pair by the engine; so is a WebSocket, whose frames are taken off and put on there.
 
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::time::Duration;
 
+use api::Version;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE, USER_AGENT};
@@ -20,8 +21,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::call::RequestBody;
+use super::web_socket::{self, Payload};
 use super::{Body, BodyWriter, Call, Response};
 use crate::containers::ClientSocket;
+use crate::error::Result;
 
 pub struct Hijack {
     how: How,
@@ -42,7 +45,9 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(1);
 enum How {
     /// The client asked for an upgrade and gets 101.
     Upgrade(OnUpgrade),
-    /// It did not: output is a streamed body, input is what is left of the request's body.
+    /// The client asked for a WebSocket: what it sends and gets is in frames.
+    WebSocket { upgrade: OnUpgrade, payload: Payload },
+    /// It asked for nothing: output is a streamed body, input is what is left of the request's body.
     Streams { input: RequestBody, output: BodyWriter },
 }
 
@@ -65,6 +70,16 @@ impl Hijack {
         (response, Self { how, client })
     }
 
+    /// A WebSocket, or why the request is no handshake of one.
+    pub fn begin_web_socket(call: Call) -> Result<(Response, Self)> {
+        let response = web_socket::accept(&call.head.headers)?;
+        // As Docker, whose clients of old got text.
+        let is_old = call.version < Version::v1(28);
+        let payload = if is_old { Payload::Text } else { Payload::Binary };
+        let how = How::WebSocket { upgrade: call.upgrade, payload };
+        Ok((response, Self { how, client: Reader::Exact }))
+    }
+
     /// The client's stream, once the response's head has been sent.
     pub async fn stream(self) -> io::Result<ClientSocket> {
         match self.how {
@@ -74,6 +89,13 @@ impl Hijack {
                     wait_until_read(&client.socket).await;
                 }
                 Ok(client)
+            }
+            How::WebSocket { upgrade, payload } => {
+                let upgraded = upgrade.await.map_err(io::Error::other)?;
+                let (ours, theirs) = UnixStream::pair()?;
+                let client = TokioIo::new(upgraded);
+                tokio::spawn(web_socket::bridge(client, payload, ours));
+                Ok(ClientSocket { socket: into_std(theirs)?, relayed: true })
             }
             How::Streams { input, output } => {
                 let (ours, theirs) = UnixStream::pair()?;

@@ -33,6 +33,7 @@ mod networks;
 mod ping;
 mod system;
 mod volumes;
+mod web_socket;
 
 pub use body::{Body, BodyWriter};
 pub use call::Call;

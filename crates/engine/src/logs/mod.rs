@@ -31,6 +31,8 @@ pub struct Query {
     pub timestamps: bool,
     /// The extra attributes of the logging options, before each line.
     pub details: bool,
+    /// Without stream headers, as a terminal's always are.
+    pub unframed: bool,
     /// Go on until the container has ended.
     pub follow: bool,
 }
