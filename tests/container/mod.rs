@@ -3,6 +3,7 @@ mod cp;
 mod devices;
 mod exec;
 mod health;
+mod image_mounts;
 mod inspect;
 mod ipc;
 mod kill;

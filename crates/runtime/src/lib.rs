@@ -32,3 +32,7 @@ pub mod view;
 /// The option of a bind mount that names a part of its source: `gantry.subpath=a/b` is resolved inside the source,
 /// so that nothing which lies there leads out of it. Not of the OCI specification: other runtimes do not know it.
 pub const SUBPATH: &str = "gantry.subpath=";
+
+/// The option of a bind mount that has directories as its source, overlaid, top first: one `gantry.lower=DIRECTORY` for
+/// each. Read-only; a [`SUBPATH`] is resolved inside the whole. As little known to other runtimes.
+pub const LOWER: &str = "gantry.lower=";

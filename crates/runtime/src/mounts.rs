@@ -17,6 +17,7 @@ use oci::runtime::{Linux, Mount};
 use rustix::fs::{FileType, Mode, OFlags};
 use sys::mount::{self, Attributes, Depth, FileSystem};
 use sys::namespace;
+use sys::overlay::Overlay;
 
 use crate::error::{Context, Error, Result};
 use crate::lsm;
@@ -77,6 +78,9 @@ fn open_source(
     depth: Depth,
     linux: &Linux,
 ) -> Result<OwnedFd> {
+    if !options.lower.is_empty() {
+        return layered_source(mount, options);
+    }
     let source = bundle.join(&mount.source);
     let tree = clone_source(&source, options.subpath.as_deref(), depth).context(|| {
         format!(
@@ -91,6 +95,17 @@ fn open_source(
         map_ids(&tree, mount, depth, linux)?;
     }
     Ok(tree)
+}
+
+/// Directories in place of a source, or a part of what they show together.
+fn layered_source(mount: &Mount, options: &Options) -> Result<OwnedFd> {
+    let overlay = Overlay { lower: options.lower.clone(), ..Overlay::default() };
+    let part = options.subpath.as_deref();
+    part.map_or_else(|| overlay.mount(), |part| overlay.mount_part(part)).context(|| {
+        let part = part.unwrap_or(Path::new("")).display();
+        let destination = mount.destination.display();
+        format!("error mounting {:?} to rootfs at \"{destination}\": stat /{part}", mount.source)
+    })
 }
 
 /// What lies below a subpath belongs to containers: it is resolved inside the source, and what was opened is what is

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::mount::{self, Attributes, Depth, FileSystem};
+use crate::path;
 
 /// The kernel copies a value of at most this many bytes, its end included.
 const VALUE_MAX: usize = 256;
@@ -44,6 +45,19 @@ impl Overlay {
         match self.mount_by_layers() {
             // The kernel does not know `lowerdir+`: it is older than 6.5.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => classic::mount(self),
+            result => result,
+        }
+    }
+
+    /// As [`mount`](Self::mount), what lies at `part` inside alone: resolved as if the overlay were `/`.
+    pub fn mount_part(&self, part: &Path) -> io::Result<OwnedFd> {
+        let whole = self.mount()?;
+        let located = path::locate_in_root(whole.as_fd(), part)?;
+        match mount::clone_fd(located.as_fd(), Depth::Single) {
+            // Before 6.15 the kernel copies only what is attached somewhere.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                classic::part_of(&whole, part)
+            }
             result => result,
         }
     }
@@ -128,6 +142,29 @@ mod tests {
         assert_eq!(read(&mount, "who"), "top");
         let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!table.contains(root.path().to_str().unwrap()));
+    }
+
+    #[test]
+    fn a_part_of_an_overlay_is_mounted_alone_and_links_lead_nowhere_else() {
+        let root = tempfile::tempdir().unwrap();
+        let lower = layers(root.path(), &["top", "bottom"]);
+        for (layer, text) in lower.iter().zip(["1", "2"]) {
+            fs::create_dir_all(layer.join("deep/er")).unwrap();
+            fs::write(layer.join("deep/er").join(text), text).unwrap();
+        }
+        std::os::unix::fs::symlink("/", lower[0].join("up")).unwrap();
+        let overlay = Overlay { lower, ..Overlay::default() };
+        let whole = overlay.mount().unwrap();
+        let part = Path::new("up/deep/er");
+        let parts = [overlay.mount_part(part).unwrap(), classic::part_of(&whole, part).unwrap()];
+        for mount in parts {
+            assert_eq!((read(&mount, "1"), read(&mount, "2")), ("1".into(), "2".into()));
+        }
+        let file = overlay.mount_part(Path::new("who")).unwrap();
+        let text = fs::read_to_string(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
+        assert_eq!(text, "top");
+        let missing = overlay.mount_part(Path::new("none")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

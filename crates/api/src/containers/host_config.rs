@@ -170,6 +170,8 @@ wire! {
         #[serde(skip_serializing_if = "Option::is_none")]
         pub volume_options: Option<VolumeOptions>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        pub image_options: Option<ImageOptions>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         pub tmpfs_options: Option<TmpfsOptions>,
     }
 
@@ -202,6 +204,11 @@ wire! {
         pub name: String,
         #[serde(skip_serializing_if = "none_or_empty")]
         pub options: Option<BTreeMap<String, String>>,
+    }
+
+    pub struct ImageOptions {
+        #[serde(skip_serializing_if = "is_empty")]
+        pub subpath: String,
     }
 
     pub struct TmpfsOptions {

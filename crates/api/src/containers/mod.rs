@@ -9,8 +9,9 @@ mod summary;
 
 pub use config::{Config, HealthConfig};
 pub use host_config::{
-    BindOptions, DeviceMapping, DeviceRequest, HostConfig, LogConfig, Mount, Resources,
-    RestartPolicy, ThrottleDevice, TmpfsOptions, Ulimit, VolumeDriver, VolumeOptions, WeightDevice,
+    BindOptions, DeviceMapping, DeviceRequest, HostConfig, ImageOptions, LogConfig, Mount,
+    Resources, RestartPolicy, ThrottleDevice, TmpfsOptions, Ulimit, VolumeDriver, VolumeOptions,
+    WeightDevice,
 };
 pub use inspect::{
     GraphDriver, Health, HealthResult, Inspect, LegacyNetworkSettings, MountPoint, NetworkSettings,

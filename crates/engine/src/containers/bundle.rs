@@ -20,7 +20,7 @@ use super::spec::mounts::Shm;
 use super::spec::security::{Seccomp, SecurityOptions};
 use super::spec::{self, Namespaces, Space, capabilities, user};
 use super::state::is_up;
-use super::{dns, logging, shared_memory, validate, volumes};
+use super::{dns, image_mounts, logging, shared_memory, validate, volumes};
 use crate::error::{Error, Result, blocking};
 
 /// Which namespaces come from elsewhere.
@@ -192,6 +192,7 @@ impl Bundle {
         )?;
         let capabilities = wishes.set(host.privileged, self.shared.held_capabilities);
         let init = self.shared.init_program();
+        let mounts = image_mounts::with_layers(&self.shared.disk, &self.record.mounts)?;
         let shm = match &self.joins.shm {
             SharedMemory::Own => Shm::Own(host.shm_size),
             SharedMemory::Host => Shm::Host,
@@ -203,7 +204,7 @@ impl Bundle {
             host,
             args: self.record.args.clone(),
             user: &user,
-            mounts: &self.record.mounts,
+            mounts: &mounts,
             files: &self.record.files(&self.shared.config.data_root),
             init: host.init.unwrap_or(self.shared.config.init).then_some(init.as_path()),
             cgroup_path: self.cgroup_path.clone(),

@@ -11,7 +11,7 @@ use super::actor::Actor;
 use super::index::Reservation;
 use super::record::{Record, State};
 use super::volumes::Claims;
-use super::{logging, merge, mounts, name, timestamp, validate, volumes};
+use super::{image_mounts, logging, merge, mounts, name, timestamp, validate, volumes};
 use crate::error::{Error, Kind, Result, blocking};
 
 /// Made-up names that are tried before giving up.
@@ -47,6 +47,7 @@ impl Containers {
         let inherited = self.inherited_mounts(&host)?;
         let mut points = mounts::mount_points(&config, &host, inherited)?;
         volumes::check_sources(&points)?;
+        points = image_mounts::find(&shared.disk, points).await?;
         let claims = volumes::claim(&shared.volumes, &id, &mut points).await?;
         let links = self.take_links(&mut host)?;
         let record = Record {

@@ -98,6 +98,11 @@ impl Disk {
         Ok(Image { id: image.id.to_string(), platform, config })
     }
 
+    /// The root of an image, read-only.
+    pub fn image_root(&self, id: &Digest) -> Result<Overlay> {
+        Ok(self.0.snapshots().of_image(id)?)
+    }
+
     pub fn image_id(&self, reference: &str) -> Result<String> {
         Ok(self.0.images().resolve(reference)?.to_string())
     }

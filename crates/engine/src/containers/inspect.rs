@@ -143,9 +143,10 @@ pub fn mount_point(point: &MountPoint) -> Option<api::containers::MountPoint> {
         return None;
     }
     let is_volume = point.kind == Kind::Volume;
+    let is_named = is_volume || point.kind == Kind::Image;
     Some(api::containers::MountPoint {
         kind: point.kind.as_str().into(),
-        name: if is_volume { point.name.clone() } else { String::new() },
+        name: if is_named { point.name.clone() } else { String::new() },
         source: point.source.clone(),
         destination: point.destination.clone(),
         driver: if is_volume { "local".into() } else { String::new() },

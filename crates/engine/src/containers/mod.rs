@@ -23,6 +23,7 @@ mod exec;
 mod exit;
 mod export;
 mod health;
+mod image_mounts;
 mod image_uses;
 mod index;
 mod inspect;

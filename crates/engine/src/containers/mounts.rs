@@ -2,6 +2,7 @@
 //! `VolumesFrom` and the image's `VOLUME`s.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use api::containers::{Config, HostConfig, Mount};
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,9 @@ use crate::volumes::Wish;
 #[serde(default)]
 pub struct MountPoint {
     pub kind: Kind,
-    /// A volume's name; empty for other kinds.
+    /// A volume's name, an image's as it was asked for; empty for other kinds.
     pub name: String,
-    /// The host's path; empty for tmpfs.
+    /// The host's path; empty for tmpfs and images.
     pub source: String,
     pub destination: String,
     /// As written after the second colon; what inspect shows.
@@ -39,8 +40,14 @@ pub struct MountPoint {
     pub options: String,
     /// It came from `Mounts`, which inspect lists differently.
     pub from_mounts: bool,
-    /// Of volumes: what of it is mounted, relative to its top; empty for all of it.
+    /// Of volumes and images: what of it is mounted, relative to its top; empty for all of it.
     pub subpath: String,
+    /// The id of an image that is mounted.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub image: String,
+    /// Its layers on the disk, top first; known while the container is being started.
+    #[serde(skip)]
+    pub layers: Vec<PathBuf>,
     /// Of volumes: how it is to be made where it is not there.
     #[serde(skip)]
     pub wish: Wish,
@@ -53,6 +60,7 @@ pub enum Kind {
     Bind,
     Volume,
     Tmpfs,
+    Image,
 }
 
 impl Kind {
@@ -61,6 +69,7 @@ impl Kind {
             Self::Bind => "bind",
             Self::Volume => "volume",
             Self::Tmpfs => "tmpfs",
+            Self::Image => "image",
         }
     }
 }
@@ -231,6 +240,7 @@ pub fn parse_mount(mount: &Mount) -> Result<MountPoint, Error> {
         "bind" => bind_mount(mount, point).map_err(|why| invalid(&why)),
         "volume" => volume_mount(mount, point).map_err(|why| invalid(&why)),
         "tmpfs" => tmpfs_mount(mount, point).map_err(|why| invalid(&why)),
+        "image" => image_mount(mount, point).map_err(|why| invalid(&why)),
         _ => Err(invalid("mount type unknown")),
     }
 }
@@ -243,6 +253,7 @@ fn bind_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String
     if mount.source.is_empty() {
         return Err("field Source must not be empty".into());
     }
+    refuse(mount.image_options.is_some(), "ImageOptions")?;
     refuse(mount.volume_options.is_some(), "VolumeOptions")?;
     refuse(mount.tmpfs_options.is_some(), "TmpfsOptions")?;
     source_path(&mount.source).map_err(|cause| cause.what)?.clone_into(&mut point.source);
@@ -259,6 +270,7 @@ fn bind_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String
 }
 
 fn volume_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String> {
+    refuse(mount.image_options.is_some(), "ImageOptions")?;
     refuse(mount.bind_options.is_some(), "BindOptions")?;
     refuse(mount.tmpfs_options.is_some(), "TmpfsOptions")?;
     let options = mount.volume_options.clone().unwrap_or_default();
@@ -274,6 +286,23 @@ fn volume_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, Stri
     "z".clone_into(&mut point.mode);
     let (labels, options) = (options.labels, driver.options);
     point.wish = Wish { driver: driver.name, labels, options, ..Wish::default() };
+    Ok(point)
+}
+
+fn image_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String> {
+    if mount.source.is_empty() {
+        return Err("field Source must not be empty".into());
+    }
+    refuse(mount.bind_options.is_some(), "BindOptions")?;
+    refuse(mount.volume_options.is_some(), "VolumeOptions")?;
+    refuse(mount.tmpfs_options.is_some(), "TmpfsOptions")?;
+    point.subpath = mount.image_options.clone().unwrap_or_default().subpath;
+    if !stays_inside(&point.subpath) {
+        return Err("subpath must be a relative path within the image".into());
+    }
+    point.kind = Kind::Image;
+    point.name.clone_from(&mount.source);
+    point.read_only = true;
     Ok(point)
 }
 
@@ -293,6 +322,7 @@ fn stays_inside(subpath: &str) -> bool {
 }
 
 fn tmpfs_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String> {
+    refuse(mount.image_options.is_some(), "ImageOptions")?;
     refuse(mount.bind_options.is_some(), "BindOptions")?;
     refuse(mount.volume_options.is_some(), "VolumeOptions")?;
     refuse(!mount.source.is_empty(), "Source")?;

@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::sync::Arc;
 
 use oci::runtime::Mount;
@@ -19,7 +18,7 @@ use super::index::Handle;
 use super::mounts::{Kind, MountPoint};
 use super::record::Record;
 use super::spec::mounts;
-use super::{Shared, volumes};
+use super::{Shared, image_mounts, volumes};
 use crate::error::{Error, Result, blocking};
 
 /// What is to be done with it.
@@ -97,7 +96,7 @@ fn made(shared: &Shared, record: &Record, access: Access) -> Result<view::View> 
         place: shared.config.exec_root.clone(),
         lower,
         writable,
-        mounts: storage(record, &record.files(&shared.config.data_root)),
+        mounts: storage(shared, record)?,
         read_only: record.host_config.readonly_rootfs && access == Access::Write,
     };
     view::open(shared.runtime.command(), &request).map_err(|cause| {
@@ -106,14 +105,15 @@ fn made(shared: &Shared, record: &Record, access: Access) -> Result<view::View> 
 }
 
 /// Volumes, binds, and the engine's files that a start has made. Nothing of it propagates.
-fn storage(record: &Record, directory: &Path) -> Vec<Mount> {
-    let asked_for: Vec<MountPoint> = record
-        .mounts
+fn storage(shared: &Shared, record: &Record) -> Result<Vec<Mount>> {
+    let points = image_mounts::with_layers(&shared.disk, &record.mounts)?;
+    let asked_for: Vec<MountPoint> = points
         .iter()
         .filter(|point| point.kind != Kind::Tmpfs)
         .map(|point| MountPoint { propagation: "rprivate".into(), ..point.clone() })
         .collect();
-    let files = mounts::files(directory, &record.mounts, record.host_config.readonly_rootfs);
+    let directory = record.files(&shared.config.data_root);
+    let files = mounts::files(&directory, &record.mounts, record.host_config.readonly_rootfs);
     let files = files.into_iter().filter(|mount| File::open(&mount.source).is_ok());
-    mounts::asked_for(&asked_for).into_iter().chain(files).collect()
+    Ok(mounts::asked_for(&asked_for).into_iter().chain(files).collect())
 }

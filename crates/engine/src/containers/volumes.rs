@@ -146,7 +146,10 @@ fn ready(shared: &Shared, record: &Record, user: &str) -> Result<()> {
                 Error::system(format!("cannot make the mount's source {}", point.source))
                     .because(cause)
             })?,
-            Kind::Bind | Kind::Tmpfs => {}
+            Kind::Image if shared.external_runtime(record)?.is_some() => {
+                return Err(Error::invalid("only the engine's own runtime mounts an image"));
+            }
+            Kind::Image | Kind::Bind | Kind::Tmpfs => {}
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sys::mount::{self, Attributes, Depth};
 
-use crate::SUBPATH;
+use crate::{LOWER, SUBPATH};
 
 /// What the options of one mount ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) copy_up: bool,
     /// What of a bind mount's source is mounted, relative to it.
     pub(crate) subpath: Option<PathBuf>,
+    /// The directories that a bind mount shows in place of its source, top first.
+    pub(crate) lower: Vec<PathBuf>,
     /// What the file system itself is told.
     pub(crate) data: Vec<String>,
 }
@@ -92,6 +94,8 @@ impl Options {
             _ => {
                 if let Some(subpath) = word.strip_prefix(SUBPATH) {
                     self.subpath = Some(subpath.into());
+                } else if let Some(lower) = word.strip_prefix(LOWER) {
+                    self.lower.push(lower.into());
                 } else if !self.add_attribute(word) && !self.add_propagation(word) {
                     self.data.push(word.to_owned());
                 }

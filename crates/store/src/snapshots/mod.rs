@@ -89,6 +89,17 @@ impl<'s> Snapshots<'s> {
         })
     }
 
+    /// What an image's root holds, read-only.
+    pub fn of_image(&self, image: &Digest) -> Result<Overlay> {
+        let layers = self.store.database.read(|db| layers_of_image(db, image))?;
+        if layers.is_empty() {
+            self.store.images().by_id(image)?;
+        }
+        let (store, container) = (self.store, String::new());
+        let snapshot = Snapshot { store, container, image: Some(image.clone()), layers };
+        Ok(Overlay { lower: snapshot.lower(), ..Overlay::default() })
+    }
+
     /// Takes the container's record, its snapshot and `volumes` that nobody else has out of the database in one
     /// transaction, then their directories out of sight; the slow part of it goes on behind.
     /// No container is no error: a removal that was interrupted is repeated.

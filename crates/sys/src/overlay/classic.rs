@@ -1,5 +1,5 @@
-//! Overlays on kernels before 6.5, which take all lower directories in one option: by `fsconfig` where they are few,
-//! else by `mount(2)`, whose options may fill a page, in a mount namespace that exists only for it.
+//! What older kernels cannot do by descriptor alone, done in a mount namespace that exists only for it. Before 6.5 they take
+//! all lower directories in one option: by `fsconfig` where they are few, else by `mount(2)`, whose options may fill a page.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -16,17 +16,22 @@ use crate::{namespace, process};
 /// What `mount(2)` copies of its options, the end included.
 const OPTIONS_MAX: usize = 4096;
 
+/// A directory that is everywhere, to mount over.
+const PLACE: &str = "/proc";
+
 pub(super) fn mount(overlay: &Overlay) -> io::Result<OwnedFd> {
     if let Some(mounted) = by_fsconfig(overlay)? {
         return Ok(mounted);
     }
-    if process::is_single_threaded() {
-        return in_private_namespace(overlay);
-    }
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("overlay".into());
-        let mounted = thread.spawn_scoped(scope, || in_private_namespace(overlay))?;
-        mounted.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    in_private_namespace(|| mount_here(overlay))
+}
+
+/// A copy of what lies at `part` inside `whole`, a detached mount that this attaches.
+pub(super) fn part_of(whole: &OwnedFd, part: &Path) -> io::Result<OwnedFd> {
+    in_private_namespace(|| {
+        mount::attach(whole.as_fd(), File::open(PLACE)?.as_fd())?;
+        let located = crate::path::locate_in_root(whole.as_fd(), part)?;
+        mount::clone_fd(located.as_fd(), Depth::Single)
     })
 }
 
@@ -48,22 +53,32 @@ fn by_fsconfig(overlay: &Overlay) -> io::Result<Option<OwnedFd>> {
     file_system.mount(0).map(Some)
 }
 
-/// Mounts over some directory in a namespace of its own, takes a detached copy of the mount, and returns.
-fn in_private_namespace(overlay: &Overlay) -> io::Result<OwnedFd> {
-    let own = File::open("/proc/thread-self/ns/mnt")?;
-    namespace::unshare(namespace::MOUNT)?;
-    let mounted = mount_here(overlay);
-    namespace::join(own.as_fd(), namespace::MOUNT)?;
-    mounted
+/// Runs `work` where nobody sees what it mounts, and returns with the detached copy that it took.
+fn in_private_namespace(work: impl FnOnce() -> io::Result<OwnedFd> + Send) -> io::Result<OwnedFd> {
+    let there_and_back = || {
+        let own = File::open("/proc/thread-self/ns/mnt")?;
+        namespace::unshare(namespace::MOUNT)?;
+        let private = mount::set_propagation(Path::new("/"), mount::PRIVATE, Depth::Recursive);
+        let mounted = private.and_then(|()| work());
+        namespace::join(own.as_fd(), namespace::MOUNT)?;
+        mounted
+    };
+    if process::is_single_threaded() {
+        return there_and_back();
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("overlay".into());
+        let mounted = thread.spawn_scoped(scope, there_and_back)?;
+        mounted.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn mount_here(overlay: &Overlay) -> io::Result<OwnedFd> {
-    mount::set_propagation(Path::new("/"), mount::PRIVATE, Depth::Recursive)?;
     let (directory, lower) = relative(&overlay.lower);
     rustix::process::chdir(&directory)?;
     let mut held = Vec::new();
     let options = CString::new(options(overlay, &lower, &mut held)?)?;
-    let place = Path::new("/proc");
+    let place = Path::new(PLACE);
     rustix::mount::mount(
         "overlay",
         place,

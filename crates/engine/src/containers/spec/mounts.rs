@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oci::runtime::Mount;
-use runtime::SUBPATH;
+use runtime::{LOWER, SUBPATH};
 
 use crate::containers::mounts::{Kind, MountPoint};
 
@@ -103,6 +103,7 @@ fn user_mount(point: &MountPoint) -> Mount {
             let options: Vec<&str> = options.iter().map(String::as_str).collect();
             mount(&point.destination, "tmpfs", "tmpfs", &options)
         }
+        Kind::Image => image_mount(point),
         Kind::Bind | Kind::Volume => {
             let mut options = vec![if point.non_recursive { "bind" } else { "rbind" }];
             if point.read_only {
@@ -118,6 +119,17 @@ fn user_mount(point: &MountPoint) -> Mount {
             bind(Path::new(&point.source), &point.destination, &options)
         }
     }
+}
+
+fn image_mount(point: &MountPoint) -> Mount {
+    let layers = point.layers.iter().map(|layer| format!("{LOWER}{}", layer.display()));
+    let mut options: Vec<String> = ["bind", "ro", "rprivate"].map(str::to_owned).into();
+    options.extend(layers);
+    if !point.subpath.is_empty() {
+        options.push(format!("{SUBPATH}{}", point.subpath));
+    }
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    bind(Path::new(&point.name), &point.destination, &options)
 }
 
 /// Docker's defaults, each of which a wish for the opposite takes away.

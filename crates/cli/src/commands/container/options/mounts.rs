@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use api::containers::{BindOptions, Mount, TmpfsOptions, VolumeDriver, VolumeOptions};
+use api::containers::{
+    BindOptions, ImageOptions, Mount, TmpfsOptions, VolumeDriver, VolumeOptions,
+};
 
 use crate::flags;
 
@@ -73,6 +75,7 @@ fn mount(text: &str) -> Result<Mount, String> {
     let mut mount = Mount { kind: "volume".to_owned(), ..Mount::default() };
     let mut bind = BindOptions::default();
     let mut volume: Option<VolumeOptions> = None;
+    let mut image: Option<ImageOptions> = None;
     let mut tmpfs = TmpfsOptions::default();
     for field in fields(text)? {
         let (key, value) = match field.split_once('=') {
@@ -106,6 +109,7 @@ fn mount(text: &str) -> Result<Mount, String> {
                 tmpfs.mode = u32::from_str_radix(value, 8)
                     .map_err(|_| format!("invalid value for {key}: {value}"))?;
             }
+            "image-subpath" => value.clone_into(&mut image.get_or_insert_default().subpath),
             "volume-nocopy" => options(&mut volume).no_copy = flag()?,
             "volume-subpath" => value.clone_into(&mut options(&mut volume).subpath),
             "volume-driver" => value.clone_into(&mut driver(&mut volume).name),
@@ -115,6 +119,7 @@ fn mount(text: &str) -> Result<Mount, String> {
         }
     }
     mount.volume_options = volume;
+    mount.image_options = image;
     finish(mount, bind, tmpfs)
 }
 
@@ -172,6 +177,9 @@ fn finish(mut mount: Mount, bind: BindOptions, tmpfs: TmpfsOptions) -> Result<Mo
     let has_tmpfs = tmpfs != TmpfsOptions::default();
     if mount.volume_options.is_some() && mount.kind != "volume" {
         return Err(format!("cannot mix 'volume-*' options with mount type '{}'", mount.kind));
+    }
+    if mount.image_options.is_some() && mount.kind != "image" {
+        return Err(format!("cannot mix 'image-*' options with mount type '{}'", mount.kind));
     }
     if has_bind && mount.kind != "bind" {
         return Err(format!("cannot mix 'bind-*' options with mount type '{}'", mount.kind));
