@@ -4,6 +4,7 @@ mod hostile;
 mod import;
 mod load;
 mod ls;
+mod manifests;
 mod rm;
 mod save;
 mod tag;

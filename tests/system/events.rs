@@ -239,3 +239,68 @@ fn a_stream_has_the_form_that_was_asked_for() {
         assert_eq!(ask(version, accept), (kind.to_owned(), first), "{version} {accept}");
     }
 }
+
+/// What dockerd 26 tells of the same commands: actions in their order, with the names and labels that come along.
+#[test]
+fn every_action_on_an_image_is_told_as_docker_tells_it() {
+    let engine = Engine::with_busybox();
+    engine.load("hello-world");
+    engine.gantry(&["create", "--name", "box", "busybox", "true"]).ok();
+    let file = |name: &str| engine.scratch().join(name).to_str().unwrap().to_owned();
+    let (saved, root) = (file("saved.tar"), file("root.tar"));
+    engine.gantry(&["export", "-o", &root, "box"]).ok();
+    let id = |image: &str| engine.gantry(&["image", "inspect", "-f", "{{.Id}}", image]).ok();
+    let busybox = id("busybox");
+    let told_of = |commands: &[&[&str]]| -> Vec<String> {
+        let all = || {
+            let range = ["events", "--since", "1h", "--until", "0s", "--filter", "type=image"];
+            let format = ["--format", "{{.Action}} {{json .Actor.Attributes}} {{.Actor.ID}}"];
+            let told = engine.gantry(&[&range[..], &format].concat()).ok();
+            told.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let before = all().len();
+        commands.iter().for_each(|words| drop(engine.gantry(words).ok()));
+        all().split_off(before)
+    };
+    let named =
+        |action: &str, name: &str, id: &str| format!(r#"{action} {{"name":"{name}"}} {id}"#);
+
+    let tags: [&[&str]; 4] = [
+        &["tag", "busybox", "one:1"],
+        &["tag", "one:1", "two:1"],
+        &["tag", "one:1", "two:1"],
+        &["rmi", "two:1"],
+    ];
+    let expected = [
+        named("tag", "one:1", &busybox),
+        named("tag", "two:1", &busybox),
+        named("tag", "two:1", &busybox),
+        named("untag", &busybox, &busybox),
+    ];
+    assert_eq!(told_of(&tags), expected);
+
+    let saves: [&[&str]; 3] =
+        [&["save", "-o", &saved, "one:1"], &["rmi", "one:1"], &["load", "-q", "-i", &saved]];
+    let expected = ["save", "untag", "load"].map(|action| named(action, &busybox, &busybox));
+    assert_eq!(told_of(&saves), expected);
+
+    let labelled = told_of(&[&["commit", "-c", "LABEL a=b", "box", "made:1"]]);
+    let made = id("made:1");
+    assert_eq!(labelled, [format!(r#"tag {{"a":"b","name":"made:1"}} {made}"#)]);
+    assert_eq!(told_of(&[&["commit", "box"]]), Vec::<String>::new());
+    let expected =
+        [format!(r#"untag {{"a":"b","name":"{made}"}} {made}"#), named("delete", &made, &made)];
+    assert_eq!(told_of(&[&["rmi", "made:1"]]), expected);
+
+    let imported = told_of(&[&["import", &root, "imported:1"]]);
+    let import = id("imported:1");
+    assert_eq!(imported, [named("tag", "imported:1", &import), named("import", &import, &import)]);
+    engine.gantry(&["commit", "-c", "LABEL prune=1", "box", "p:1"]).ok();
+    engine.gantry(&["tag", "p:1", "p:2"]).ok();
+    let pruned = id("p:1");
+    let untagged = format!(r#"untag {{"name":"{pruned}","prune":"1"}} {pruned}"#);
+    let told = told_of(&[&["image", "prune", "-af", "--filter", "label=prune=1"]]);
+    let (last, rest) = told.split_last().unwrap();
+    assert_eq!(rest, [untagged.clone(), untagged, named("delete", &pruned, &pruned)]);
+    assert!(last.starts_with(r#"prune {"reclaimed":""#), "{last}");
+}

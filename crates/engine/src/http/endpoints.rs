@@ -58,7 +58,7 @@ const ENDPOINTS: &[Endpoint] = &[
     ("GET", "/containers/x/archive", ARCHIVE, &["path"]),
     ("PUT", "/containers/x/archive", ARCHIVE, &["path", "noOverwriteDirNonDir", "copyUIDGID"]),
     ("POST", "/containers/prune", CONTAINERS, &["filters"]),
-    ("GET", "/images/json", IMAGES, &["all", "filters", "shared-size"]),
+    ("GET", "/images/json", IMAGES, &["all", "filters", "shared-size", "manifests"]),
     (
         "POST",
         "/images/create",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::progress::Message;
-use api::version::ForVersion;
+use api::version::{ForVersion, Version};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -38,8 +38,17 @@ async fn list(call: Call) -> Result<Response> {
     let filters = call.filters(&known)?;
     let all = call.query.flag("all");
     let shared_size = call.query.flag("shared-size");
+    // What older clients never see need not be looked up.
+    let with_manifests = call.query.flag("manifests") && call.version >= Version::v1(47);
     let engine = call.engine;
-    let mut images = blocking(move || engine.images.list(&filters, all, shared_size)).await?;
+    let mut images = blocking(move || {
+        let mut images = engine.images.list(&filters, all, shared_size)?;
+        if with_manifests {
+            engine.images.add_manifests(&mut images)?;
+        }
+        Ok(images)
+    })
+    .await?;
     images.iter_mut().for_each(|image| image.for_version(call.version));
     Ok(json(&images))
 }
@@ -51,8 +60,10 @@ async fn inspect(call: Call) -> Result<Response> {
             "conflicting options: manifests and platform options cannot both be set",
         ));
     }
+    let with_manifests = call.query.flag("manifests");
     let engine = call.engine;
     let mut image = blocking(move || engine.images.inspect(&call.name, platform.as_ref())).await?;
+    image.manifests.take_if(|_| !with_manifests);
     image.for_version(call.version);
     Ok(json(&image))
 }

@@ -14,10 +14,12 @@ use crate::error::Result;
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 impl Images {
+    /// Its manifests, if it came with some, among the rest.
     pub fn inspect(&self, name: &str, platform: Option<&Platform>) -> Result<Inspect> {
         let images = self.store.images();
         let image = images.by_id(&images.resolve_for(name, platform)?)?;
         let size = image.size() as i64;
+        let (descriptor, manifests) = self.manifests(&image)?;
         let graph_driver = self.graph_driver(&image);
         let last_tag_time = image.last_tagged.clone().unwrap_or_else(|| NEVER.to_owned());
         let config = image.config.config.as_ref().map(api_config).transpose()?;
@@ -46,6 +48,8 @@ impl Images {
                 layers: image.config.rootfs.diff_ids.iter().map(ToString::to_string).collect(),
             },
             metadata: Metadata { last_tag_time },
+            descriptor,
+            manifests,
             ..Inspect::default()
         })
     }

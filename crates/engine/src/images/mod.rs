@@ -8,11 +8,13 @@ mod import;
 mod inspect;
 mod list;
 mod load;
+mod manifests;
 mod prune;
 mod remove;
 mod save;
 mod tag;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oci::image::ContainerConfig;
@@ -42,10 +44,21 @@ impl Images {
 
     /// `attributes.name` is what the event is about: a reference, or the id again.
     fn publish(&self, action: &str, id: &Digest, name: &str) {
-        // An image that was just deleted has no labels to tell.
+        // One that was deleted meanwhile has no labels to tell.
         let image = self.store.images().by_id(id).ok();
         let config = image.and_then(|image| image.config.config);
-        let mut attributes = config.and_then(|config| config.labels).unwrap_or_default();
+        let labels = config.and_then(|config| config.labels).unwrap_or_default();
+        self.publish_with(action, id, name, labels);
+    }
+
+    /// The attributes are the image's labels and its name, which wins over a label of this name.
+    fn publish_with(
+        &self,
+        action: &str,
+        id: &Digest,
+        name: &str,
+        mut attributes: BTreeMap<String, String>,
+    ) {
         attributes.insert("name".to_owned(), name.to_owned());
         self.events.publish(events::Kind::Image, action, id.as_str(), attributes);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::Filters;
 use api::images::PruneReport;
-use store::images::{Filter, Removed};
+use store::images::Filter;
 
 use super::Images;
 use super::list::{filter, own_fault};
@@ -34,12 +34,7 @@ impl Images {
         let uses = self.containers.image_uses();
         let pruned = self.store.images().prune(prune.all, &prune.filter, &uses)?;
         self.store.compact();
-        for removed in &pruned.removed {
-            // Chain ids have no images, so only images are told of twice at most.
-            if let Removed::Deleted(id) = removed {
-                self.publish("delete", id, id.as_str());
-            }
-        }
+        self.publish_removed(&pruned.removed);
         let reclaimed = BTreeMap::from([("reclaimed".to_owned(), pruned.reclaimed.to_string())]);
         self.events.publish(Kind::Image, "prune", "", reclaimed);
         let deleted: Vec<_> = pruned.removed.into_iter().map(item).collect();

@@ -1,8 +1,9 @@
 //! `rmi`.
 
+use std::collections::BTreeMap;
+
 use api::images::DeleteItem;
-use oci::Digest;
-use store::images::{Removal, Removed};
+use store::images::{Removal, Removed, RemovedName};
 
 use super::Images;
 use crate::error::{Error, Result};
@@ -13,22 +14,21 @@ impl Images {
             return Err(Error::invalid("image name cannot be blank"));
         }
         let images = self.store.images();
-        let id = images.resolve(name)?;
         let uses = self.containers.image_uses();
         let removed = images.remove(name, removal, &uses)?;
-        self.publish_removed(&id, &removed);
+        self.publish_removed(&removed);
         Ok(removed.into_iter().map(item).collect())
     }
 
-    /// One event for each reference, one for the image. Layers have none.
-    pub(super) fn publish_removed(&self, id: &Digest, removed: &[Removed]) {
+    /// One event for each name, which still has the image's labels, and one for each image. Layers have none.
+    pub(super) fn publish_removed(&self, removed: &[Removed]) {
         for one in removed {
             match one {
-                Removed::Untagged(_) => self.publish("untag", id, id.as_str()),
-                Removed::Deleted(deleted) if deleted == id => {
-                    self.publish("delete", id, id.as_str());
+                Removed::Name(RemovedName { image, labels, .. }) => {
+                    self.publish_with("untag", image, image.as_str(), labels.clone());
                 }
-                Removed::Deleted(_) => {}
+                Removed::Image(id) => self.publish_with("delete", id, id.as_str(), BTreeMap::new()),
+                Removed::Layer(_) => {}
             }
         }
     }
@@ -36,7 +36,11 @@ impl Images {
 
 pub(super) fn item(removed: Removed) -> DeleteItem {
     match removed {
-        Removed::Untagged(name) => DeleteItem { untagged: name, ..DeleteItem::default() },
-        Removed::Deleted(id) => DeleteItem { deleted: id.to_string(), ..DeleteItem::default() },
+        Removed::Name(RemovedName { name, .. }) => {
+            DeleteItem { untagged: name, ..DeleteItem::default() }
+        }
+        Removed::Image(id) | Removed::Layer(id) => {
+            DeleteItem { deleted: id.to_string(), ..DeleteItem::default() }
+        }
     }
 }

@@ -7,6 +7,7 @@ mod history;
 mod import;
 mod list;
 mod load;
+mod manifests;
 mod prune;
 mod remove;
 mod save;
@@ -22,8 +23,9 @@ pub use history::HistoryEntry;
 pub use import::Import;
 pub use list::{Filter, Listed};
 pub use load::{LoadEvent, Loaded};
+pub use manifests::{ManifestEntry, ManifestKind, Target};
 pub use prune::Pruned;
-pub use remove::{Removal, Removed, Use};
+pub use remove::{Removal, Removed, RemovedName, Use};
 
 use crate::Store;
 use crate::blobs::digest_of;

@@ -1,6 +1,8 @@
 //! `rmi`, by Docker's rules: a name is taken away first, the image goes with its last one. Containers stand in the
 //! way: running ones always, stopped ones unless forced.
 
+use std::collections::BTreeMap;
+
 use oci::{Digest, Reference};
 use rusqlite::Connection;
 
@@ -25,10 +27,29 @@ pub struct Use {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {
-    /// The familiar name.
-    Untagged(String),
-    /// An image ID or a layer's chain ID.
-    Deleted(Digest),
+    Name(RemovedName),
+    /// By its ID.
+    Image(Digest),
+    /// By its chain ID.
+    Layer(Digest),
+}
+
+/// A name that was taken from an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemovedName {
+    /// The familiar form.
+    pub name: String,
+    pub image: Digest,
+    /// The image's, which may be gone by now.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl RemovedName {
+    fn of(image: &Image, name: &Reference) -> Self {
+        let config = image.config.config.as_ref();
+        let labels = config.and_then(|config| config.labels.clone()).unwrap_or_default();
+        Self { name: name.familiar(), image: image.id.clone(), labels }
+    }
 }
 
 /// Why an image cannot go.
@@ -79,12 +100,12 @@ impl Images<'_> {
             )));
         }
         let reference = Reference::parse(name)?.tag_default();
-        self.untag(&reference, removed)?;
+        self.untag(image, &reference, removed)?;
         let same_repository = |other: &&Reference| other.name() == reference.name();
         let other_tags = image.tags.iter().filter(same_repository).any(|tag| *tag != reference);
         if reference.digest().is_none() && !other_tags {
             for digest in image.digests.iter().filter(same_repository) {
-                self.untag(digest, removed)?;
+                self.untag(image, digest, removed)?;
             }
         }
         Ok(())
@@ -111,9 +132,9 @@ impl Images<'_> {
                 break (image, shared);
             }
         };
-        removed.push(Removed::Deleted(id.clone()));
+        removed.push(Removed::Image(id.clone()));
         let chains = image.chain_ids().into_iter().skip(shared).rev();
-        removed.extend(chains.map(Removed::Deleted));
+        removed.extend(chains.map(Removed::Layer));
         match image.parent {
             Some(parent) if removal.prune && self.by_id(&parent).is_ok() => {
                 let unforced = Removal { force: false, prune: true };
@@ -140,7 +161,7 @@ impl Images<'_> {
             Ok(Some(names))
         })?;
         let Some(untagged) = untagged else { return Ok(false) };
-        removed.extend(untagged.iter().map(|name| Removed::Untagged(name.familiar())));
+        removed.extend(untagged.iter().map(|name| Removed::Name(RemovedName::of(image, name))));
         self.store.remove_unknown_blobs(image.roots.iter().chain([&image.id]))?;
         Ok(true)
     }
@@ -177,15 +198,19 @@ impl Images<'_> {
     }
 
     fn untag_all(&self, image: &Image, removed: &mut Vec<Removed>) -> Result<()> {
-        image.tags.iter().chain(&image.digests).try_for_each(|name| self.untag(name, removed))
+        image
+            .tags
+            .iter()
+            .chain(&image.digests)
+            .try_for_each(|name| self.untag(image, name, removed))
     }
 
-    fn untag(&self, name: &Reference, removed: &mut Vec<Removed>) -> Result<()> {
+    fn untag(&self, image: &Image, name: &Reference, removed: &mut Vec<Removed>) -> Result<()> {
         let was_there = self
             .store
             .write(Durability::PowerLoss, |transaction| delete_name(transaction, name))?;
         if was_there {
-            removed.push(Removed::Untagged(name.familiar()));
+            removed.push(Removed::Name(RemovedName::of(image, name)));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use oci::Reference;
 use serde_json::json;
 use store::Kind;
-use store::images::{Filter, Import, Removal, Removed, Use};
+use store::images::{Filter, Import, ManifestKind, Removal, Removed, RemovedName, Use};
 
 use crate::fixture::{Fixture, Tar, archive, archive_of, config, config_with, digest, layout};
 
@@ -134,6 +134,15 @@ fn two_threads_that_load_one_image_both_succeed() {
     assert_eq!(std::fs::read_dir(fixture.root.path().join("staging")).unwrap().count(), 0);
 }
 
+fn told(removed: &[Removed]) -> Vec<String> {
+    let one = |removed: &Removed| match removed {
+        Removed::Name(RemovedName { name, .. }) => format!("name {name}"),
+        Removed::Image(id) => format!("image {id}"),
+        Removed::Layer(id) => format!("layer {id}"),
+    };
+    removed.iter().map(one).collect()
+}
+
 #[test]
 fn removing_the_last_name_removes_image_and_layers() {
     let fixture = Fixture::new();
@@ -142,12 +151,12 @@ fn removing_the_last_name_removes_image_and_layers() {
     images.tag("test", &reference("second:1")).unwrap();
     let removal = Removal { force: false, prune: true };
     let removed = images.remove("test", removal, &[]).unwrap();
-    assert_eq!(removed, [Removed::Untagged("test:latest".into())]);
+    assert_eq!(told(&removed), ["name test:latest".to_owned()]);
     let removed = images.remove("second:1", removal, &[]).unwrap();
     let chain = digest(&layer("a"));
     assert_eq!(
-        removed,
-        [Removed::Untagged("second:1".into()), Removed::Deleted(id), Removed::Deleted(chain)]
+        told(&removed),
+        ["name second:1".to_owned(), format!("image {id}"), format!("layer {chain}")]
     );
     let Fixture { store, root } = fixture;
     drop(store);
@@ -252,7 +261,12 @@ fn an_index_has_an_image_for_each_platform() {
     let entries = made.iter().map(|(architecture, _, manifest)| {
         json!({ "digest": digest(manifest), "platform": { "os": "linux", "architecture": architecture } })
     });
-    let nested = json!({ "schemaVersion": 2, "manifests": entries.collect::<Vec<_>>() });
+    let statement = json!({ "digest": digest(b"absent"), "annotations": {
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": digest(&made[0].2),
+    } });
+    let entries: Vec<_> = entries.chain([statement]).collect();
+    let nested = json!({ "schemaVersion": 2, "manifests": entries });
     let nested = nested.to_string().into_bytes();
     let index = json!({ "schemaVersion": 2, "manifests": [
         { "digest": digest(&nested), "annotations": { "io.containerd.image.name": "example.org/x:1" } },
@@ -260,7 +274,7 @@ fn an_index_has_an_image_for_each_platform() {
     let [(_, amd, amd_manifest), (_, ibm, ibm_manifest)] = &made;
     let bytes = layout(&index, &[&tar, amd, amd_manifest, ibm, ibm_manifest, &nested]);
     let images = fixture.store.images();
-    for (architecture, config, _) in &made {
+    for (count, (architecture, config, _)) in (1..).zip(&made) {
         let platform = oci::Platform::new("linux", architecture, "");
         images.load_platform(&mut &bytes[..], &platform, &mut |_| ()).unwrap();
         let found = images.resolve_for("example.org/x:1", Some(&platform)).unwrap();
@@ -268,6 +282,18 @@ fn an_index_has_an_image_for_each_platform() {
         let mut saved = Vec::new();
         images.save(&["example.org/x:1".to_owned()], Some(&platform), &mut saved).unwrap();
         assert_eq!(Fixture::new().load(&saved).unwrap()[0].id, found);
+        let target = images.target(&images.by_id(&found).unwrap()).unwrap().unwrap();
+        assert_eq!(target.descriptor.digest, digest(&nested));
+        let [first, second, statement] = &target.manifests[..] else { panic!("{target:?}") };
+        let is_here = |entry: &&store::images::ManifestEntry| match &entry.kind {
+            ManifestKind::Image { image, .. } => {
+                image.is_some() == (entry.documents > 0) && image.is_some()
+            }
+            _ => false,
+        };
+        assert_eq!([first, second].into_iter().filter(is_here).count(), count);
+        let of = digest(&made[0].2).to_string();
+        assert!(matches!(&statement.kind, ManifestKind::Attestation { of: it } if *it == of));
     }
     let arm = oci::Platform::new("linux", "arm64", "");
     let said = images.resolve_for("example.org/x:1", Some(&arm)).unwrap_err().to_string();
