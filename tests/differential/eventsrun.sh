@@ -6,7 +6,7 @@ told container=eventsrun-d | jq -c 'select(.Type == "container")'
 docker rm -f eventsrun-d
 docker run -d --name eventsrun-e --health-cmd true --health-interval 300ms busybox sleep 300 >id; until [ "$(docker inspect -f '{{.State.Health.Status}}' eventsrun-e)" = healthy ]; do sleep 0.1; done
 told container=eventsrun-e event=health_status
-told container=eventsrun-e event=exec_create event=exec_start event=exec_die | awk '!seen[$0]++' | sort
+told container=eventsrun-e event=exec_create event=exec_start event=exec_die | sed 's/"execID":"[^"]*"/"execID":"x"/' | sort -u
 docker rm -f eventsrun-e
 told container=eventsrun-e event=kill event=die event=destroy event=stop
 docker run -d --name eventsrun-f --health-cmd 'exit 1' --health-interval 200ms --health-retries 1 busybox sleep 300 >id; until [ "$(docker inspect -f '{{.State.Health.Status}}' eventsrun-f)" = unhealthy ]; do sleep 0.1; done
