@@ -3,6 +3,7 @@
 mod containers;
 mod delegated;
 mod namespaces;
+mod ports;
 mod user;
 
 use user::User;

@@ -21,7 +21,7 @@ use crate::error::{Error, Result, blocking};
 use crate::http::listen::Listeners;
 use crate::http::{self, Server};
 use crate::log::Log;
-use crate::rootless::Rootless;
+use crate::rootless::{Host, Rootless};
 use crate::roots::{Pidfile, Roots};
 use crate::runtime_binary::RuntimeBinary;
 
@@ -63,7 +63,7 @@ fn failure(error: &dyn std::error::Error) -> ExitCode {
 /// `--validate`: what can be told wrong without touching anything.
 fn validate(_: &Invocation, config: Config) -> Result<()> {
     Listeners::check(&config)?;
-    network_options(&config)?;
+    network_options(&config, None)?;
     // As dockerd, on standard error.
     eprintln!("configuration OK");
     Ok(())
@@ -97,7 +97,8 @@ fn run(invocation: &Invocation, config: Config) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| Error::system("cannot start threads").because(error))?;
-    let served = runtime.block_on(serve(invocation, config, &log, ready_fd.map(File::from)));
+    let host = rootless.as_ref().map(Rootless::host);
+    let served = runtime.block_on(serve(invocation, config, host, &log, ready_fd.map(File::from)));
     // What is still under way ends with the process, all at once: tasks that were dropped one by one would tell
     // clients of each other's end as if containers had ended. The roots are held until then.
     let (result, engine) = match served {
@@ -125,6 +126,7 @@ fn leave_the_starter() {
 async fn serve(
     invocation: &Invocation,
     config: Config,
+    host: Option<Host>,
     log: &Log,
     ready: Option<File>,
 ) -> Result<(Arc<Engine>, Remains)> {
@@ -134,7 +136,7 @@ async fn serve(
         "" => None,
         address => Some(http::metrics::bind(address)?),
     };
-    let engine = Arc::new(Engine::open(config, RuntimeBinary::find()?).await?);
+    let engine = Arc::new(Engine::open(config, RuntimeBinary::find()?, host).await?);
     let server = Arc::new(Server::new(Arc::clone(&engine), http::routes()));
     listeners
         .serve(&server)

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use network::publish::Outside;
 use network::{AddressPool, Identity, Network, Options, Recovery, Subnet};
 use store::Store;
 
@@ -10,11 +11,12 @@ use crate::apparmor;
 use crate::audit::Audit;
 use crate::authorization::{Authorization, Folders};
 use crate::config::{Config, Live};
-use crate::containers::{Containers, Disk, Parts, Survey};
+use crate::containers::{Containers, Disk, Parts, Proxy, Survey};
 use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::images::Images;
 use crate::networks::{self, Directory, Networks};
+use crate::rootless::Host;
 use crate::runtime_binary::RuntimeBinary;
 use crate::system::System;
 use crate::system::identity::read_or_make;
@@ -34,7 +36,7 @@ pub struct Engine {
 
 impl Engine {
     /// Opens what lies in the roots, which the caller holds, and adopts what lives.
-    pub async fn open(config: Config, runtime: RuntimeBinary) -> Result<Self> {
+    pub async fn open(config: Config, runtime: RuntimeBinary, host: Option<Host>) -> Result<Self> {
         let audit = config.audit_log.as_deref().map(Audit::open).transpose()?;
         let authorization = Authorization::new(Folders::default());
         authorization.require(&config.authorization_plugins).await?;
@@ -42,15 +44,17 @@ impl Engine {
         let live = Live::new(Arc::clone(&config));
         let events = Events::open(&config.exec_root)
             .map_err(|error| Error::system("cannot keep events").because(error))?;
-        let opened = Arc::clone(&config);
-        let State { store, id, identity, network, networks, survey } =
-            blocking(move || State::open(&opened)).await?;
+        let (opened, runtime) = (Arc::clone(&config), Arc::new(runtime));
+        let runner = Arc::clone(&runtime);
+        let State { store, id, identity, network, proxy, networks, survey } =
+            blocking(move || State::open(&opened, runner, host)).await?;
         let volumes = Volumes::new(Arc::clone(&store), events.clone());
         let parts = Parts {
             config: live.clone(),
             events: events.clone(),
-            runtime: Arc::new(runtime),
+            runtime,
             network: Arc::clone(&network),
+            proxy,
             networks: networks.clone(),
             disk: Disk::new(Arc::clone(&store)),
             volumes: volumes.clone(),
@@ -84,12 +88,13 @@ struct State {
     id: String,
     identity: Identity,
     network: Arc<Network>,
+    proxy: Arc<Proxy>,
     networks: Directory,
     survey: Survey,
 }
 
 impl State {
-    fn open(config: &Config) -> Result<Self> {
+    fn open(config: &Config, runtime: Arc<RuntimeBinary>, host: Option<Host>) -> Result<Self> {
         let store = Arc::new(Store::open(&config.data_root)?);
         if config.container_size() > 0 && !store.has_quotas() {
             return Err(Error::invalid(
@@ -104,15 +109,18 @@ impl State {
             networks: recorded.iter().filter_map(|record| record.made.clone()).collect(),
             interfaces: survey.interfaces(),
         };
+        let serves_host = host.is_some();
+        let proxy = Arc::new(Proxy::new(&config.exec_root, identity.table(), runtime, host));
+        let outside = serves_host.then(|| Arc::clone(&proxy) as Arc<dyn Outside>);
         let (network, failures) =
-            Network::open(identity.clone(), network_options(config)?, recovery)
+            Network::open(identity.clone(), network_options(config, outside)?, recovery)
                 .map_err(|error| Error::system("cannot set up the networks").because(error))?;
         for failure in failures {
             tracing::warn!("a network is not as it was: {failure}");
         }
         let builtin = networks::builtin(&network, &identity, &config.data_root);
         let networks = Directory::new(recorded.into_iter().chain(builtin));
-        Ok(Self { store, id, identity, network: Arc::new(network), networks, survey })
+        Ok(Self { store, id, identity, network: Arc::new(network), proxy, networks, survey })
     }
 }
 
@@ -120,7 +128,7 @@ impl State {
 ///
 /// # Errors
 /// The option that means nothing.
-pub fn network_options(config: &Config) -> Result<Options> {
+pub fn network_options(config: &Config, outside: Option<Arc<dyn Outside>>) -> Result<Options> {
     let invalid = |flag: &str, cause| Error::invalid(format!("invalid --{flag}")).because(cause);
     let bip = match config.bip.as_str() {
         "" => None,
@@ -171,5 +179,6 @@ pub fn network_options(config: &Config) -> Result<Options> {
         // 0.0.0.0 is Docker's default, and means IPv6 as well.
         ip: config.publish_default_bind.or(config.ip).filter(|ip| *ip != Ipv4Addr::UNSPECIFIED),
         protected: true,
+        outside,
     })
 }

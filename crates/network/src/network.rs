@@ -81,7 +81,7 @@ impl Network {
         let worker = Worker::start(Arc::clone(&shared), identity.doomed_group())?;
         worker.refill();
         let host = Mutex::new(host);
-        let publisher = Publisher::new(options.ip);
+        let publisher = Publisher::new(options.ip, options.outside.clone());
         let network = Self { identity, options, default, host, shared, worker, publisher };
         network.delete_strays()?;
         Ok((network, failures))

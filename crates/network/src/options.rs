@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 
+use crate::publish::Outside;
 use crate::subnet::{InvalidSubnet, Subnet, parse_cidr, to_bits};
 
 /// What the engine's flags and its configuration file say about networks.
@@ -35,6 +37,8 @@ pub struct Options {
     /// Whether the kernel is to keep others from changing the table, where it can. Else it is put back, as on kernels
     /// that cannot.
     pub protected: bool,
+    /// Who serves the host's ports where the host's network is another one.
+    pub outside: Option<Arc<dyn Outside>>,
 }
 
 impl Default for Options {
@@ -53,6 +57,7 @@ impl Default for Options {
             ip_forward: true,
             ip: None,
             protected: true,
+            outside: None,
         }
     }
 }

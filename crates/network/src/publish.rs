@@ -7,18 +7,20 @@
 //! A port is free if none of our containers has it ([`books`]) and no other program does: a single port is reserved by
 //! a socket that the container's monitor holds ([`reserve`]), a range is looked up in the kernel's list of sockets
 //! ([`sockets`]). What was given out is in the container's record; after a restart of the engine it is entered again
-//! ([`Network::recover_ports`](crate::Network::recover_ports)).
+//! ([`Network::recover_ports`](crate::Network::recover_ports)). Where the containers' network is not the host's, sockets
+//! that serve take the place of the reservations ([`Outside`]).
 
 mod books;
 pub(crate) mod elements;
 mod mapping;
+mod outside;
 mod reserve;
 mod sockets;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
@@ -28,6 +30,7 @@ use crate::error::{Context, Error};
 use crate::firewall::{Firewall, Publication};
 
 pub use self::mapping::{HostPorts, Mapping, Ports, Protocol, Target, Wish};
+pub use self::outside::{HostThread, NotOpened, Outside};
 pub use self::reserve::{Reservation, is_ours as is_of_host};
 
 /// What came of a container's wishes.
@@ -61,6 +64,15 @@ pub enum Refused {
     },
     #[error("{}", not_bound(*protocol, *ip, *port, "cannot assign requested address"))]
     NotHere { protocol: Protocol, ip: IpAddr, port: u16 },
+    /// An ordinary user's engine may not have it.
+    #[error(
+        "cannot expose privileged port {port}, you can add 'net.ipv4.ip_unprivileged_port_start={port}' to \
+         /etc/sysctl.conf, or choose a larger port number: {}",
+        not_bound(*protocol, *ip, *port, "permission denied")
+    )]
+    Privileged { protocol: Protocol, ip: IpAddr, port: u16 },
+    #[error("failed to publish ports: a rootless engine publishes no ports of {0}")]
+    NotCarried(Protocol),
     #[error("all ports are allocated")]
     AllAllocated,
     #[error("failed to publish ports: the container has no address of the family of {0}")]
@@ -89,14 +101,21 @@ fn by(owner: &Option<String>) -> String {
 /// The ports of one engine's containers.
 #[derive(Debug)]
 pub(crate) struct Publisher {
+    inner: Arc<Inner>,
+    /// None where the host's network is this one.
+    outside: Option<Arc<dyn Outside>>,
+}
+
+#[derive(Debug)]
+struct Inner {
     books: Mutex<Books>,
     /// Where ports are published for which no address is given; all addresses of the host if None.
     default_ip: Option<IpAddr>,
 }
 
 impl Publisher {
-    pub(crate) fn new(default_ip: Option<IpAddr>) -> Self {
-        Self { books: Mutex::default(), default_ip }
+    pub(crate) fn new(default_ip: Option<IpAddr>, outside: Option<Arc<dyn Outside>>) -> Self {
+        Self { inner: Arc::new(Inner { books: Mutex::default(), default_ip }), outside }
     }
 
     /// All of the wishes or none.
@@ -107,26 +126,29 @@ impl Publisher {
         target: Target,
         wishes: &[Wish],
     ) -> Result<Published, Refused> {
-        let mut turn = Turn {
-            books: self.books(),
-            container,
-            default_ip: self.default_ip,
-            target,
-            published: Published { mappings: Vec::new(), reservations: Vec::new() },
-        };
-        match turn
-            .take_all(wishes)
-            .and_then(|()| Ok(firewall.publish(container, target, &turn.published.mappings)?))
-        {
+        let published = self.take(container, target, wishes)?;
+        match firewall.publish(container, target, &published.mappings) {
             Ok(()) => {
-                conntrack::forget_udp(&turn.published.mappings);
-                Ok(turn.published)
+                conntrack::forget_udp(&published.mappings);
+                Ok(published)
             }
-            Err(refused) => {
-                turn.give_back();
-                Err(refused)
+            Err(error) => {
+                self.inner.give_back(container, &published.mappings, self.outside.as_deref());
+                Err(error.into())
             }
         }
+    }
+
+    fn take(&self, container: &str, target: Target, wishes: &[Wish]) -> Result<Published, Refused> {
+        let Some(outside) = &self.outside else {
+            return self.inner.take(container, target, wishes, None);
+        };
+        let (inner, beyond) = (Arc::clone(&self.inner), Arc::clone(outside));
+        let (container, wishes) = (container.to_owned(), wishes.to_vec());
+        let taken = outside
+            .thread()
+            .run(move || inner.take(&container, target, &wishes, Some(beyond.as_ref())));
+        taken.context(|| "look for ports of the host".to_owned())?
     }
 
     pub(crate) fn unpublish(
@@ -136,10 +158,9 @@ impl Publisher {
         mappings: &[Mapping],
     ) -> Result<(), Error> {
         // Nobody is given a port that still leads elsewhere.
-        let mut books = self.books();
         let result = firewall.unpublish(container, mappings);
         conntrack::forget_udp(mappings);
-        mappings.iter().for_each(|mapping| books.strike(container, mapping));
+        self.inner.give_back(container, mappings, self.outside.as_deref());
         result
     }
 
@@ -151,7 +172,7 @@ impl Publisher {
         target: Target,
     ) -> Result<(), Error> {
         // Nothing is published or taken back meanwhile.
-        let _books = self.books();
+        let _books = self.inner.books();
         let moved = firewall.retarget(container, target)?;
         conntrack::forget_udp(&moved);
         Ok(())
@@ -162,12 +183,49 @@ impl Publisher {
         &self,
         ports: impl IntoIterator<Item = (String, Target, Vec<Mapping>)>,
     ) -> BTreeMap<String, Publication> {
-        let mut books = self.books();
+        let mut books = self.inner.books();
         let mut enter = |(container, target, mappings): (String, Target, Vec<Mapping>)| {
             mappings.iter().for_each(|mapping| books.enter(&container, mapping));
             (container, Publication { target, mappings })
         };
         ports.into_iter().map(&mut enter).collect()
+    }
+}
+
+impl Inner {
+    /// All of the wishes or none. On a thread whose network is the host's.
+    fn take(
+        &self,
+        container: &str,
+        target: Target,
+        wishes: &[Wish],
+        outside: Option<&dyn Outside>,
+    ) -> Result<Published, Refused> {
+        let mut turn = Turn {
+            books: self.books(),
+            outside,
+            container,
+            default_ip: self.default_ip,
+            target,
+            published: Published { mappings: Vec::new(), reservations: Vec::new() },
+        };
+        match turn.take_all(wishes) {
+            Ok(()) => Ok(turn.published),
+            Err(refused) => {
+                let Turn { books, published, .. } = turn;
+                drop(books);
+                self.give_back(container, &published.mappings, outside);
+                Err(refused)
+            }
+        }
+    }
+
+    fn give_back(&self, container: &str, mappings: &[Mapping], outside: Option<&dyn Outside>) {
+        let mut books = self.books();
+        for mapping in mappings {
+            outside.inspect(|outside| outside.close(mapping));
+            books.strike(container, mapping);
+        }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -179,6 +237,7 @@ impl Publisher {
 /// One container's ports being taken.
 struct Turn<'a> {
     books: MutexGuard<'a, Books>,
+    outside: Option<&'a dyn Outside>,
     container: &'a str,
     default_ip: Option<IpAddr>,
     target: Target,
@@ -245,9 +304,10 @@ impl Turn<'_> {
         }
         let mapping =
             Mapping { protocol: wish.protocol, ip, host, container_port: wish.container.first };
-        match host.is_one() {
-            true => self.reserve(mapping)?,
-            false => self.check_range(&mapping)?,
+        match self.outside {
+            Some(outside) => open(outside, &mapping)?,
+            None if host.is_one() => self.reserve(mapping)?,
+            None => self.check_range(&mapping)?,
         }
         self.enter(mapping);
         Ok(())
@@ -266,7 +326,7 @@ impl Turn<'_> {
             let mapping =
                 |ip: &IpAddr| Mapping { protocol, ip: *ip, host: Ports::one(port), container_port };
             let before = self.published.reservations.len();
-            match ips.iter().map(mapping).try_for_each(|mapping| self.reserve(mapping)) {
+            match self.take_one(ips.iter().map(mapping)) {
                 Err(Refused::InUse { .. }) => self.published.reservations.truncate(before),
                 result => {
                     result?;
@@ -279,6 +339,25 @@ impl Turn<'_> {
         Err(Refused::AllAllocated)
     }
 
+    /// The same port of several addresses.
+    fn take_one(
+        &mut self,
+        mut mappings: impl Iterator<Item = Mapping> + Clone,
+    ) -> Result<(), Refused> {
+        let Some(outside) = self.outside else {
+            return mappings.try_for_each(|mapping| self.reserve(mapping));
+        };
+        let mut opened = Vec::new();
+        for mapping in mappings {
+            if let Err(refused) = open(outside, &mapping) {
+                opened.iter().for_each(|mapping| outside.close(mapping));
+                return Err(refused);
+            }
+            opened.push(mapping);
+        }
+        Ok(())
+    }
+
     fn reserve(&mut self, mapping: Mapping) -> Result<(), Refused> {
         let Mapping { protocol, ip, host: Ports { first: port, .. }, .. } = mapping;
         match reserve::reserve(protocol, ip, port) {
@@ -288,15 +367,7 @@ impl Turn<'_> {
                 self.published.reservations.push(Reservation { name, socket });
                 Ok(())
             }
-            Err(Errno::ADDRINUSE) => Err(in_use(protocol, ip, port)),
-            Err(Errno::ADDRNOTAVAIL) => Err(Refused::NotHere { protocol, ip, port }),
-            Err(errno) => {
-                let action = || format!("reserve {protocol} port {mapping}");
-                Err(Err::<(), _>(std::io::Error::from(errno))
-                    .context(action)
-                    .expect_err("failed")
-                    .into())
-            }
+            Err(errno) => Err(cannot_have(&mapping, port, errno)),
         }
     }
 
@@ -323,10 +394,25 @@ impl Turn<'_> {
         self.books.enter(self.container, &mapping);
         self.published.mappings.push(mapping);
     }
+}
 
-    fn give_back(&mut self) {
-        for mapping in &self.published.mappings {
-            self.books.strike(self.container, mapping);
+fn open(outside: &dyn Outside, mapping: &Mapping) -> Result<(), Refused> {
+    if mapping.protocol == Protocol::Sctp {
+        return Err(Refused::NotCarried(mapping.protocol));
+    }
+    outside.open(mapping).map_err(|NotOpened { port, errno }| cannot_have(mapping, port, errno))
+}
+
+/// Why the host does not let us have that port of the mapping.
+fn cannot_have(mapping: &Mapping, port: u16, errno: Errno) -> Refused {
+    let Mapping { protocol, ip, .. } = *mapping;
+    match errno {
+        Errno::ADDRINUSE => in_use(protocol, ip, port),
+        Errno::ADDRNOTAVAIL => Refused::NotHere { protocol, ip, port },
+        Errno::ACCESS => Refused::Privileged { protocol, ip, port },
+        errno => {
+            Error::Io { action: format!("reserve {protocol} port {mapping}"), source: errno.into() }
+                .into()
         }
     }
 }

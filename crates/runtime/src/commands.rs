@@ -96,7 +96,8 @@ pub fn main() -> u8 {
             crate::init::run(program) as u8
         }
         [verb, directory] if verb == "monitor" => monitor(Path::new(directory)),
-        [verb, _socket, table] if verb == "proxy" => proxy(table),
+        [verb, _socket, table] if verb == "proxy" => proxy(table, None),
+        [verb, _socket, table, network] if verb == "proxy" => proxy(table, Some(network)),
         [verb, what] if verb == "helper" && what == "view" => view(),
         [verb, what] if verb == "helper" && what == "keep" => crate::keep::keep(),
         [verb, what, directory] if verb == "helper" && what == "poststop" => {
@@ -114,8 +115,8 @@ fn monitor(directory: &Path) -> u8 {
     }
 }
 
-fn proxy(table: &OsString) -> u8 {
-    match crate::proxy::run(&table.to_string_lossy()) {
+fn proxy(table: &OsString, network: Option<&OsString>) -> u8 {
+    match crate::proxy::run(&table.to_string_lossy(), network.and_then(|path| path.to_str())) {
         Ok(()) => 0,
         // The next port that needs it starts another.
         Err(_) => 1,

@@ -76,7 +76,7 @@ use runtime::monitor::config::ExternalRuntime;
 
 use self::cheap_moves::CheapMoves;
 use self::index::{Handle, Index};
-use self::proxy::Proxy;
+pub use self::proxy::Proxy;
 use crate::apparmor::{self, Confinement};
 use crate::config::{Config, Live};
 use crate::error::{Error, Result, blocking};
@@ -114,7 +114,7 @@ pub struct Shared {
     events: Events,
     runtime: Arc<RuntimeBinary>,
     network: Arc<Network>,
-    proxy: Proxy,
+    proxy: Arc<Proxy>,
     networks: Directory,
     dns: Dns,
     identity: Identity,
@@ -146,6 +146,7 @@ pub struct Parts {
     pub events: Events,
     pub runtime: Arc<RuntimeBinary>,
     pub network: Arc<Network>,
+    pub proxy: Arc<Proxy>,
     pub networks: Directory,
     pub disk: Disk,
     pub volumes: Volumes,
@@ -163,6 +164,7 @@ impl Containers {
             events,
             runtime,
             network,
+            proxy,
             networks,
             disk,
             volumes,
@@ -179,12 +181,12 @@ impl Containers {
             confinement: apparmor::confinement(),
             index: Arc::default(),
             cheap_moves: CheapMoves::new(config.exec_root.clone()),
-            proxy: Proxy::new(&config.exec_root, identity.table()),
             config,
             live,
             events,
             runtime,
             network,
+            proxy,
             networks,
             dns: Dns::default(),
             identity,

@@ -42,11 +42,14 @@ impl Shared {
         if wishes.is_empty() || target == Target::default() {
             return Ok(Published { mappings: Vec::new(), reservations: Vec::new() });
         }
+        if self.proxy.serves_host() {
+            self.lead_to_proxy();
+        }
         let wishes = self.bound(interfaces, wishes);
         let published = self.network.publish(&record.id, target, &wishes);
         let published =
             published.map_err(|refused| self.not_published(&record.name, interfaces, refused))?;
-        if proxy::is_needed(&published.mappings) {
+        if !self.proxy.serves_host() && proxy::is_needed(&published.mappings) {
             self.lead_to_proxy();
         }
         Ok(published)
@@ -66,7 +69,7 @@ impl Shared {
 
     /// Without it only clients over IPv6 are the worse for it.
     fn lead_to_proxy(&self) {
-        let port = self.proxy.port(&self.runtime).map_err(|error| error.to_string());
+        let port = self.proxy.port().map_err(|error| error.to_string());
         let led = port.and_then(|port| self.network.set_proxy(port).map_err(|e| e.to_string()));
         if let Err(why) = led {
             tracing::warn!("published ports are not reached over IPv6: {why}");
@@ -229,14 +232,18 @@ impl Containers {
                 (record.id.clone(), target, record.state.ports.clone())
             })
             .collect();
-        let needs_proxy = ports.iter().any(|(.., mappings)| proxy::is_needed(mappings));
-        let proxy = needs_proxy.then(|| self.0.proxy.port(&self.0.runtime)).transpose();
-        let proxy = proxy.unwrap_or_else(|error| {
-            tracing::warn!("published ports are not reached over IPv6: {error}");
+        let proxy = &self.0.proxy;
+        let needs_proxy =
+            ports.iter().any(|(.., mappings)| proxy.serves_host() || proxy::is_needed(mappings));
+        let port = needs_proxy.then(|| proxy.port()).transpose().unwrap_or_else(|error| {
+            tracing::warn!("published ports are not all reached: {error}");
             None
         });
-        self.0.network.recover_ports(ports, proxy).map_err(|cause| {
+        let open: Vec<Mapping> = ports.iter().flat_map(|(.., mappings)| mappings.clone()).collect();
+        self.0.network.recover_ports(ports, port).map_err(|cause| {
             Error::system("cannot take over the containers' published ports").because(cause)
-        })
+        })?;
+        self.0.proxy.recover(&open);
+        Ok(())
     }
 }

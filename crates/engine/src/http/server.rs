@@ -392,7 +392,7 @@ mod tests {
             std::fs::create_dir(&config.data_root).unwrap();
             std::fs::create_dir(&config.exec_root).unwrap();
             let runtime = RuntimeBinary::open(Path::new("/bin/true")).unwrap();
-            let mut engine = Engine::open(config, runtime).await.unwrap();
+            let mut engine = Engine::open(config, runtime, None).await.unwrap();
             change(&mut engine);
             Self { server: Arc::new(Server::new(Arc::new(engine), router)), _roots: roots }
         }

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use network::publish::HostThread;
 use runtime::monitor::adopt::Identity;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use sys::mount::{self, Depth};
@@ -82,10 +83,19 @@ impl Keeper {
         }
     }
 
-    /// Moves this process into the namespaces: root there, and the user outside.
-    pub(super) fn join(&self) -> io::Result<()> {
-        namespace::join(self.pidfd.as_fd(), NAMESPACES)?;
-        std::env::set_current_dir("/")
+    /// Moves this process into the namespaces: root there, and the user outside. One thread stays in the host's network:
+    /// there is no way back.
+    pub(super) fn join(&self) -> io::Result<HostThread> {
+        namespace::join(self.pidfd.as_fd(), NAMESPACES & !namespace::NETWORK)?;
+        let thread = HostThread::stay_here()?;
+        namespace::join(self.pidfd.as_fd(), namespace::NETWORK)?;
+        std::env::set_current_dir("/")?;
+        Ok(thread)
+    }
+
+    /// The network namespace, for whoever is root in the user namespace.
+    pub(super) fn network(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/ns/net", self.pid))
     }
 }
 

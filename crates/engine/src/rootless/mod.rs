@@ -9,6 +9,7 @@
 //! gantryd ── forks ── gantry-runtime helper keep     the namespaces
 //!    │ ───── spawns ─ pasta or slirp4netns           between their network and the host's
 //!    └ joins the keeper's namespaces, and goes on as root
+//!         but for one thread, which stays in the host's network ([`Host`])
 //! ```
 
 mod ids;
@@ -17,12 +18,23 @@ mod way_out;
 
 use std::path::{Path, PathBuf};
 
+use network::publish::HostThread;
+
 use crate::error::{Error, Result};
 use keeper::Keeper;
 
 /// What an ordinary user's engine has beside itself; None for root's.
 pub struct Rootless {
     exec_root: PathBuf,
+    host: Host,
+}
+
+/// How the host's network is reached from inside.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub thread: HostThread,
+    /// Where to find the network that the containers are in.
+    pub containers: PathBuf,
 }
 
 impl Rootless {
@@ -46,10 +58,15 @@ impl Rootless {
         if let Err(error) = way_out::ensure(exec_root, keeper.pid()) {
             tracing::warn!("containers have no way out: {error}");
         }
-        keeper.join().map_err(|error| {
+        let thread = keeper.join().map_err(|error| {
             Error::system("cannot enter the user namespace of this user's engine").because(error)
         })?;
-        Ok(Some(Self { exec_root: exec_root.to_owned() }))
+        let host = Host { thread, containers: keeper.network() };
+        Ok(Some(Self { exec_root: exec_root.to_owned(), host }))
+    }
+
+    pub fn host(&self) -> Host {
+        self.host.clone()
     }
 
     /// Ends the namespaces, once nothing runs in them any more.

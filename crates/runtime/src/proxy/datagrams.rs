@@ -1,0 +1,169 @@
+//! UDP: each client of each port has a socket towards the container, which tells its answers from others'.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+
+use super::outside::Outside;
+
+/// A client that is silent for so long is forgotten, as Docker's proxy does.
+const IDLE: Duration = Duration::from_secs(90);
+/// Clients at a time; one more takes the place of the one that has been silent for longest.
+const MOST: usize = 4096;
+
+/// The port's number, and who sent to it.
+type Key = (u64, SocketAddr);
+
+#[derive(Default)]
+pub(super) struct Datagrams {
+    sessions: HashMap<u64, Session>,
+    numbers: HashMap<Key, u64>,
+    swept: Option<Instant>,
+}
+
+struct Session {
+    /// Connected to the container.
+    socket: OwnedFd,
+    key: Key,
+    used: Instant,
+}
+
+impl Datagrams {
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.sessions.contains_key(&number)
+    }
+
+    /// How long nothing may happen before [`Self::expire`] is to be called.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        (!self.sessions.is_empty()).then_some(IDLE / 3)
+    }
+
+    /// Sends a client's datagram on. `lead` says where to if it is the first, and `watch` gives its socket a number.
+    pub(super) fn forward(
+        &mut self,
+        datagram: &[u8],
+        key: Key,
+        lead: impl FnOnce() -> Option<SocketAddr>,
+        watch: impl FnOnce(&OwnedFd) -> Result<u64, Errno>,
+    ) {
+        if !self.numbers.contains_key(&key) {
+            let Some(socket) = lead().and_then(|target| connect(target).ok()) else { return };
+            let Ok(number) = watch(&socket) else { return };
+            self.make_room();
+            self.sessions.insert(number, Session { socket, key, used: Instant::now() });
+            self.numbers.insert(key, number);
+        }
+        let number = self.numbers[&key];
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        session.used = Instant::now();
+        // Datagrams may be lost. Where nobody listens the container says so.
+        let _ = net::send(&session.socket, datagram, SendFlags::NOSIGNAL);
+    }
+
+    /// Something came back: to the client, from the port that it knows.
+    pub(super) fn answer(&mut self, number: u64, outside: Option<&Outside>, scratch: &mut [u8]) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let (port, client) = session.key;
+        let received = match net::recv(&session.socket, &mut *scratch, RecvFlags::empty()) {
+            Ok((len, _)) => &scratch[..len],
+            Err(Errno::AGAIN | Errno::INTR) => return,
+            // The container is not there any more, or nobody listens in it.
+            Err(_) => return self.forget(number),
+        };
+        session.used = Instant::now();
+        match outside.and_then(|outside| outside.socket(port)) {
+            Some(socket) => {
+                let _ = net::sendto(socket, received, SendFlags::NOSIGNAL, &client);
+            }
+            None => self.forget(number),
+        }
+    }
+
+    /// Forgets those who have been silent for too long; looks only now and then.
+    pub(super) fn expire(&mut self, now: Instant) {
+        if self.sessions.is_empty() || self.swept.is_some_and(|swept| now < swept + IDLE / 3) {
+            return;
+        }
+        self.swept = Some(now);
+        self.sessions.retain(|_, session| now < session.used + IDLE);
+        self.numbers.retain(|_, number| self.sessions.contains_key(number));
+    }
+
+    fn make_room(&mut self) {
+        if self.sessions.len() < MOST {
+            return;
+        }
+        let oldest = self.sessions.iter().min_by_key(|(_, session)| session.used);
+        if let Some(number) = oldest.map(|(number, _)| *number) {
+            self.forget(number);
+        }
+    }
+
+    fn forget(&mut self, number: u64) {
+        if let Some(session) = self.sessions.remove(&number) {
+            self.numbers.remove(&session.key);
+        }
+    }
+}
+
+fn connect(target: SocketAddr) -> Result<OwnedFd, Errno> {
+    let family = if target.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(family, SocketType::DGRAM, flags, None)?;
+    net::connect(&socket, &target)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    #[test]
+    fn clients_are_told_apart_and_forgotten_when_silent() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let target = server.local_addr().unwrap();
+        let mut datagrams = Datagrams::default();
+        let mut numbers = 10..;
+        let mut send = |datagrams: &mut Datagrams, from: &str, text: &[u8]| {
+            let key = (4, from.parse().unwrap());
+            datagrams.forward(text, key, || Some(target), |_| Ok(numbers.next().unwrap()));
+        };
+        let mut receive = || {
+            let mut buffer = [0; 16];
+            let (len, from) = server.recv_from(&mut buffer).unwrap();
+            (buffer[..len].to_vec(), from)
+        };
+        send(&mut datagrams, "192.0.2.1:1000", b"one");
+        let (text, first) = receive();
+        assert_eq!(text, b"one");
+        send(&mut datagrams, "192.0.2.1:1000", b"two");
+        assert_eq!(receive(), (b"two".to_vec(), first), "the same client");
+        send(&mut datagrams, "192.0.2.2:1000", b"three");
+        let (_, second) = receive();
+        assert_ne!(first, second);
+        assert!(datagrams.has(10) && datagrams.has(11));
+        datagrams.expire(Instant::now() + IDLE);
+        assert!(!datagrams.has(10) && datagrams.patience().is_none());
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_no_more() {
+        let mut datagrams = Datagrams::default();
+        let target = "127.0.0.1:9".parse().unwrap();
+        // Sockets of their own are not needed for that: what is not led anywhere has none.
+        datagrams.forward(b"x", (0, target), || None, |_| Ok(0));
+        assert!(datagrams.sessions.is_empty());
+        for number in 0..3 {
+            datagrams.forward(b"x", (number, target), || Some(target), |_| Ok(number));
+        }
+        datagrams.forget(1);
+        assert_eq!(datagrams.sessions.len(), datagrams.numbers.len());
+        assert!(!datagrams.has(1) && datagrams.has(2));
+    }
+}
