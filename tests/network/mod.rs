@@ -6,8 +6,10 @@ mod disconnect;
 mod dns;
 mod links;
 mod ls;
+mod macvlan;
 mod prune;
 mod publish;
+mod recovery;
 mod rm;
 mod why;
 

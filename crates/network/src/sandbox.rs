@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use sys::netlink::{Batch, Protocol, Socket};
@@ -13,6 +14,9 @@ use crate::Interface;
 use crate::default_route::default_interfaces;
 use crate::error::{Context, Result};
 use crate::{dns, route};
+
+/// The kernel takes down the namespace of a container that has ended in some 20 ms, many at once in more.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A namespace and the means to configure it from outside: a socket and an open file belong to the namespace they were
 /// opened in.
@@ -69,6 +73,24 @@ impl Sandbox {
         let action =
             || format!("give the container its addresses on network {}", interface.network);
         let link = route::link_index(&mut self.route, &interface.name).context(action)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.bring_up(link, interface) {
+                // That of a container that has just ended, where links share a parent: it is taken down with its
+                // namespace, of which the kernel tells nobody.
+                Err(error)
+                    if error.errno == Errno::ADDRINUSE
+                        && interface.host_link.is_empty()
+                        && Instant::now() < deadline =>
+                {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                result => return result.context(action),
+            }
+        }
+    }
+
+    fn bring_up(&mut self, link: u32, interface: &Interface) -> Result<(), sys::netlink::Error> {
         let mut batch = Batch::default();
         if let Some(address) = interface.ipv4 {
             route::add_address(&mut batch, link, address.ip.into(), address.prefix_len);
@@ -80,7 +102,7 @@ impl Sandbox {
             route::add_address(&mut batch, link, *ip, if ip.is_ipv4() { 16 } else { 64 });
         }
         route::set_link_up(&mut batch, link);
-        self.route.transact(batch).map(drop).context(action)
+        self.route.transact(batch).map(drop)
     }
 
     /// Sends by these interfaces what is for no network of theirs; `before` are those of the last time.
