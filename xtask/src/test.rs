@@ -11,7 +11,7 @@ use crate::{Result, build, images, setup, shell, tidy};
 const IMAGES: &[&str] = &["busybox", "debian", "hello-world", "nginx", "redis"];
 
 /// What cargo is to build and run, of the whole workspace.
-const EVERY_TEST: &[&str] = &["--bins", "--lib", "--tests"];
+const EVERY_TEST: &[&str] = &["--tests"];
 const BLACK_BOX: &[&str] = &["--test", "e2e"];
 
 /// The whole suite: what the README promises of a fresh machine.
