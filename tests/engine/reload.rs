@@ -99,7 +99,7 @@ fn validation_touches_nothing() {
         ("--host=tcp://1.2.3.4:5", "refusing to serve TCP"),
         ("--host=unix://relative", "the path must be absolute"),
         ("--tlsverify", "TLS needs --tlscacert"),
-        ("--ipv6", "ipv6 is not supported"),
+        ("--selinux-enabled", "selinux-enabled is not supported"),
     ] {
         let said = finish(engine.daemon_command().args(["--validate", flag])).fails(1);
         assert!(said.contains(why), "{flag}: {said}");

@@ -294,8 +294,14 @@ impl Client {
         let may_be_ending = self.containers[slot].may_be_ending();
         let filter = format!("name=^/{name}$");
         let words = ["ps", "-a", "--filter", &filter, "--format", "{{.State}}"];
-        let Answer::Done(output) = self.asks(&words) else { return };
-        let belief = self.settled(&name, &self.containers[slot], &output.stdout);
+        let seen = loop {
+            let Answer::Done(output) = self.asks(&words) else { return };
+            // What an engine ended and died before it said so is started again by the next one.
+            if output.stdout.trim() != "restarting" || !may_be_ending {
+                break output.stdout;
+            }
+        };
+        let belief = self.settled(&name, &self.containers[slot], &seen);
         let is_alive = ["running", "paused"].map(Some).contains(&belief.certain());
         self.containers[slot] = match may_be_ending && is_alive {
             true => match self.in_the_end(&["rm", "-f", &name], "No such container") {

@@ -349,7 +349,7 @@ impl Network {
     /// Makes one interface; nothing of it is left where that fails.
     fn attach(&self, container: &str, sandbox: &mut Sandbox, wish: &Wish) -> Result<Interface> {
         let endpoint_id = random_id()?;
-        let interface = lock(&self.shared.books).reserve(container, wish, endpoint_id)?;
+        let interface = self.reserve(container, wish, endpoint_id)?;
         let made = Guard::of(&interface)
             .map_or(Ok(()), |guard| self.shared.firewall.guard(guard))
             .and_then(|()| self.link(&interface, sandbox))
@@ -361,6 +361,21 @@ impl Network {
         }
         self.settle_carrier(&interface)?;
         Ok(interface)
+    }
+
+    /// An address that is not free may be so once the links that are being deleted are gone.
+    fn reserve(&self, container: &str, wish: &Wish, endpoint_id: String) -> Result<Interface> {
+        let reserve = |endpoint_id| {
+            let mut books = lock(&self.shared.books);
+            books.reserve(container, wish, endpoint_id)
+        };
+        match reserve(endpoint_id.clone()) {
+            Err(Error::AddressInUse | Error::NoAddressLeft { .. }) => {
+                self.worker.settle();
+                reserve(endpoint_id)
+            }
+            result => result,
+        }
     }
 
     fn settle_carrier(&self, interface: &Interface) -> Result<()> {

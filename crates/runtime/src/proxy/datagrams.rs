@@ -134,7 +134,7 @@ mod tests {
             let key = (4, from.parse().unwrap());
             datagrams.forward(text, key, || Some(target), |_| Ok(numbers.next().unwrap()));
         };
-        let mut receive = || {
+        let receive = || {
             let mut buffer = [0; 16];
             let (len, from) = server.recv_from(&mut buffer).unwrap();
             (buffer[..len].to_vec(), from)

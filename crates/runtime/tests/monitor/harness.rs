@@ -230,7 +230,9 @@ impl Monitor {
         sent.map_err(|error| gone(error.to_string()))?;
         loop {
             let message = self.connection.recv().map_err(|error| gone(error.to_string()))?;
-            match message.ok_or_else(|| gone("the monitor has ended".into()))?.0 {
+            let (message, fds) = message.ok_or_else(|| gone("the monitor has ended".into()))?;
+            self.lent = fds;
+            match message {
                 Message::Reply { seq, outcome } => {
                     assert_eq!(seq, self.seq);
                     return match outcome {
