@@ -75,7 +75,7 @@ impl Client {
     }
 
     /// All that is said until the close, and in frames of what kind.
-    fn to_the_end(&mut self) -> (Vec<u8>, String, Vec<u8>) {
+    fn until_the_end(&mut self) -> (Vec<u8>, String, Vec<u8>) {
         let (mut kinds, mut text) = (Vec::new(), Vec::new());
         loop {
             match self.frame() {
@@ -103,7 +103,7 @@ fn messages_are_input_and_output_and_the_end_is_a_close() {
     client.send(BINARY, b"e\n");
     client.send(PING, b"there?");
     client.send(TEXT, b"two\n");
-    let (kinds, text, code) = client.to_the_end();
+    let (kinds, text, code) = client.until_the_end();
     assert_eq!(code, 1000_u16.to_be_bytes());
     assert!(kinds.contains(&PONG) && kinds.contains(&BINARY) && !kinds.contains(&TEXT));
     let text = text.replace("there?", "");
@@ -116,7 +116,7 @@ fn streams_logs_and_payloads_are_as_asked_for_and_as_the_version_has_them() {
     let engine = Engine::with_busybox();
     let script = "echo out; echo err >&2";
     engine.gantry(&["run", "--name", "box", "busybox", "sh", "-c", script]).ok();
-    let said = |path: &str| Client::attached(&engine, path).to_the_end();
+    let said = |path: &str| Client::attached(&engine, path).until_the_end();
     let (kinds, text, _) = said("/v1.45/containers/box/attach/ws?logs=1&stdout=1");
     assert_eq!((kinds, text.as_str()), (vec![BINARY], "out\n"));
     let (_, text, _) = said("/v1.45/containers/box/attach/ws?logs=1&stdout=1&stderr=1");
@@ -141,7 +141,7 @@ fn a_client_that_closes_ends_the_input_and_one_that_lies_is_closed() {
         client.send(TEXT, b"text\n");
         assert_eq!(client.frame(), (BINARY, b"text\n".to_vec()));
         client.socket.write_all(&frame).unwrap();
-        assert_eq!(client.to_the_end().2, code.to_be_bytes());
+        assert_eq!(client.until_the_end().2, code.to_be_bytes());
         assert_eq!(engine.gantry(&["wait", name]).ok(), "0");
         assert_eq!(engine.gantry(&["logs", name]).ok(), "text\ndone");
     }

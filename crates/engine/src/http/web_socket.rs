@@ -47,7 +47,7 @@ pub fn accept(headers: &HeaderMap) -> Result<Response> {
         return Err(Error::invalid("missing or bad WebSocket Version"));
     }
     let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()).unwrap_or("");
-    if !base64::decode(key).is_some_and(|nonce| nonce.len() == 16) {
+    if base64::decode(key).is_none_or(|nonce| nonce.len() != 16) {
         return Err(Error::invalid("mismatch challenge/response"));
     }
     check_origin(headers)?;

@@ -42,11 +42,11 @@ impl Networks {
         let from = self.from(from, &place)?;
         let mut path = Path { networks: self, protocol, from, story: Story::default() };
         let container = match place {
-            Place::Container(record) => path.to_container(&record, port),
-            Place::Anywhere => path.to_host(None, port),
+            Place::Container(record) => path.reach_container(&record, port),
+            Place::Anywhere => path.reach_host(None, port),
             Place::Address(ip) => match self.owner_of(ip) {
-                Some((record, interface)) => path.to_interface(&record, &interface, port),
-                None => path.to_host(Some(ip), port),
+                Some((record, interface)) => path.reach_interface(&record, &interface, port),
+                None => path.reach_host(Some(ip), port),
             },
         };
         let Path { from, story, .. } = path;
@@ -130,7 +130,7 @@ impl Networks {
 }
 
 impl Path<'_> {
-    fn to_container(&mut self, record: &Arc<Record>, port: u16) -> String {
+    fn reach_container(&mut self, record: &Arc<Record>, port: u16) -> String {
         if !is_up(record.state.status) {
             let status = record.state.status.as_str();
             self.story.block("container", format!("{} is not running: {status}", record.name));
@@ -139,7 +139,7 @@ impl Path<'_> {
         match record.host_config.network_mode.as_str() {
             "host" => {
                 self.story.pass("network", "the container uses the host's network".to_owned());
-                self.to_program(None, port);
+                self.reach_program(None, port);
                 self.listener(record, IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
                 return record.name.clone();
             }
@@ -147,7 +147,7 @@ impl Path<'_> {
                 let other = mode.trim_start_matches("container:");
                 self.story.note("network", format!("it shares the network of container {other}"));
                 return match self.networks.containers.find(other) {
-                    Ok(handle) => self.to_container(&handle.record(), port),
+                    Ok(handle) => self.reach_container(&handle.record(), port),
                     Err(error) => {
                         self.story.block("network", error.to_string());
                         record.name.clone()
@@ -160,14 +160,14 @@ impl Path<'_> {
             mapping.protocol == self.protocol && mapping.container().contains(port)
         });
         match (published, self.common_interface(record)) {
-            (_, Some(interface)) => self.to_interface(record, &interface, port),
+            (_, Some(interface)) => self.reach_interface(record, &interface, port),
             (Some(mapping), None) => {
                 let host_port = mapping.host.first + (port - mapping.container_port);
                 let ip = Some(mapping.ip).filter(|ip| !ip.is_unspecified());
-                self.to_host(ip, host_port)
+                self.reach_host(ip, host_port)
             }
             (None, None) => match self.main_interface(record) {
-                Some(interface) => self.to_interface(record, &interface, port),
+                Some(interface) => self.reach_interface(record, &interface, port),
                 None => {
                     self.story.block("network", format!("{} has no network", record.name));
                     record.name.clone()
@@ -177,11 +177,11 @@ impl Path<'_> {
     }
 
     /// By its port of the host.
-    fn to_host(&mut self, ip: Option<IpAddr>, port: u16) -> String {
-        if let Some(ip) = ip {
-            if !publish::is_of_host(ip).unwrap_or(true) {
-                self.story.block("address", format!("{ip} is no address of this host"));
-            }
+    fn reach_host(&mut self, ip: Option<IpAddr>, port: u16) -> String {
+        if let Some(ip) = ip
+            && !publish::is_of_host(ip).unwrap_or(true)
+        {
+            self.story.block("address", format!("{ip} is no address of this host"));
         }
         let Some((record, mapping)) = self.networks.mapping(self.protocol, ip, port) else {
             self.not_published(ip, port);

@@ -86,7 +86,7 @@ impl Path<'_> {
     }
 
     /// To a container's own address.
-    pub(super) fn to_interface(
+    pub(super) fn reach_interface(
         &mut self,
         record: &Arc<Record>,
         interface: &Interface,
@@ -119,7 +119,7 @@ impl Path<'_> {
     }
 
     /// To a program of the host itself.
-    pub(super) fn to_program(&mut self, ip: Option<IpAddr>, port: u16) {
+    pub(super) fn reach_program(&mut self, ip: Option<IpAddr>, port: u16) {
         let ip = ip.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         if !matches!(self.from, From::Host) {
             self.hook(Hook::Prerouting, &self.packet(ip, port, None, false), None);
