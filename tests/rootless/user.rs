@@ -111,7 +111,9 @@ impl User {
             let status = fs::read_to_string(entry.path().join("status")).ok()?;
             let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
             let uid = field("Uid:")?.split_whitespace().next()?.parse().ok()?;
-            let is_alive = !field("State:")?.trim().starts_with('Z');
+            // The first thread may be gone before the others, with which descriptors stay open.
+            let threads = fs::read_dir(entry.path().join("task")).ok()?.count();
+            let is_alive = threads > 1 || !field("State:")?.trim().starts_with('Z');
             let is_ours = (uid == self.uid || lent.contains(&uid)) && is_alive;
             is_ours.then_some((Pid::from_raw(pid)?, field("Name:")?.trim().to_owned()))
         };
