@@ -1,0 +1,1 @@
+//! A registry over a storage: uploads, blobs, manifests, tags and referrers.
