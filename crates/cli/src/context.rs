@@ -5,7 +5,7 @@ use std::env;
 use std::path::PathBuf;
 
 use api::Version;
-use client::{Client, Host, Options, TlsFiles, Verify};
+use client::{Client, Host, Options, Trust};
 
 use crate::config_file::ConfigFile;
 use crate::contexts::{self, Store};
@@ -127,7 +127,7 @@ impl Context {
     }
 
     /// The engine of the context in force, and whether it is the one of this machine that nobody had to name.
-    fn endpoint(&self) -> Result<(Host, Option<TlsFiles>, bool)> {
+    fn endpoint(&self) -> Result<(Host, Option<Trust>, bool)> {
         if self.globals.is_set("context") && self.globals.is_set("host") {
             return Err(Failure::new(
                 "conflicting options: either specify --host or --context, not both",
@@ -151,12 +151,12 @@ impl Context {
         let [ca, cert, key] =
             contexts::TLS_FILES.map(|file| Some(directory.join(file)).filter(|path| path.exists()));
         let wanted = endpoint.skip_tls_verify || ca.is_some() || cert.is_some();
-        let verify = if endpoint.skip_tls_verify { Verify::Nothing } else { Verify::Full };
-        let tls = (wanted && matches!(host, Host::Tcp { .. })).then_some(TlsFiles {
+        let anybody = endpoint.skip_tls_verify;
+        let tls = (wanted && matches!(host, Host::Tcp { .. })).then_some(Trust {
             ca,
             cert,
             key,
-            verify,
+            anybody,
         });
         Ok((host, tls, is_default))
     }
@@ -182,7 +182,7 @@ impl Context {
         }
     }
 
-    fn options(&self, tls: Option<TlsFiles>) -> Result<Options> {
+    fn options(&self, tls: Option<Trust>) -> Result<Options> {
         let version = match env::var("DOCKER_API_VERSION") {
             Ok(text) if !text.is_empty() => {
                 Some(text.parse::<Version>().map_err(|error| Failure::new(error.to_string()))?)
@@ -193,7 +193,7 @@ impl Context {
         Ok(Options { tls, version, headers })
     }
 
-    fn tls(&self) -> Option<TlsFiles> {
+    fn tls(&self) -> Option<Trust> {
         let verify = if self.globals.is_set("tlsverify") {
             self.globals.bool("tlsverify")
         } else {
@@ -208,11 +208,12 @@ impl Context {
             }
             Some(directory.join(name)).filter(|path| path.exists())
         };
-        wanted.then(|| TlsFiles {
+        wanted.then(|| Trust {
             ca: file("tlscacert", "ca.pem"),
             cert: file("tlscert", "cert.pem"),
             key: file("tlskey", "key.pem"),
-            verify: if verify { Verify::Full } else { Verify::Nothing },
+            // `--tls` alone: encrypted, but to whoever answers. Docker's meaning of the flag.
+            anybody: !verify,
         })
     }
 }

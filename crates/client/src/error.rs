@@ -12,8 +12,6 @@ pub enum Error {
         "permission denied while trying to connect to the Docker daemon socket at {host}: dial unix {path}: connect: permission denied"
     )]
     Permission { host: String, path: String, source: io::Error },
-    #[error("cannot resolve {name}: only addresses and names in /etc/hosts are understood")]
-    Resolve { name: String },
     #[error("TLS to {host}: {message}")]
     Tls { host: String, message: String },
     /// The engine answered with an error.

@@ -10,10 +10,8 @@ mod hijack;
 mod host;
 mod names;
 mod query;
-mod resolve;
 mod ssh;
 mod stream;
-mod tls;
 mod transport;
 
 pub mod containers;
@@ -24,9 +22,10 @@ pub mod plugins;
 pub mod system;
 pub mod volumes;
 
+pub use dial::Trust;
+
 pub use body::{Body, JsonLines, Upload};
 pub use error::{Error, Result};
 pub use hijack::Hijacked;
 pub use host::{Host, InvalidHost};
-pub use tls::{TlsFiles, Verify};
 pub use transport::{Client, Options};

@@ -1,10 +1,11 @@
 //! Connecting, asking, and reading answers.
 
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock};
 
 use api::{ErrorResponse, Version};
 use bytes::Bytes;
+use dial::Trust;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -14,21 +15,20 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 
 use crate::body::{Body, Upload};
 use crate::error::{Error, Result};
 use crate::hijack::Hijacked;
 use crate::host::Host;
 use crate::stream::Stream;
-use crate::tls::TlsFiles;
 
 const AGENT: &str = concat!("Gantry-Client/", env!("CARGO_PKG_VERSION"), " (linux)");
 
 /// How to talk to an engine.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<Trust>,
     /// Fixes the API version, so that it is not asked for.
     pub version: Option<Version>,
     /// Sent with every request.
@@ -53,7 +53,7 @@ impl Client {
         if let Some(fixed) = options.version {
             version.get_or_init(|| fixed);
         }
-        let tls = options.tls.as_ref().map(|files| connector(host, files)).transpose()?;
+        let tls = options.tls.as_ref().map(|trust| connector(host, trust)).transpose()?;
         let headers = parse_headers(&options.headers)?;
         let client = Self { host: host.clone(), tls, headers, version, idle: Mutex::default() };
         let sender = client.open().await?;
@@ -277,8 +277,7 @@ impl Client {
                 Ok(Stream::Unix(UnixStream::from_std(stream)?))
             }
             Host::Tcp { name, port } => {
-                let address = crate::resolve::resolve(name, *port)?;
-                let tcp = TcpStream::connect(address).await.map_err(|e| self.refused(e))?;
+                let tcp = dial::connect(name, *port).await.map_err(|e| self.refused(e))?;
                 tcp.set_nodelay(true)?;
                 let Some((connector, name)) = &self.tls else { return Ok(Stream::Tcp(tcp)) };
                 let tls =
@@ -311,15 +310,15 @@ fn is_too_new(error: &Error) -> bool {
 
 fn connector(
     host: &Host,
-    files: &TlsFiles,
+    trust: &Trust,
 ) -> Result<(tokio_rustls::TlsConnector, rustls::pki_types::ServerName<'static>)> {
     let failed = |message: String| Error::Tls { host: host.to_string(), message };
     let Host::Tcp { name, .. } = host else {
         return Err(failed("TLS is for tcp:// hosts".to_owned()));
     };
-    let config = files.config().map_err(failed)?;
+    let connector = trust.connector().map_err(failed)?;
     let name = name.clone().try_into().map_err(|_| failed(format!("invalid name {name}")))?;
-    Ok((Arc::new(config).into(), name))
+    Ok((connector, name))
 }
 
 fn parse_headers(headers: &[(String, String)]) -> Result<Vec<(HeaderName, HeaderValue)>> {

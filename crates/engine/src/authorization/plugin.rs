@@ -2,18 +2,19 @@
 //! `/run/docker/plugins` or at the address that a file in `/etc/docker/plugins` or `/usr/lib/docker/plugins` gives.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use dial::Trust;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 
 /// How long a plugin may take to answer; Docker's clients wait as long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,7 +51,9 @@ pub struct Plugin {
 #[derive(Debug, PartialEq)]
 enum Address {
     Unix(PathBuf),
-    Tcp(SocketAddr),
+    Tcp(String, u16),
+    /// Boxed: few plugins are met that way.
+    Tls(String, u16, Box<Trust>),
 }
 
 /// What a plugin said of a request.
@@ -75,7 +78,30 @@ struct Activation {
 struct Specification {
     addr: String,
     #[serde(rename = "TLSConfig", default)]
-    tls: Option<serde_json::Value>,
+    tls: TlsConfig,
+}
+
+/// Docker's, all of which may be left out.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct TlsConfig {
+    insecure_skip_verify: bool,
+    #[serde(rename = "CAFile")]
+    ca_file: PathBuf,
+    cert_file: PathBuf,
+    key_file: PathBuf,
+}
+
+impl From<TlsConfig> for Trust {
+    fn from(config: TlsConfig) -> Self {
+        let named = |path: PathBuf| Some(path).filter(|path| !path.as_os_str().is_empty());
+        Self {
+            ca: named(config.ca_file),
+            cert: named(config.cert_file),
+            key: named(config.key_file),
+            anybody: config.insecure_skip_verify,
+        }
+    }
 }
 
 impl Plugin {
@@ -104,8 +130,14 @@ impl Plugin {
                 Address::Unix(path) => {
                     post(UnixStream::connect(path).await.map_err(text)?, method, body).await
                 }
-                Address::Tcp(address) => {
-                    post(TcpStream::connect(address).await.map_err(text)?, method, body).await
+                Address::Tcp(host, port) => {
+                    post(dial::connect(host, *port).await.map_err(text)?, method, body).await
+                }
+                Address::Tls(host, port, trust) => {
+                    let name = ServerName::try_from(host.clone()).map_err(text)?;
+                    let stream = dial::connect(host, *port).await.map_err(text)?;
+                    let stream = trust.connector()?.connect(name, stream).await.map_err(text)?;
+                    post(stream, method, body).await
                 }
             }
         };
@@ -155,15 +187,12 @@ fn locate(name: &str, folders: &Folders) -> Result<Option<Address>, String> {
     }
     for folder in &folders.specifications {
         if let Some(text) = read(&folder.join(format!("{name}.spec")))? {
-            return parse_address(text.trim()).map(Some);
+            return parse_address(text.trim(), Trust::default()).map(Some);
         }
         if let Some(text) = read(&folder.join(format!("{name}.json")))? {
             let specification: Specification =
                 api::json::decode(text.as_bytes()).map_err(|error| error.to_string())?;
-            if specification.tls.is_some() {
-                return Err(format!("plugin {name:?}: TLSConfig is not supported"));
-            }
-            return parse_address(&specification.addr).map(Some);
+            return parse_address(&specification.addr, specification.tls.into()).map(Some);
         }
     }
     Ok(None)
@@ -177,17 +206,33 @@ fn read(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-fn parse_address(text: &str) -> Result<Address, String> {
-    let unusable = || format!("plugin address {text:?}: unix:///PATH or tcp://IP:PORT is needed");
-    match text.split_once("://") {
-        Some(("unix", path)) if path.starts_with('/') => Ok(Address::Unix(path.into())),
-        Some(("tcp", address)) => address
-            .replace("localhost", "127.0.0.1")
-            .parse()
-            .map(Address::Tcp)
-            .map_err(|_| unusable()),
-        _ => Err(unusable()),
-    }
+/// TLS is for `https` alone, as with Docker.
+fn parse_address(text: &str, trust: Trust) -> Result<Address, String> {
+    let parsed = match text.split_once("://") {
+        Some(("unix", path)) if path.starts_with('/') => Some(Address::Unix(path.into())),
+        Some(("tcp" | "http", rest)) => {
+            host_and_port(rest, 80).map(|(host, port)| Address::Tcp(host, port))
+        }
+        Some(("https", rest)) => {
+            host_and_port(rest, 443).map(|(host, port)| Address::Tls(host, port, Box::new(trust)))
+        }
+        _ => None,
+    };
+    parsed.ok_or_else(|| {
+        format!(
+            "plugin address {text:?}: unix:///PATH, tcp://HOST:PORT or https://HOST:PORT is needed"
+        )
+    })
+}
+
+fn host_and_port(text: &str, default: u16) -> Option<(String, u16)> {
+    let authority = text.split('/').next()?;
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (authority, default),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
 #[cfg(test)]
@@ -208,7 +253,10 @@ mod tests {
             ("etc/spec.spec", "unix:///run/x.sock\n"),
             ("lib/tcp.spec", "tcp://localhost:7"),
             ("lib/described.json", r#"{"Name":"described","Addr":"unix:///y"}"#),
-            ("lib/tls.json", r#"{"Name":"tls","Addr":"tcp://1.2.3.4:5","TLSConfig":{}}"#),
+            (
+                "lib/tls.json",
+                r#"{"Name":"tls","Addr":"https://[::1]:5/p","TLSConfig":{"CAFile":"/ca","CertFile":"/c","KeyFile":"/k"}}"#,
+            ),
             ("etc/wrong.spec", "nonsense"),
         ] {
             std::fs::write(at(file), text).unwrap();
@@ -217,12 +265,89 @@ mod tests {
         assert_eq!(find("socket"), Ok(Some(Address::Unix(at("run/socket.sock")))));
         assert_eq!(find("nested"), Ok(Some(Address::Unix(at("run/nested/nested.sock")))));
         assert_eq!(find("spec"), Ok(Some(Address::Unix("/run/x.sock".into()))));
-        assert_eq!(find("tcp"), Ok(Some(Address::Tcp(([127, 0, 0, 1], 7).into()))));
+        assert_eq!(find("tcp"), Ok(Some(Address::Tcp("localhost".into(), 7))));
+        let trust = Trust {
+            ca: Some("/ca".into()),
+            cert: Some("/c".into()),
+            key: Some("/k".into()),
+            anybody: false,
+        };
+        assert_eq!(find("tls"), Ok(Some(Address::Tls("::1".into(), 5, Box::new(trust)))));
         assert_eq!(find("described"), Ok(Some(Address::Unix("/y".into()))));
         for nowhere in ["nope", "", "..", "../etc/spec", "a/b", ".spec"] {
             assert_eq!(find(nowhere), Ok(None), "{nowhere}");
         }
-        assert!(find("tls").unwrap_err().contains("TLSConfig"));
         assert!(find("wrong").unwrap_err().contains("unix:///PATH"));
+    }
+
+    /// Answers one activation, over TLS, to whoever shows a certificate of the authority.
+    async fn serve_once(listener: tokio::net::TcpListener, config: rustls::ServerConfig) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (stream, _) = listener.accept().await.unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+        let Ok(mut stream) = acceptor.accept(stream).await else { return };
+        let mut head = vec![0; 4096];
+        let _ = stream.read(&mut head).await.unwrap();
+        let body = r#"{"Implements":["authz"]}"#;
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_plugin_is_asked_over_tls_and_both_sides_are_checked() {
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        let authority_key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new([]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&authority_key).unwrap();
+        let issuer = rcgen::Issuer::new(params, authority_key);
+        std::fs::write(at("ca.pem"), authority.pem()).unwrap();
+        for name in ["127.0.0.1", "engine"] {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            std::fs::write(at(&format!("{name}.pem")), certificate.pem()).unwrap();
+            std::fs::write(at(&format!("{name}.key")), key.serialize_pem()).unwrap();
+        }
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(at("ca.pem")).unwrap()).unwrap();
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            roots.into(),
+            std::sync::Arc::clone(&provider),
+        )
+        .build()
+        .unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(
+                vec![CertificateDer::from_pem_file(at("127.0.0.1.pem")).unwrap()],
+                PrivateKeyDer::from_pem_file(at("127.0.0.1.key")).unwrap(),
+            )
+            .unwrap();
+        let folders = Folders { sockets: at("run"), specifications: vec![place.path().into()] };
+        for (ca, cert, accepted) in
+            [("ca.pem", "engine", true), ("ca.pem", "", false), ("", "engine", false)]
+        {
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let named = |name: &str, end: &str| match name {
+                "" => String::new(),
+                name => at(&format!("{name}{end}")).display().to_string(),
+            };
+            let description = serde_json::json!({"Addr": format!("https://127.0.0.1:{port}"), "TLSConfig": {
+                "CAFile": named(ca, ""), "CertFile": named(cert, ".pem"), "KeyFile": named(cert, ".key")}});
+            std::fs::write(at("judge.json"), description.to_string()).unwrap();
+            let server = tokio::spawn(serve_once(listener, config.clone()));
+            let found = Plugin::find("judge", &folders).await;
+            assert_eq!(found.is_ok(), accepted, "{ca} {cert}: {found:?}");
+            server.await.unwrap();
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::epoll::EventFlags;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::SocketFlags;
 
 use super::poll::{Poller, Source, Token};
@@ -122,6 +123,17 @@ impl Engines {
             // Gone, or nothing that speaks our protocol.
             Ok((0, _)) | Err(_) => self.remove(index),
         }
+    }
+
+    /// Whether it has hung up by now, whatever of it is still to be read.
+    pub(super) fn is_gone(&self, number: u32) -> bool {
+        let Some(engine) = self.list.iter().find(|engine| engine.number == number) else {
+            return true;
+        };
+        let mut fds = [PollFd::from_borrowed_fd(engine.source.as_fd(), PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut fds, Some(&now)).is_ok()
+            && fds[0].revents().contains(PollFlags::HUP)
     }
 
     fn remove(&mut self, index: usize) -> Received {

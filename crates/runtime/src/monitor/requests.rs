@@ -34,7 +34,7 @@ impl Monitor {
             return Ok(());
         };
         // The engine was killed after it asked for the start. The next one may have looked already, and seen none.
-        if flags.contains(EventFlags::HUP) && matches!(request.command, Command::Start { .. }) {
+        if matches!(request.command, Command::Start { .. }) && self.engines.is_gone(number) {
             return Ok(());
         }
         let (reply, lent) = match request.command {

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use dial::{Trust, connect, resolve};
 use rustix::net::{RecvFlags, recv};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
@@ -15,8 +16,6 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::address::Address;
-use super::resolve::resolve;
-use super::tls::Trust;
 use super::{Packet, fluentd};
 
 /// How long a server may take to answer a connection, to take a batch, or to say that it has it.
@@ -60,7 +59,7 @@ impl Connection {
                 Ok(Self::Tls(Box::new(connector.connect(name, stream).await?)))
             }
             Address::Udp(host, port) => {
-                let server = resolve(host, *port).await?;
+                let server = resolve(host, *port).await?[0];
                 let any: IpAddr =
                     if server.is_ipv4() { [0, 0, 0, 0].into() } else { [0_u16; 8].into() };
                 let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
@@ -215,10 +214,6 @@ fn is_ended(stream: &mut TlsStream<TcpStream>) -> bool {
             Poll::Ready(_) => return true,
         }
     }
-}
-
-async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    TcpStream::connect(resolve(host, port).await?).await
 }
 
 fn datagrams(path: &std::path::Path) -> io::Result<Connection> {

@@ -19,10 +19,8 @@ mod gelf;
 mod journald;
 mod options;
 mod parts;
-mod resolve;
 mod syslog;
 mod tag;
-mod tls;
 
 pub use attributes::Attributes;
 pub use feed::{Feed, Job};

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
+use dial::Trust;
+
 use super::address::{Address, Url};
 use super::connection::Target;
-use super::tls::Trust;
 use super::{Encoder, Subject, fluentd, gelf, journald, syslog};
 use crate::config::parse_size;
 

@@ -1,4 +1,4 @@
-//! TLS to a log server.
+//! TLS to a server.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,19 +13,20 @@ use tokio_rustls::TlsConnector;
 /// The certificates of the host, where an option names none.
 const HOST_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Whom to believe, and what to show.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Trust {
-    pub(super) ca: Option<PathBuf>,
-    pub(super) cert: Option<PathBuf>,
-    pub(super) key: Option<PathBuf>,
-    /// Whoever answers (`syslog-tls-skip-verify`).
-    pub(super) anybody: bool,
+/// Whom to believe, and what to show: PEM files. Without a CA the host's are believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    pub ca: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    /// Whoever answers.
+    pub anybody: bool,
 }
 
 impl Trust {
-    /// Errors are texts that name the file.
-    pub(super) fn connector(&self) -> Result<TlsConnector, String> {
+    /// # Errors
+    /// Texts that name the file.
+    pub fn connector(&self) -> Result<TlsConnector, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
