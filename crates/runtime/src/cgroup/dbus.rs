@@ -30,6 +30,7 @@ pub(super) enum Value {
     Flag(bool),
     Number(u64),
     Pids(Vec<u32>),
+    Pairs(Vec<(String, String)>),
 }
 
 /// Puts values into a message, each on its own alignment.
@@ -82,6 +83,16 @@ impl Body {
             Value::Pids(pids) => {
                 self.signature("au");
                 self.array(4, |body| pids.iter().for_each(|pid| body.u32(*pid)));
+            }
+            Value::Pairs(pairs) => {
+                self.signature("a(ss)");
+                self.array(8, |body| {
+                    for (first, second) in pairs {
+                        body.align(8);
+                        body.text(first);
+                        body.text(second);
+                    }
+                });
             }
         }
     }
@@ -346,6 +357,13 @@ mod tests {
         wanted.extend(number);
         wanted.extend(pids);
         assert_eq!(body.bytes, wanted);
+
+        let mut body = Body::default();
+        body.variant(&Value::Pairs(vec![("a".into(), "r".into()), ("b".into(), "w".into())]));
+        let pairs: &[u8] = b"\x05a(ss)\0\0\x1e\0\0\0\0\0\0\0\
+            \x01\0\0\0a\0\0\0\x01\0\0\0r\0\0\0\x01\0\0\0b\0\0\0\x01\0\0\0w\0";
+        assert_eq!(body.bytes[..8], pairs[..8]);
+        assert_eq!(body.bytes, pairs);
     }
 
     /// A peer that authenticates anybody and then says `bytes`.

@@ -133,13 +133,47 @@ pub(super) fn apply_v1(directory: Option<&Path>, resources: &Resources) -> Resul
 fn line(rule: &Rule) -> String {
     let number = |n: Option<i32>| n.map_or(String::from("*"), |n| n.to_string());
     let kind = ["a", "b", "c"][rule.kind as usize];
-    let mut access = String::new();
-    for (bit, letter) in [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')] {
-        if rule.access & bit != 0 {
-            access.push(letter);
-        }
+    format!("{kind} {}:{} {}", number(rule.major), number(rule.minor), access(rule))
+}
+
+fn access(rule: &Rule) -> String {
+    let letters = [(READ, 'r'), (WRITE, 'w'), (MKNOD, 'm')];
+    letters.iter().filter(|(bit, _)| rule.access & bit != 0).map(|(_, letter)| letter).collect()
+}
+
+/// What is allowed, as systemd names it in `DeviceAllow=`: names and access; `None` for everything. `known` is what
+/// `/proc/devices` says, since all devices of one driver go by its name there. It knows no exceptions from what is
+/// allowed: those are in the kernel's list alone.
+pub(super) fn for_systemd(
+    resources: &Resources,
+    known: &str,
+) -> Result<Option<Vec<(String, String)>>> {
+    let rules = rules(&resources.devices)?;
+    if rules[0].allow {
+        return Ok(None);
     }
-    format!("{kind} {}:{} {access}", number(rule.major), number(rule.minor))
+    let allowed = rules.iter().filter(|rule| rule.allow);
+    Ok(Some(allowed.filter_map(|rule| Some((unit_name(rule, known)?, access(rule)))).collect()))
+}
+
+fn unit_name(rule: &Rule, known: &str) -> Option<String> {
+    let kind = if rule.kind == Kind::Block { "block" } else { "char" };
+    match (rule.major, rule.minor) {
+        (None, _) => Some(format!("{kind}-*")),
+        (Some(major), Some(minor)) => Some(format!("/dev/{kind}/{major}:{minor}")),
+        (Some(major), None) => Some(format!("{kind}-{}", driver(kind, major, known)?)),
+    }
+}
+
+/// The first of the names that the kernel has for a major number.
+fn driver<'a>(kind: &str, wanted: i32, known: &'a str) -> Option<&'a str> {
+    let heading = if kind == "block" { "Block devices:" } else { "Character devices:" };
+    let section = known.lines().skip_while(|line| *line != heading).skip(1);
+    let entries = section.take_while(|line| !line.is_empty()).filter_map(|line| {
+        let (major, name) = line.trim_start().split_once(' ')?;
+        Some((major.parse::<i32>().ok()?, name))
+    });
+    entries.filter(|(major, _)| *major == wanted).map(|(_, name)| name).next()
 }
 
 /// Puts the new program beside the old ones, then takes those away: at no moment is nothing denied.

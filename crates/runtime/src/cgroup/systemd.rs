@@ -10,7 +10,7 @@ use oci::runtime::Resources;
 
 use super::dbus::{Body, Connection, Method, Value};
 use super::path::Unit;
-use super::{Error, Layout, Result, convert, layout};
+use super::{Error, Layout, Result, convert, devices, layout};
 
 /// Reaches systemd itself, without the bus; root's alone.
 const PRIVATE_SOCKET: &str = "/run/systemd/private";
@@ -34,14 +34,28 @@ pub(super) fn require() -> Result<()> {
 
 /// Moves `pid` into a new scope and returns once that exists.
 pub(super) fn start_scope(unit: &Unit, pid: i32, resources: &Resources) -> Result<()> {
-    let result = try_start(unit, pid, resources).map_err(|error| failed("start", unit, &error))?;
+    let mut limits = limits(resources, layout());
+    // On v2 the devices are guarded by a program that systemd leaves alone.
+    if layout() != Layout::V2 {
+        let known = std::fs::read_to_string("/proc/devices").unwrap_or_default();
+        limits.extend(device_policy(devices::for_systemd(resources, &known)?));
+    }
+    let result = try_start(unit, pid, limits).map_err(|error| failed("start", unit, &error))?;
     if result == "done" {
         return Ok(());
     }
     Err(Error::Systemd(format!("start {}: {result}", unit.name)))
 }
 
-fn try_start(unit: &Unit, pid: i32, resources: &Resources) -> io::Result<String> {
+fn device_policy(allowed: Option<Vec<(String, String)>>) -> [(&'static str, Value); 2] {
+    let policy = if allowed.is_none() { "auto" } else { "strict" };
+    [
+        ("DevicePolicy", Value::Text(policy.into())),
+        ("DeviceAllow", Value::Pairs(allowed.unwrap_or_default())),
+    ]
+}
+
+fn try_start(unit: &Unit, pid: i32, limits: Vec<(&'static str, Value)>) -> io::Result<String> {
     let mut systemd = connect()?;
     systemd.call(&manager("Subscribe", ""), Body::default())?;
     let mut properties = vec![
@@ -56,7 +70,7 @@ fn try_start(unit: &Unit, pid: i32, resources: &Resources) -> io::Result<String>
         ("IOAccounting", Value::Flag(true)),
         ("TasksAccounting", Value::Flag(true)),
     ];
-    properties.extend(limits(resources, layout()));
+    properties.extend(limits);
     let mut body = Body::default();
     body.text(&unit.name);
     body.text("replace");

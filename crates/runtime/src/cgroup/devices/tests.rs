@@ -85,3 +85,25 @@ fn refused() {
         assert!(rules(std::slice::from_ref(&bad)).is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn systemd_is_told_what_is_allowed_by_its_names() {
+    let known = "Character devices:\n  1 mem\n136 pts\n\nBlock devices:\n  8 sd\n136 other\n";
+    let pair = |name: &str, access: &str| (name.to_owned(), access.to_owned());
+    let told = |devices: Vec<DeviceRule>| {
+        for_systemd(&Resources { devices, ..Resources::default() }, known).unwrap()
+    };
+    assert_eq!(told(vec![rule(true, "a", None, None, "rwm")]), None);
+    let allowed = told(vec![
+        rule(true, "b", Some(8), None, "r"),
+        rule(true, "b", Some(9), None, "r"),
+        rule(true, "c", Some(10), Some(229), "rw"),
+        rule(false, "c", Some(10), Some(229), "w"),
+    ])
+    .unwrap();
+    let own = [pair("block-sd", "r"), pair("/dev/char/10:229", "rw")];
+    assert_eq!(allowed[..2], own, "there is no driver 9");
+    assert!(allowed.contains(&pair("char-*", "m")));
+    assert!(allowed.contains(&pair("/dev/char/1:3", "rwm")));
+    assert!(allowed.contains(&pair("char-pts", "rwm")));
+}
