@@ -326,12 +326,14 @@ const BETWEEN_SAMPLES: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What goes wrong before the stream is said in its kind, as Docker does.
 async fn attach(call: Call) -> Result<Response> {
-    Ok(begin_attach(call).await.unwrap_or_else(|error| super::error::plain(&error, RAW_STREAM)))
+    let framing = |tty| if tty { Framing::Raw } else { Framing::Multiplexed };
+    let begun = begin(call, framing).await;
+    Ok(begun.unwrap_or_else(|error| super::error::plain(&error, RAW_STREAM)))
 }
 
 /// Docker's WebSocket is one stream for all, with the output that is asked for in it.
 async fn web_socket(call: Call) -> Result<Response> {
-    begin(call, Framing::WebSocket).await
+    begin(call, |_| Framing::WebSocket).await
 }
 
 /// What an attached client's stream looks like.
@@ -343,16 +345,12 @@ enum Framing {
     WebSocket,
 }
 
-async fn begin_attach(call: Call) -> Result<Response> {
-    let record = call.engine.containers.find(&call.name)?.record();
-    let framing = if record.config.tty { Framing::Raw } else { Framing::Multiplexed };
-    begin(call, framing).await
-}
-
-async fn begin(call: Call, framing: Framing) -> Result<Response> {
+/// How the stream is framed may depend on whether the container has a terminal.
+async fn begin(call: Call, framing: impl FnOnce(bool) -> Framing) -> Result<Response> {
     let containers = call.engine.containers.clone();
     let detach_keys = detach_keys::parse(call.query.get("detachKeys"))?;
     let record = containers.find(&call.name)?.record();
+    let framing = framing(record.config.tty);
     let stream = call.query.flag("stream");
     // Docker's WebSockets of before 1.42 had all streams.
     let all = framing == Framing::WebSocket && call.version < Version::v1(42);
