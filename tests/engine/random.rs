@@ -2,38 +2,38 @@
 
 use std::time::{Duration, SystemTime};
 
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let seed = now.as_nanos() as u64;
         eprintln!("the seed is {seed}");
         Self::seeded(seed)
     }
 
-    pub(super) fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self(seed | 1)
     }
 
     /// Marsaglia's xorshift.
-    pub(super) fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.number() % end as u64) as usize
     }
 
-    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 
     /// A moment within the next `most`.
-    pub(super) fn moment(&mut self, most: Duration) -> Duration {
+    pub(crate) fn moment(&mut self, most: Duration) -> Duration {
         most.mul_f64(self.number() as f64 / u64::MAX as f64)
     }
 }

@@ -16,7 +16,7 @@ use super::interrupted::nothing_is_left_over;
 use super::random::Random;
 use crate::consistency::{assert_consistent, assert_no_volume_is_orphaned};
 
-const CLIENTS: usize = 16;
+pub(super) const CLIENTS: usize = 16;
 const CONTAINERS_OF_EACH: usize = 3;
 const IMAGES_OF_EACH: usize = 2;
 const VOLUMES_OF_EACH: usize = 2;
@@ -27,7 +27,7 @@ const BUSY: [&str; 4] =
 
 /// What all clients see of the engine's lives: an odd number of turns means that none serves.
 #[derive(Default)]
-struct Run {
+pub(super) struct Run {
     turns: AtomicU64,
     is_over: AtomicU64,
     acknowledged: AtomicU64,
@@ -35,8 +35,59 @@ struct Run {
 }
 
 impl Run {
-    fn says(&self, what: String) {
+    pub(super) fn says(&self, what: String) {
         self.wrong.lock().unwrap().push(what);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed) != 0
+    }
+
+    /// Runs `gantry` against the engine at that address.
+    pub(super) fn ask(&self, host: &str, words: &[&str]) -> Answer {
+        let before = self.turns.load(Ordering::SeqCst);
+        let mut command = Command::new(binary("gantry"));
+        command.arg("-H").arg(host).args(words).stdin(Stdio::null());
+        let output = finish(&mut command);
+        let after = self.turns.load(Ordering::SeqCst);
+        if output.code == 0 {
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
+            Answer::Done(output)
+        } else if before != after || !before.is_multiple_of(2) {
+            Answer::Lost
+        } else {
+            Answer::Refused(output)
+        }
+    }
+
+    /// Kills engines for as long as the soak goes on, and has the next one serve each time.
+    pub(super) fn kill_engines(&self, engine: &mut Engine, random: &mut Random) {
+        let seconds = std::env::var("GANTRY_SOAK").ok().map(|text| text.parse().expect("seconds"));
+        let time = seconds.map_or(SHORT, Duration::from_secs);
+        let end = Instant::now() + time;
+        let most = (time / 5).min(Duration::from_secs(40));
+        let mut kills = 0;
+        while Instant::now() + most / 2 < end {
+            std::thread::sleep(random.moment(most));
+            self.turns.fetch_add(1, Ordering::SeqCst);
+            engine.kill();
+            engine.launch();
+            self.turns.fetch_add(1, Ordering::SeqCst);
+            kills += 1;
+        }
+        self.is_over.store(1, Ordering::Relaxed);
+        println!("{kills} engines killed");
+        assert!(kills > 0);
+    }
+
+    /// At the end.
+    #[track_caller]
+    pub(super) fn assert_all_is_well(&self) {
+        let acknowledged = self.acknowledged.load(Ordering::Relaxed);
+        println!("{acknowledged} commands acknowledged");
+        let wrong = self.wrong.lock().unwrap();
+        assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+        assert!(acknowledged > 0);
     }
 }
 
@@ -62,7 +113,7 @@ impl Belief {
 }
 
 /// How a command ended.
-enum Answer {
+pub(super) enum Answer {
     Done(Output),
     /// The engine served all the while and refused.
     Refused(Output),
@@ -100,7 +151,7 @@ impl Client {
     }
 
     fn work(mut self) -> Self {
-        while self.run.is_over.load(Ordering::Relaxed) == 0 {
+        while !self.run.is_over() {
             match self.random.below(12) {
                 0..=5 => self.container_step(),
                 6 | 7 => self.image_step(),
@@ -113,19 +164,7 @@ impl Client {
     }
 
     fn asks(&self, words: &[&str]) -> Answer {
-        let before = self.run.turns.load(Ordering::SeqCst);
-        let mut command = Command::new(binary("gantry"));
-        command.arg("-H").arg(&self.host).args(words).stdin(Stdio::null());
-        let output = finish(&mut command);
-        let after = self.run.turns.load(Ordering::SeqCst);
-        if output.code == 0 {
-            self.run.acknowledged.fetch_add(1, Ordering::Relaxed);
-            Answer::Done(output)
-        } else if before != after || !before.is_multiple_of(2) {
-            Answer::Lost
-        } else {
-            Answer::Refused(output)
-        }
+        self.run.ask(&self.host, words)
     }
 
     /// Asks for a change from one state to another.
@@ -519,8 +558,6 @@ fn are_numbers(log: &str) -> bool {
 
 #[test]
 fn sixteen_clients_do_everything_while_engines_die() {
-    let seconds = std::env::var("GANTRY_SOAK").ok().map(|text| text.parse().expect("seconds"));
-    let time = seconds.map_or(SHORT, Duration::from_secs);
     let mut engine = Engine::with_busybox();
     let mut random = Random::new();
     let run = Arc::new(Run::default());
@@ -530,25 +567,10 @@ fn sixteen_clients_do_everything_while_engines_die() {
             std::thread::spawn(|| client.work())
         })
         .collect();
-    let end = Instant::now() + time;
-    let most = (time / 5).min(Duration::from_secs(40));
-    let mut kills = 0;
-    while Instant::now() + most / 2 < end {
-        std::thread::sleep(random.moment(most));
-        run.turns.fetch_add(1, Ordering::SeqCst);
-        engine.kill();
-        engine.launch();
-        run.turns.fetch_add(1, Ordering::SeqCst);
-        kills += 1;
-    }
-    run.is_over.store(1, Ordering::Relaxed);
+    run.kill_engines(&mut engine, &mut random);
     let mut clients: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
     clients.iter_mut().for_each(Client::checks);
-    let acknowledged = run.acknowledged.load(Ordering::Relaxed);
-    println!("{acknowledged} commands acknowledged, {kills} engines killed");
-    let wrong = run.wrong.lock().unwrap();
-    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(acknowledged > 0 && kills > 0);
+    run.assert_all_is_well();
     nothing_is_left_over(&mut engine);
     engine.stop();
     assert_consistent(&engine);

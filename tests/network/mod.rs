@@ -4,6 +4,7 @@ mod connect;
 mod create;
 mod disconnect;
 mod dns;
+pub(crate) mod kernel;
 mod links;
 mod ls;
 mod macvlan;
@@ -11,6 +12,7 @@ mod prune;
 mod publish;
 mod recovery;
 mod rm;
+mod scale;
 mod why;
 
 use testkit::engine::Engine;

@@ -167,18 +167,17 @@ pub(crate) fn ensure(
 ) -> Result<HostLink> {
     let name = &options.name;
     let action = || format!("set up the bridge {name}");
-    let links = route::links(socket).context(|| "list the host's links".to_owned())?;
-    let there = links.iter().find(|link| link.name == *name);
-    if there.is_some_and(|link| !link.is_bridge) {
+    let there = route::link_named(socket, name).context(action)?;
+    if there.as_ref().is_some_and(|link| !link.is_bridge) {
         return Err(Error::NoBridge(name.clone()));
     }
-    let (index, present) = match there {
+    let (index, present) = match &there {
         Some(link) => (link.index, route::addresses(socket, link.index).context(action)?),
         None => (create(socket, identity, options, pools).context(action)?, Vec::new()),
     };
     let wanted = gateways(options, pools);
     let mut batch = Batch::default();
-    let is_ours = there.is_none_or(|link| link.group == identity.link_group());
+    let is_ours = there.as_ref().is_none_or(|link| link.group == identity.link_group());
     for (ip, prefix_len) in present.iter().filter(|address| is_ours && !wanted.contains(address)) {
         route::remove_address(&mut batch, index, *ip, *prefix_len);
     }

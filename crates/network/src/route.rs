@@ -3,20 +3,18 @@
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use netlink_packet_core::{
-    Emitable, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NetlinkDeserializable, NetlinkHeader,
-};
-use netlink_packet_route::address::{
-    AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
-};
+use netlink_packet_core::{Emitable, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{
     InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
-    LinkFlags, LinkInfo, LinkMessage,
+    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rustix::io::Errno;
+use sys::netlink::attributes::{find, items};
 use sys::netlink::{Batch, Error, Message, Socket};
 
 use crate::mac::MacAddress;
@@ -244,16 +242,17 @@ fn default_route(is_ipv4: bool) -> RouteMessage {
 
 /// The index of the link of that name; ENODEV if there is none.
 pub(crate) fn link_index(socket: &mut Socket, name: &str) -> Result<u32, Error> {
-    let mut batch = Batch::default();
-    push(
-        &mut batch,
-        RouteNetlinkMessage::GetLink(link(vec![LinkAttribute::IfName(name.into())])),
-        0,
-    );
-    let messages = socket.transact(batch)?;
+    let messages = ask_for(socket, name)?;
     // struct ifinfomsg: the index is its second word.
-    let index = messages.first().and_then(|message| message.payload.get(4..8)?.try_into().ok());
-    index.map(u32::from_ne_bytes).ok_or_else(|| rustix::io::Errno::NODEV.into())
+    let index = messages.first().and_then(|message| number(message.payload.get(4..8)?));
+    index.ok_or_else(|| Errno::NODEV.into())
+}
+
+fn ask_for(socket: &mut Socket, name: &str) -> Result<Vec<Message>, Error> {
+    let mut batch = Batch::default();
+    let request = link(vec![LinkAttribute::IfName(name.into())]);
+    push(&mut batch, RouteNetlinkMessage::GetLink(request), 0);
+    socket.transact(batch)
 }
 
 /// Lets the link that has just got its peer carry packets at once. The kernel's link watch would see to that a moment
@@ -264,14 +263,24 @@ pub(crate) fn settle_carrier(socket: &mut Socket, name: &str) -> Result<(), Erro
 }
 
 pub(crate) fn links(socket: &mut Socket) -> Result<Vec<Link>, Error> {
-    let messages = dump(socket, RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
-    Ok(messages.into_iter().filter_map(read_link).collect())
+    let request = link(vec![LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats])]);
+    let messages = dump(socket, RouteNetlinkMessage::GetLink(request))?;
+    Ok(messages.iter().filter_map(read_link).collect())
+}
+
+/// The link of that name, if there is one.
+pub(crate) fn link_named(socket: &mut Socket, name: &str) -> Result<Option<Link>, Error> {
+    match ask_for(socket, name) {
+        Ok(messages) => Ok(messages.first().and_then(read_link)),
+        Err(error) if error.errno == Errno::NODEV => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The addresses of the link, with the lengths of their prefixes, those left out that the kernel gives each link.
 pub(crate) fn addresses(socket: &mut Socket, link: u32) -> Result<Vec<(IpAddr, u8)>, Error> {
     let messages = dump(socket, RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
-    Ok(messages.into_iter().filter_map(|message| read_address(message, link)).collect())
+    Ok(messages.iter().filter_map(|message| read_address(message, link)).collect())
 }
 
 /// The subnets that the host has routes to, the default routes left out.
@@ -281,7 +290,7 @@ pub(crate) fn routed_subnets(socket: &mut Socket) -> Result<Vec<Subnet>, Error> 
         let mut request = RouteMessage::default();
         request.header.address_family = family;
         let messages = dump(socket, RouteNetlinkMessage::GetRoute(request))?;
-        subnets.extend(messages.into_iter().filter_map(read_route));
+        subnets.extend(messages.iter().filter_map(read_route));
     }
     Ok(subnets)
 }
@@ -319,36 +328,29 @@ fn push(batch: &mut Batch, message: RouteNetlinkMessage, flags: u16) {
     });
 }
 
-fn dump(
-    socket: &mut Socket,
-    request: RouteNetlinkMessage,
-) -> Result<Vec<RouteNetlinkMessage>, Error> {
+fn dump(socket: &mut Socket, request: RouteNetlinkMessage) -> Result<Vec<Message>, Error> {
     let mut payload = vec![0; request.buffer_len()];
     request.emit(&mut payload);
-    let messages = socket.dump(request.message_type(), &payload)?;
-    // An object which the decoder does not understand is not one that we made.
-    Ok(messages.iter().filter_map(decode).collect())
+    socket.dump(request.message_type(), &payload)
 }
 
-fn decode(message: &Message) -> Option<RouteNetlinkMessage> {
-    let mut header = NetlinkHeader::default();
-    header.message_type = message.kind;
-    RouteNetlinkMessage::deserialize(&header, &message.payload).ok()
-}
-
-fn read_link(message: RouteNetlinkMessage) -> Option<Link> {
-    let RouteNetlinkMessage::NewLink(message) = message else { return None };
-    let (index, name) = (message.header.index, String::new());
+/// Of struct ifinfomsg and its attributes what we look at: a host may have hundreds of links, with a kilobyte about each.
+fn read_link(message: &Message) -> Option<Link> {
+    const HEADER: usize = 16;
+    const NAME: u16 = 3;
+    const CONTROLLER: u16 = 10;
+    const INFO: u16 = 18;
+    const INFO_KIND: u16 = 1;
+    const GROUP: u16 = 27;
+    let (index, name) = (number(message.payload.get(4..8)?)?, String::new());
     let mut link = Link { index, name, group: 0, is_bridge: false, controller: None };
-    for attribute in message.attributes {
-        match attribute {
-            LinkAttribute::IfName(name) => link.name = name,
-            LinkAttribute::Group(group) => link.group = group,
-            LinkAttribute::Controller(index) => {
-                link.controller = Some(index).filter(|index| *index > 0)
-            }
-            LinkAttribute::LinkInfo(info) => {
-                link.is_bridge = info.contains(&LinkInfo::Kind(InfoKind::Bridge))
+    for (kind, value) in items(message.payload.get(HEADER..)?) {
+        match kind {
+            NAME => link.name = text(value),
+            GROUP => link.group = number(value)?,
+            CONTROLLER => link.controller = number(value).filter(|index| *index > 0),
+            INFO => {
+                link.is_bridge = find(value, INFO_KIND).is_some_and(|kind| text(kind) == "bridge");
             }
             _ => {}
         }
@@ -356,30 +358,41 @@ fn read_link(message: RouteNetlinkMessage) -> Option<Link> {
     Some(link)
 }
 
-fn read_address(message: RouteNetlinkMessage, link: u32) -> Option<(IpAddr, u8)> {
-    let RouteNetlinkMessage::NewAddress(message) = message else { return None };
-    if message.header.index != link || message.header.scope == AddressScope::Link {
+/// Of struct ifaddrmsg and its attributes.
+fn read_address(message: &Message, link: u32) -> Option<(IpAddr, u8)> {
+    const HEADER: usize = 8;
+    const ADDRESS: u16 = 1;
+    const LOCAL: u16 = 2;
+    const SCOPE_LINK: u8 = 253;
+    let (prefix_len, scope) = (*message.payload.get(1)?, *message.payload.get(3)?);
+    if number(message.payload.get(4..HEADER)?)? != link || scope == SCOPE_LINK {
         return None;
     }
+    let attributes = &message.payload[HEADER..];
     // IPv6 addresses have no local end besides.
-    let ip = message.attributes.iter().find_map(|attribute| match attribute {
-        AddressAttribute::Local(ip) => Some(*ip),
-        AddressAttribute::Address(ip @ IpAddr::V6(_)) => Some(*ip),
-        _ => None,
-    })?;
-    Some((ip, message.header.prefix_len))
+    let ip = find(attributes, LOCAL).or_else(|| find(attributes, ADDRESS))?;
+    Some((address_of(ip)?, prefix_len))
 }
 
-fn read_route(message: RouteNetlinkMessage) -> Option<Subnet> {
-    let RouteNetlinkMessage::NewRoute(message) = message else { return None };
-    let prefix_len = message.header.destination_prefix_length;
-    message.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Destination(RouteAddress::Inet(ip)) if prefix_len > 0 => {
-            Some(Subnet::around(*ip, prefix_len))
-        }
-        RouteAttribute::Destination(RouteAddress::Inet6(ip)) if prefix_len > 0 => {
-            Some(Subnet::around(*ip, prefix_len))
-        }
-        _ => None,
-    })
+/// Of struct rtmsg and its attributes.
+fn read_route(message: &Message) -> Option<Subnet> {
+    const HEADER: usize = 12;
+    const DESTINATION: u16 = 1;
+    let prefix_len = *message.payload.get(1)?;
+    let destination = find(message.payload.get(HEADER..)?, DESTINATION)?;
+    (prefix_len > 0).then_some(Subnet::around(address_of(destination)?, prefix_len))
+}
+
+fn number(bytes: &[u8]) -> Option<u32> {
+    bytes.try_into().ok().map(u32::from_ne_bytes)
+}
+
+/// The kernel ends it with a zero byte.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned()
+}
+
+fn address_of(bytes: &[u8]) -> Option<IpAddr> {
+    let ipv4 = || <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    <[u8; 16]>::try_from(bytes).map(IpAddr::from).or_else(|_| ipv4()).ok()
 }

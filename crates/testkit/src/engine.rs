@@ -251,18 +251,28 @@ impl Engine {
         mounts.chain(processes(names_ours)).chain(self.kernel_objects()).collect()
     }
 
-    /// Links, cgroups and firewall tables: nothing of them outlives an orderly end with nothing running.
-    pub fn kernel_objects(&self) -> Vec<String> {
-        let Ok(id) = fs::read_to_string(self.data_root().join("engine-id")) else {
-            return Vec::new();
-        };
-        let name = format!("gantry-{}", &sha256(id.trim().as_bytes())[..8]);
+    /// What its firewall tables and cgroups are called; none of an engine that never served.
+    pub fn kernel_name(&self) -> Option<String> {
+        let id = fs::read_to_string(self.data_root().join("engine-id")).ok()?;
+        Some(format!("gantry-{}", &sha256(id.trim().as_bytes())[..8]))
+    }
+
+    /// Its links in the host's network, by their folders below /sys.
+    pub fn links(&self) -> Vec<PathBuf> {
+        let Some(name) = self.kernel_name() else { return Vec::new() };
         let group = u32::from_str_radix(&name[7..], 16).expect("hexadecimal") & 0x7fff_fffe;
         let groups = [group.max(2), group.max(2) + 1].map(|group| group.to_string());
-        let links = entries("/sys/class/net").filter(|link| {
+        let is_ours = |link: &PathBuf| {
             let group = fs::read_to_string(link.join("netdev_group")).unwrap_or_default();
             groups.iter().any(|ours| group.trim() == ours)
-        });
+        };
+        entries("/sys/class/net").filter(is_ours).collect()
+    }
+
+    /// Links, cgroups and firewall tables: nothing of them outlives an orderly end with nothing running.
+    pub fn kernel_objects(&self) -> Vec<String> {
+        let Some(name) = self.kernel_name() else { return Vec::new() };
+        let links = self.links().into_iter();
         let cgroups = entries("/sys/fs/cgroup").chain([PathBuf::from("/sys/fs/cgroup")]);
         let cgroups = cgroups.map(|root| root.join(&name)).filter(|cgroup| cgroup.exists());
         let mut found: Vec<_> =

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use network::publish::{HostThread, Mapping, NotOpened, Outside, Protocol};
@@ -59,7 +59,7 @@ impl Proxy {
     /// Where redirected connections go; starts it if it does not run. To be called within the asynchronous runtime, on a
     /// thread that may block.
     pub fn port(&self) -> io::Result<u16> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         match self.greet() {
             Ok((_, hello)) if hello.version == VERSION => Ok(hello.port),
             // That of another version of the engine.
@@ -69,6 +69,13 @@ impl Proxy {
             }
             Err(_) => self.start(),
         }
+    }
+
+    /// Where redirected connections go to one that runs; an error where there is none of this version.
+    pub fn running(&self) -> io::Result<u16> {
+        let _turn = self.turn();
+        let (_, hello) = self.greet()?;
+        if hello.version == VERSION { Ok(hello.port) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     /// Ends it, if it runs.
@@ -96,6 +103,10 @@ impl Proxy {
         if let Ok((connection, _)) = self.greet() {
             let _ = ask(&connection, Request::Sweep);
         }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn greet(&self) -> io::Result<(OwnedFd, Hello)> {

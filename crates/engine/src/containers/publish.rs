@@ -235,12 +235,15 @@ impl Containers {
         let proxy = &self.0.proxy;
         let needs_proxy =
             ports.iter().any(|(.., mappings)| proxy.serves_host() || proxy::is_needed(mappings));
-        let port = needs_proxy.then(|| proxy.port()).transpose().unwrap_or_else(|error| {
-            tracing::warn!("published ports are not all reached: {error}");
-            None
-        });
+        let port = match needs_proxy {
+            true => proxy.port().inspect_err(|error| {
+                tracing::warn!("published ports are not all reached: {error}");
+            }),
+            // One that runs for nobody is led to all the same, as before.
+            false => proxy.running(),
+        };
         let open: Vec<Mapping> = ports.iter().flat_map(|(.., mappings)| mappings.clone()).collect();
-        self.0.network.recover_ports(ports, port).map_err(|cause| {
+        self.0.network.recover_ports(ports, port.ok()).map_err(|cause| {
             Error::system("cannot take over the containers' published ports").because(cause)
         })?;
         self.0.proxy.recover(&open);
