@@ -1,0 +1,6 @@
+//! Builds images from Dockerfiles: the language first, then what follows from it.
+
+pub mod dockerfile;
+pub mod expand;
+mod glob;
+pub mod ignore;
