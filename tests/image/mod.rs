@@ -5,6 +5,8 @@ mod import;
 mod load;
 mod ls;
 mod manifests;
+mod pull;
+mod push;
 mod rm;
 mod save;
 mod tag;

@@ -21,6 +21,7 @@ pub mod networks;
 pub mod plugins;
 pub mod ports;
 pub mod progress;
+pub mod registry;
 pub mod stream;
 pub mod system;
 pub mod version;

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use api::registry::AuthConfig;
 use serde::Deserialize;
 use template::Json;
 
@@ -33,6 +34,13 @@ pub(crate) struct ConfigFile {
     pub(crate) detach_keys: String,
     #[serde(rename = "currentContext")]
     pub(crate) current_context: String,
+    /// By registry.
+    pub(crate) auths: BTreeMap<String, AuthConfig>,
+    /// The helper that keeps secrets, and those of single registries.
+    #[serde(rename = "credsStore")]
+    pub(crate) creds_store: String,
+    #[serde(rename = "credHelpers")]
+    pub(crate) cred_helpers: BTreeMap<String, String>,
     /// By the engine's host, or `default`.
     pub(crate) proxies: BTreeMap<String, Proxies>,
 }

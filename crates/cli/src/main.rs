@@ -7,6 +7,7 @@ mod completion;
 mod config_file;
 mod context;
 mod contexts;
+mod credentials;
 mod daemon;
 mod error;
 mod flags;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+const HUB: &str = "docker.io";
 const INVALID: &str = "invalid reference format";
 
 /// `repository[:tag]` apart, as something to be made: a digest can only be referred to.
@@ -102,6 +103,25 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
+/// Neither tag nor digest.
+pub(crate) fn is_name_only(text: &str) -> bool {
+    !text.contains('@') && tag_of(text).1.is_none()
+}
+
+/// The registry that a name leads to.
+pub(crate) fn domain(text: &str) -> &str {
+    domain_and_rest(text).0.unwrap_or(HUB)
+}
+
+/// With its registry, and the library where it has no other owner.
+pub(crate) fn full(text: &str) -> String {
+    match domain_and_rest(text) {
+        (Some(domain), rest) if domain != HUB || rest.contains('/') => format!("{domain}/{rest}"),
+        (Some(_), rest) => format!("{HUB}/library/{rest}"),
+        (None, rest) => format!("{HUB}/{rest}"),
+    }
+}
+
 /// With `:latest` where it has neither tag nor digest.
 pub(crate) fn with_tag(text: &str) -> String {
     match tag_of(text) {
@@ -137,6 +157,10 @@ mod tests {
         assert_eq!(with_tag("a:1"), "a:1");
         assert_eq!(with_tag("a@sha256:00"), "a@sha256:00");
         assert_eq!(to_pull("localhost:5000/a:2"), ("localhost:5000/a".to_owned(), "2".to_owned()));
+        assert_eq!(full("a:1"), "docker.io/library/a:1");
+        assert_eq!(full("docker.io/a:1"), "docker.io/library/a:1");
+        assert_eq!(full("localhost:5000/a"), "localhost:5000/a");
+        assert!(is_name_only("localhost:5000/a") && !is_name_only("a:1"));
         assert_eq!(split("a"), Ok(("a".to_owned(), String::new())));
         assert!(split("BAD").unwrap_err().contains("(library/BAD) must be lowercase"));
         assert!(split("a@sha256:00").is_err() && split("a:b c").is_err());

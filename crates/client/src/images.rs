@@ -2,6 +2,7 @@
 
 use api::images::{DeleteItem, HistoryItem, PruneReport, Summary};
 use api::progress::Message;
+use api::registry::AuthConfig;
 use api::{Filters, Version};
 use bytes::Bytes;
 use hyper::Method;
@@ -103,11 +104,24 @@ impl Client {
         name: &str,
         tag: &str,
         platform: &str,
+        auth: &AuthConfig,
     ) -> Result<JsonLines<Message>> {
         let query =
             Query::default().set("fromImage", name).set("tag", tag).set("platform", platform);
         let path = query.on("/images/create");
-        Ok(self.stream(Method::POST, &path, Upload::empty()).await?.json_lines())
+        Ok(self.stream_as(auth, Method::POST, &path).await?.json_lines())
+    }
+
+    /// Without a tag all that the repository has there.
+    pub async fn image_push(
+        &self,
+        name: &str,
+        tag: &str,
+        auth: &AuthConfig,
+    ) -> Result<JsonLines<Message>> {
+        let query = Query::default().set("tag", tag);
+        let path = query.on(&format!("/images/{}/push", segment(name)));
+        Ok(self.stream_as(auth, Method::POST, &path).await?.json_lines())
     }
 }
 

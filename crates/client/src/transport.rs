@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Mutex, OnceLock};
 
+use api::registry::{AUTH_HEADER, AuthConfig};
 use api::{ErrorResponse, Version};
 use bytes::Bytes;
 use dial::Trust;
@@ -35,6 +36,7 @@ pub struct Options {
     pub headers: Vec<(String, String)>,
 }
 
+const AUTH: HeaderName = HeaderName::from_static(AUTH_HEADER);
 const PATH_STAT: HeaderName = HeaderName::from_static(api::containers::PATH_STAT);
 
 /// A client of one engine. Cheap until its first request.
@@ -176,9 +178,25 @@ impl Client {
     /// Asks for an answer that is read piece by piece.
     pub(crate) async fn stream(&self, method: Method, path: &str, body: Upload) -> Result<Body> {
         let path = format!("/v{}{path}", self.version().await?);
+        self.streamed(self.request(method, &path, body)?).await
+    }
+
+    /// As [`stream`](Self::stream), with what a registry is to be shown. It has no body.
+    pub(crate) async fn stream_as(
+        &self,
+        auth: &AuthConfig,
+        method: Method,
+        path: &str,
+    ) -> Result<Body> {
+        let path = format!("/v{}{path}", self.version().await?);
+        let mut request = self.request(method, &path, Upload::empty())?;
+        request.headers_mut().insert(AUTH, secret(auth)?);
+        self.streamed(request).await
+    }
+
+    async fn streamed(&self, request: Request<Upload>) -> Result<Body> {
         let mut sender = self.take().await?;
-        let response =
-            check(self.send(&mut sender, self.request(method, &path, body)?).await?).await?;
+        let response = check(self.send(&mut sender, request).await?).await?;
         let content_type = header(&response, &CONTENT_TYPE);
         let path_stat = header(&response, &PATH_STAT);
         Ok(Body { incoming: response.into_body(), content_type, path_stat })
@@ -301,6 +319,11 @@ impl Client {
     fn tls_failed(&self, error: &io::Error) -> Error {
         Error::Tls { host: self.host.to_string(), message: error.to_string() }
     }
+}
+
+fn secret(auth: &AuthConfig) -> Result<HeaderValue> {
+    let value = HeaderValue::try_from(auth.to_header()).map_err(hyper::http::Error::from)?;
+    Ok(value)
 }
 
 /// Docker's refusal of a version it does not know yet.

@@ -16,6 +16,7 @@ use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::images::Images;
 use crate::networks::{self, Directory, Networks};
+use crate::registries::Registries;
 use crate::rootless::Host;
 use crate::runtime_binary::RuntimeBinary;
 use crate::system::System;
@@ -68,7 +69,9 @@ impl Engine {
         let (kept, told) = (Arc::clone(&store), events.clone());
         let defaults = config.default_network_opts.clone();
         let networks = Networks::new(network, kept, told, networks, containers.clone(), defaults);
-        let images = Images::new(Arc::clone(&store), events.clone(), containers.clone());
+        let registries = Registries::new(live.clone(), Arc::clone(&store));
+        let images =
+            Images::new(Arc::clone(&store), events.clone(), containers.clone(), registries);
         let system = System::new(
             live,
             events.clone(),

@@ -16,6 +16,8 @@ pub enum Kind {
     TooLarge,
     /// The client did not send what it promised in time.
     Timeout,
+    /// A registry does not know who asks.
+    Unauthorized,
     /// It may never be done to this object.
     Forbidden,
     NotImplemented,

@@ -23,6 +23,7 @@ mod metrics;
 mod name_filter;
 mod networks;
 pub mod readiness;
+mod registries;
 mod rootless;
 mod roots;
 mod runtime_binary;

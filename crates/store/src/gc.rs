@@ -22,7 +22,12 @@ impl Store {
     pub(crate) fn collect_garbage(&self) -> Result<()> {
         // No layer becomes visible meanwhile: between a rename and its row one would look like a leftover.
         let _committing = self.next_layer.lock().unwrap_or_else(PoisonError::into_inner);
-        let layers = self.write(Durability::PowerLoss, unused_layers)?;
+        let (layers, blobs) = self.write(Durability::PowerLoss, |transaction| {
+            Ok((unused_layers(transaction)?, unused_blobs(transaction)?))
+        })?;
+        for digest in blobs {
+            self.root.discard(&self.root.blobs().join(digest.trim_start_matches("sha256:")))?;
+        }
         for number in layers {
             self.root.discard(&self.root.layer(number))?;
         }
@@ -89,7 +94,8 @@ impl Store {
     /// Hex parts of the digests that images and their roots name.
     pub(crate) fn known_blobs(&self) -> Result<HashSet<String>> {
         let sql = "SELECT id FROM images UNION SELECT root FROM roots
-                   UNION SELECT manifest FROM roots WHERE manifest IS NOT NULL";
+                   UNION SELECT manifest FROM roots WHERE manifest IS NOT NULL
+                   UNION SELECT digest FROM layer_blobs";
         self.database.read(|db| {
             let mut statement = db.prepare(sql)?;
             let digests = statement.query_map([], |row| row.get::<_, String>(0))?;
@@ -105,6 +111,15 @@ fn unused_layers(transaction: &Transaction<'_>) -> Result<Vec<u64>> {
     let mut statement = transaction.prepare_cached(&sql)?;
     let numbers = statement.query_map([now()], |row| row.get(0))?;
     Ok(numbers.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Blobs of layers that are no longer here.
+fn unused_blobs(transaction: &Transaction<'_>) -> Result<Vec<String>> {
+    let sql = "DELETE FROM layer_blobs WHERE diff_id NOT IN (SELECT diff_id FROM layers)
+               RETURNING digest";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let digests = statement.query_map([], |row| row.get(0))?;
+    Ok(digests.collect::<rusqlite::Result<_>>()?)
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 mod blobs;
 mod compression;
 mod database;
+pub mod downloads;
 pub mod error;
 mod gc;
 pub mod images;
+mod layer_blobs;
 mod layers;
 mod leases;
 mod maintenance;
@@ -25,7 +27,8 @@ use std::sync::{Arc, Mutex};
 pub use archive::Limits;
 pub use compression::decompressed;
 pub use error::{Error, Kind, Result};
-pub use layers::Layer;
+pub use layer_blobs::LayerBlob;
+pub use layers::{Layer, StagedLayer};
 pub use leases::Lease;
 pub use records::{Record, Records};
 

@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::database::Database;
 use crate::root::Root;
+
+/// Without another byte.
+pub(crate) const DOWNLOADS_KEPT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 pub(crate) struct Maintenance {
     requests: Option<SyncSender<()>>,
@@ -22,6 +26,7 @@ impl Maintenance {
         let work = move || {
             while wakeups.recv().is_ok() {
                 root.empty_trash();
+                root.forget_downloads(DOWNLOADS_KEPT);
                 if wanted.swap(false, Ordering::Relaxed) {
                     // A database that is in use stays as large as it is until the next prune.
                     let _ = database.compact();

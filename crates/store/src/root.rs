@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 
@@ -24,9 +25,16 @@ impl Root {
             fs::canonicalize(path).map_err(|error| Error::io(path.display().to_string(), error))?;
         let lock = lock(&path)?;
         let root = Root { path, next: AtomicU64::new(0), _lock: lock };
-        for directory in
-            ["blobs/sha256", "layers", "staging", "trash", "containers", "empty", "volumes"]
-        {
+        for directory in [
+            "blobs/sha256",
+            "layers",
+            "downloads",
+            "staging",
+            "trash",
+            "containers",
+            "empty",
+            "volumes",
+        ] {
             make_directory(&root.path.join(directory))?;
         }
         root.discard_leftovers()?;
@@ -43,6 +51,23 @@ impl Root {
 
     pub(crate) fn blob(&self, digest: &oci::Digest) -> PathBuf {
         self.blobs().join(digest.hex())
+    }
+
+    /// What has arrived of a blob that is being fetched; it stays for the next try.
+    pub(crate) fn download(&self, digest: &oci::Digest) -> PathBuf {
+        self.path.join("downloads").join(digest.hex())
+    }
+
+    /// Gives up downloads that nobody went on with for long.
+    pub(crate) fn forget_downloads(&self, after: Duration) {
+        for entry in fs::read_dir(self.path.join("downloads")).into_iter().flatten().flatten() {
+            let changed = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = changed.ok().and_then(|changed| changed.elapsed().ok());
+            if age.is_some_and(|age| age > after) {
+                // The next round tries again.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     pub(crate) fn layer(&self, number: u64) -> PathBuf {

@@ -6,6 +6,7 @@ pub mod engine;
 pub mod guest;
 pub mod packages;
 pub mod peers;
+pub mod registry;
 mod seccomp_agent;
 pub mod servers;
 mod skip;

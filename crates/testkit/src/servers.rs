@@ -1,4 +1,4 @@
-//! Servers of others that tests start for themselves: Debian's syslog, journal and ssh daemons.
+//! Servers of others that tests start for themselves: Debian's syslog, journal and ssh daemons and its registry.
 
 use std::path::PathBuf;
 
@@ -8,12 +8,25 @@ use crate::packages::Packages;
 const NAMES: &[&str] =
     &["rsyslog", "rsyslog-openssl", "systemd", "openssh-server", "openssh-client"];
 
+/// Apart from the others, whose packages need not be fetched again for it.
+const REGISTRY: &[&str] = &["docker-registry"];
+
 /// Fetches them if they are not in the cache, which is `GANTRY_SERVERS`, else one in /var/cache. Err is the reason to skip.
 pub fn fetch() -> Result<Packages, String> {
+    fetch_list(REGISTRY)?;
+    fetch_list(NAMES)
+}
+
+/// Debian's registry alone.
+pub fn fetch_registry() -> Result<Packages, String> {
+    fetch_list(REGISTRY)
+}
+
+fn fetch_list(names: &[&str]) -> Result<Packages, String> {
     let cache = std::env::var_os("GANTRY_SERVERS")
         .map_or("/var/cache/gantry/servers".into(), PathBuf::from);
-    let list = &sha256(NAMES.join(" ").as_bytes())[..8];
-    Packages::fetch(&cache.join(list), NAMES, |_| Ok(()))
+    let list = &sha256(names.join(" ").as_bytes())[..8];
+    Packages::fetch(&cache.join(list), names, |_| Ok(()))
 }
 
 /// Those servers for a test; `None`, and a line that says so, where they cannot be had.

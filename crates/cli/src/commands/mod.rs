@@ -55,6 +55,8 @@ const TOP: &[(&str, &Command)] = &[
     ("pause", &container::pause::COMMAND),
     ("port", &container::port::COMMAND),
     ("ps", &container::ls::COMMAND),
+    ("pull", &image::pull::COMMAND),
+    ("push", &image::push::COMMAND),
     ("rename", &container::rename::COMMAND),
     ("restart", &container::restart::COMMAND),
     ("rm", &container::rm::COMMAND),
@@ -81,8 +83,6 @@ const LATER: &[(&str, &str)] = &[
     ("buildx", "the builder"),
     ("compose", "Compose"),
     ("image build", "the builder"),
-    ("image pull", "the registry"),
-    ("image push", "the registry"),
     ("login", "the registry"),
     ("logout", "the registry"),
     ("manifest", "the registry"),
@@ -96,8 +96,6 @@ const LATER: &[(&str, &str)] = &[
     ("plugin rm", "the registry"),
     ("plugin set", "the registry"),
     ("plugin upgrade", "the registry"),
-    ("pull", "the registry"),
-    ("push", "the registry"),
     ("search", "the registry"),
     ("secret", "Swarm"),
     ("service", "Swarm"),
@@ -206,6 +204,6 @@ mod tests {
             not_there("foo").message,
             "gantry: 'foo' is not a gantry command.\nSee 'gantry --help'"
         );
-        assert!(not_there("pull").message.contains("comes with the registry"));
+        assert!(not_there("search").message.contains("comes with the registry"));
     }
 }

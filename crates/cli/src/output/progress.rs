@@ -17,6 +17,14 @@ pub(crate) async fn show(mut messages: JsonLines<Message>) -> Result<()> {
     Ok(())
 }
 
+/// As [`show`], but says nothing.
+pub(crate) async fn wait(mut messages: JsonLines<Message>) -> Result<()> {
+    while let Some(message) = messages.next().await? {
+        failed(&message)?;
+    }
+    Ok(())
+}
+
 /// As [`show`], on stderr and without bars: for pulls that `run` makes on the way.
 pub(crate) async fn show_on_stderr(mut messages: JsonLines<Message>) -> Result<()> {
     while let Some(message) = messages.next().await? {

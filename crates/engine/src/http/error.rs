@@ -15,6 +15,7 @@ pub fn status(kind: Kind) -> StatusCode {
         Kind::NotModified => StatusCode::NOT_MODIFIED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::Unauthorized => StatusCode::UNAUTHORIZED,
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::NotImplemented => StatusCode::NOT_IMPLEMENTED,

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use api::progress::Message;
+use api::registry::{self, AuthConfig};
 use api::version::{ForVersion, Version};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use oci::Platform;
+use oci::{Digest, Platform, Reference};
 use store::images::Removal;
 
 use super::body::BodyReader;
 use super::json::{APPLICATION_JSON, json};
 use super::{Body, BodyWriter, Call, Response, Router};
 use crate::error::{Error, Kind, Result, blocking};
-use crate::images::{Commit, Import, Prune};
+use crate::images::progress::Reporter;
+use crate::images::{Commit, Import, Prune, Pull, Push};
 
 pub fn routes(router: &mut Router) {
     router.get("/images/json", list);
@@ -154,8 +156,7 @@ async fn archive(call: Call, names: Vec<String>) -> Result<Response> {
 async fn create(call: Call) -> Result<Response> {
     let query = &call.query;
     if query.has("fromImage") {
-        let name = reference(query.get("fromImage"))?.familiar();
-        return Err(no_registry(&format!("cannot pull {name}")));
+        return pull(call).await;
     }
     if query.get("fromSrc") != "-" {
         return Err(Error::not_implemented(
@@ -173,6 +174,34 @@ async fn create(call: Call) -> Result<Response> {
     let input = BodyReader::new(call.body);
     let id = blocking(move || engine.images.import(input, import)).await?;
     Ok(stream_of(Body::from(line(&Message::status(id)))))
+}
+
+/// Until the registry has answered, an error is a status; then it is the last line.
+async fn pull(call: Call) -> Result<Response> {
+    let name = to_pull(call.query.get("fromImage"), call.query.get("tag"))?;
+    let pull = Pull { name, platform: platform(&call)?, auth: auth(&call).unwrap_or_default() };
+    let images = call.engine.images.clone();
+    let (first, others) = images.find(&pull).await?;
+    Ok(reported(|report| async move { images.pull(&pull, first, others, &report).await }))
+}
+
+/// The name without its tag or digest, unless they are given apart; with neither it means all tags.
+fn to_pull(image: &str, tag: &str) -> Result<Reference> {
+    let invalid = |error: oci::reference::ParseError| Error::invalid(error.to_string());
+    let name = reference(image.trim_end_matches(':'))?;
+    if tag.is_empty() {
+        return Ok(name);
+    }
+    match Digest::parse(tag) {
+        Ok(digest) => Ok(name.with_digest(digest)),
+        Err(_) => name.with_tag(tag).map_err(invalid),
+    }
+}
+
+/// Who asks the registry; `None` for what is not understood.
+fn auth(call: &Call) -> Option<AuthConfig> {
+    let header = call.head.headers.get(registry::AUTH_HEADER)?.to_str().ok()?;
+    AuthConfig::from_header(header)
 }
 
 async fn commit(mut call: Call) -> Result<Response> {
@@ -198,8 +227,18 @@ async fn commit(mut call: Call) -> Result<Response> {
 }
 
 async fn push(call: Call) -> Result<Response> {
-    let name = reference(&call.name)?.familiar();
-    Err(no_registry(&format!("cannot push {name}")))
+    let mut name = reference(&call.name)?;
+    let tag = call.query.get("tag");
+    if !tag.is_empty() {
+        name = name.with_tag(tag).map_err(|error| Error::invalid(error.to_string()))?;
+    }
+    let Some(auth) = auth(&call) else {
+        return Err(Error::invalid(
+            "bad parameters and missing X-Registry-Auth: invalid X-Registry-Auth header: EOF",
+        ));
+    };
+    let (push, images) = (Push { name, auth }, call.engine.images.clone());
+    Ok(reported(|report| async move { images.push(&push, &report).await }))
 }
 
 async fn search(_: Call) -> Result<Response> {
@@ -210,8 +249,8 @@ async fn distribution(call: Call) -> Result<Response> {
     Err(no_registry(&format!("cannot look up {}", call.name)))
 }
 
-fn reference(text: &str) -> Result<oci::Reference> {
-    oci::Reference::parse(text).map_err(|error| Error::invalid(error.to_string()))
+fn reference(text: &str) -> Result<Reference> {
+    Reference::parse(text).map_err(|error| Error::invalid(error.to_string()))
 }
 
 fn no_registry(what: &str) -> Error {
@@ -235,6 +274,35 @@ fn report(work: impl FnOnce(&mut dyn FnMut(Message)) -> Result<()>, writer: &Bod
         send(Message::error(error.to_string()));
     }
     sys::allocator::trim();
+}
+
+/// As [`progress`], for work that waits for others. It ends when the client goes away.
+fn reported<F>(work: impl FnOnce(Reporter) -> F) -> Response
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let (writer, body) = Body::stream();
+    let (report, mut messages) = Reporter::new();
+    let work = work(report);
+    tokio::spawn(async move {
+        let lines = async {
+            while let Some(message) = messages.recv().await {
+                if writer.send(line(&message)).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let worked = async { tokio::join!(work, lines).0 };
+        tokio::select! {
+            () = writer.closed() => {}
+            ended = worked => if let Err(error) = ended {
+                // A client that is gone needs no telling.
+                let _ = writer.send(line(&Message::error(error.to_string()))).await;
+            },
+        }
+        sys::allocator::trim();
+    });
+    stream_of(body)
 }
 
 fn stream_of(body: Body) -> Response {

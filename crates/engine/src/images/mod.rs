@@ -9,7 +9,10 @@ mod inspect;
 mod list;
 mod load;
 mod manifests;
+pub mod progress;
 mod prune;
+mod pull;
+mod push;
 mod remove;
 mod save;
 mod tag;
@@ -24,10 +27,13 @@ use store::Store;
 use crate::containers::Containers;
 use crate::error::{Error, Kind, Result};
 use crate::events::{self, Events};
+use crate::registries::Registries;
 
 pub use commit::Commit;
 pub use import::Import;
 pub use prune::Prune;
+pub use pull::Pull;
+pub use push::Push;
 
 /// A handle that is cheap to copy.
 #[derive(Clone)]
@@ -35,11 +41,17 @@ pub struct Images {
     store: Arc<Store>,
     events: Events,
     containers: Containers,
+    registries: Registries,
 }
 
 impl Images {
-    pub fn new(store: Arc<Store>, events: Events, containers: Containers) -> Self {
-        Self { store, events, containers }
+    pub fn new(
+        store: Arc<Store>,
+        events: Events,
+        containers: Containers,
+        registries: Registries,
+    ) -> Self {
+        Self { store, events, containers, registries }
     }
 
     /// `attributes.name` is what the event is about: a reference, or the id again.

@@ -184,12 +184,7 @@ impl Intake<'_> {
     /// A layer that is here under the digest its path claims need not be read: ours was verified.
     fn known_layer(&self, path: &str) -> Result<Option<Digest>> {
         let Some(digest) = claimed_digest(path) else { return Ok(None) };
-        if self.store.layer(&digest)?.is_none() {
-            return Ok(None);
-        }
-        self.lease.hold(&layer_resource(&digest))?;
-        // It may have gone before it was held.
-        Ok(self.store.layer(&digest)?.map(|layer| layer.diff_id))
+        Ok(self.store.hold_layer(&digest, self.lease)?.map(|layer| layer.diff_id))
     }
 }
 

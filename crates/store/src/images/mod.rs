@@ -9,6 +9,8 @@ mod list;
 mod load;
 mod manifests;
 mod prune;
+mod pull;
+mod push;
 mod remove;
 mod save;
 mod tag;
@@ -25,6 +27,8 @@ pub use list::{Filter, Listed};
 pub use load::{LoadEvent, Loaded};
 pub use manifests::{ManifestEntry, ManifestKind, Target};
 pub use prune::Pruned;
+pub use pull::{NewName, Pulled};
+pub use push::ImageManifest;
 pub use remove::{Removal, Removed, RemovedName, Use};
 
 use crate::Store;

@@ -94,7 +94,7 @@ impl Images<'_> {
             .collect()
     }
 
-    fn tags_of(&self, repository: &Reference) -> Result<Vec<Reference>> {
+    pub(super) fn tags_of(&self, repository: &Reference) -> Result<Vec<Reference>> {
         self.store.database.read(|db| {
             let mut statement = db.prepare_cached(
                 "SELECT name FROM refs WHERE name >= ?1 AND name < ?2 ORDER BY name",

@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Store;
 use crate::database::Durability;
+use crate::downloads::Arrived;
 use crate::error::{Error, Result};
 use crate::leases::Lease;
 use crate::root::Staged;
@@ -64,7 +65,17 @@ impl Store {
             pipeline::unpack(source, staged.path(), self.limits, Notation::Layer, progress)?;
         let size = disk_size(&staged.path().join(split::DIFF))?;
         let pipeline::Unpacked { diff_id, blob, tar_size } = unpacked;
-        Ok(StagedLayer { staged, diff_id, blob, size, tar_size })
+        Ok(StagedLayer { staged, diff_id, blob, size, tar_size, download: None })
+    }
+
+    /// A layer that is here and that now stays, as long as the lease lasts.
+    pub fn hold_layer(&self, diff_id: &Digest, lease: &Lease<'_>) -> Result<Option<Layer>> {
+        if self.layer(diff_id)?.is_none() {
+            return Ok(None);
+        }
+        lease.hold(&layer_resource(diff_id))?;
+        // It may have gone before it was held.
+        self.layer(diff_id)
     }
 
     pub fn layer(&self, diff_id: &Digest) -> Result<Option<Layer>> {
@@ -97,8 +108,12 @@ impl Store {
             staged.iter().map(|one| layer_resource(&one.diff_id)).collect();
         lease.hold_all(&resources)?;
         let mut layers: Vec<Layer> = Vec::new();
+        let mut blobs = Vec::new();
         for one in staged {
             let StagedLayer { staged, diff_id, size, tar_size, .. } = &*one;
+            if let Some(download) = &one.download {
+                blobs.push(self.keep_download(download, diff_id)?);
+            }
             let twice = layers.iter().any(|layer| layer.diff_id == *diff_id);
             if twice || self.layer(diff_id)?.is_some() {
                 continue;
@@ -109,27 +124,37 @@ impl Store {
             staged.rename(&self.root.layer(layer.number))?;
             layers.push(layer);
         }
-        if layers.is_empty() {
+        if layers.is_empty() && blobs.is_empty() {
             return Ok(());
         }
         sync_directory(&self.root.path().join("layers"))?;
+        if !blobs.is_empty() {
+            sync_directory(&self.root.blobs())?;
+        }
         self.write(Durability::PowerLoss, |transaction| {
-            layers.iter().try_for_each(|layer| insert(transaction, layer))
+            layers.iter().try_for_each(|layer| insert(transaction, layer))?;
+            blobs.iter().try_for_each(|blob| blob.insert(transaction))
         })
     }
 }
 
 /// A layer that is unpacked and that nobody sees yet.
-pub(crate) struct StagedLayer {
+pub struct StagedLayer {
     staged: Staged,
     pub(crate) diff_id: Digest,
     /// Of its bytes as they came.
-    blob: Digest,
+    pub(crate) blob: Digest,
     size: u64,
     tar_size: u64,
+    /// The blob, where it was fetched.
+    pub(crate) download: Option<Arrived>,
 }
 
 impl StagedLayer {
+    pub fn diff_id(&self) -> &Digest {
+        &self.diff_id
+    }
+
     /// Whether a claim about its content holds.
     pub(crate) fn is(&self, digest: &Digest) -> bool {
         self.diff_id == *digest || self.blob == *digest

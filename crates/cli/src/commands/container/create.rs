@@ -48,7 +48,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         .map_err(|message| reported("create", &message, 125))?;
     options.add_proxies(context);
     let client = context.connect().await?;
-    say(create(&client, parsed, &options).await?)?;
+    say(create(context, &client, parsed, &options).await?)?;
     Ok(0)
 }
 
@@ -78,13 +78,18 @@ pub(super) fn reported(command: &str, message: &str, code: u8) -> Failure {
 }
 
 /// Creates the container, with a pull where the image is missing, and returns its id.
-pub(super) async fn create(client: &Client, parsed: &Parsed, options: &Options) -> Result<String> {
+pub(super) async fn create(
+    context: &Context,
+    client: &Client,
+    parsed: &Parsed,
+    options: &Options,
+) -> Result<String> {
     let cid_file = CidFile::reserve(&options.request)?;
     reference::check_image(&options.request.config.image)?;
     check_platform(parsed.str("platform"))?;
     let pull = parsed.str("pull");
     if pull == "always" {
-        pull_image(client, parsed, &options.request.config.image).await?;
+        pull_image(context, client, parsed, &options.request.config.image).await?;
     }
     check_engine(client, options).await?;
     let attempt =
@@ -95,7 +100,7 @@ pub(super) async fn create(client: &Client, parsed: &Parsed, options: &Options) 
             if !parsed.bool("quiet") {
                 warn(format!("Unable to find image '{}' locally", reference::with_tag(image)));
             }
-            pull_image(client, parsed, image).await?;
+            pull_image(context, client, parsed, image).await?;
             attempt().await?
         }
         result => result?,
@@ -118,9 +123,18 @@ fn is_missing_image(error: &client::Error) -> bool {
     error.to_string().contains("No such image")
 }
 
-async fn pull_image(client: &Client, parsed: &Parsed, image: &str) -> Result<()> {
+async fn pull_image(
+    context: &Context,
+    client: &Client,
+    parsed: &Parsed,
+    image: &str,
+) -> Result<()> {
     let (name, tag) = reference::to_pull(image);
-    let messages = client.image_pull(&name, &tag, parsed.str("platform")).await?;
+    let auth = context.config().auth_for_image(image);
+    let messages = client.image_pull(&name, &tag, parsed.str("platform"), &auth).await?;
+    if parsed.bool("quiet") {
+        return progress::wait(messages).await;
+    }
     progress::show_on_stderr(messages).await
 }
 

@@ -53,7 +53,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         host.console_size = [height.into(), width.into()];
     }
     let client = context.connect().await?;
-    let id = create::create(&client, parsed, &options)
+    let id = create::create(context, &client, parsed, &options)
         .await
         .map_err(|failure| reported("run", &failure.message, 125))?;
     if detach {

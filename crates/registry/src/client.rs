@@ -1,1 +1,0 @@
-//! Talks to registries: authentication, manifests, blobs.

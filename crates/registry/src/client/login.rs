@@ -1,0 +1,33 @@
+//! Whether a registry knows somebody.
+
+use hyper::Method;
+use hyper::header::HeaderMap;
+use oci::Reference;
+
+use super::authority::{Access, Credentials};
+use super::content::Content;
+use super::error::Result;
+use super::{Repository, Settings};
+
+/// Shows credentials to the registry of a domain, and returns the refresh token that it gives in their place, or nothing
+/// where it has none.
+///
+/// # Errors
+/// Also that it does not know them.
+pub async fn log_in(
+    settings: &Settings,
+    domain: &str,
+    credentials: &Credentials,
+) -> Result<String> {
+    let name = format!("{domain}/login");
+    let name = Reference::parse(&name)
+        .map_err(|_| super::Error::invalid(format!("invalid registry name {domain}")))?;
+    let registry = Repository::open(settings, &name, credentials, Access::Login).await?;
+    let origin = &registry.endpoint.origin;
+    let token = registry.authority.identity(&registry.transport, origin).await?;
+    if token.is_empty() {
+        let path = format!("{}/v2/", registry.endpoint.prefix);
+        registry.ask_patiently(Method::GET, &path, &HeaderMap::new(), &Content::Nothing).await?;
+    }
+    Ok(token)
+}
