@@ -1,3 +1,4 @@
+mod build;
 mod commit;
 mod history;
 mod hostile;

@@ -52,6 +52,16 @@ pub fn words(
     Ok(words)
 }
 
+/// The variables that a word uses plainly, without a form that says what is to be when they are not there. What is malformed
+/// uses none.
+pub fn names(text: &str, escape: char) -> Vec<String> {
+    let mut reader = Reader::new(text, escape, &|_| Some("x".into()));
+    match reader.until(None, Escapes::Resolved) {
+        Ok(_) => reader.used,
+        Err(_) => Vec::new(),
+    }
+}
+
 enum Piece {
     Plain(String),
     Quoted(String),
@@ -69,8 +79,7 @@ fn expand(
     escape: char,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Piece>, String> {
-    let mut reader = Reader { rest: text.chars().peekable(), escape, variable, depth: 0 };
-    let pieces = reader.until(None, Escapes::Resolved);
+    let pieces = Reader::new(text, escape, variable).until(None, Escapes::Resolved);
     pieces.map_err(|why| format!("failed to process {text:?}: {why}"))
 }
 
@@ -86,9 +95,14 @@ struct Reader<'a> {
     escape: char,
     variable: &'a dyn Fn(&str) -> Option<String>,
     depth: usize,
+    used: Vec<String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, escape: char, variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { rest: text.chars().peekable(), escape, variable, depth: 0, used: Vec::new() }
+    }
+
     fn until(&mut self, end: Option<char>, escapes: Escapes) -> Result<Vec<Piece>, String> {
         let mut pieces = Vec::new();
         while let Some(c) = self.rest.next() {
@@ -153,7 +167,7 @@ impl Reader<'_> {
             let name = self.name();
             return Ok(match name.as_str() {
                 "" => "$".into(),
-                name => (self.variable)(name).unwrap_or_default(),
+                name => self.plain(name),
             });
         }
         if self.depth == DEEPEST {
@@ -163,6 +177,11 @@ impl Reader<'_> {
         let value = self.braced();
         self.depth -= 1;
         value
+    }
+
+    fn plain(&mut self, name: &str) -> String {
+        self.used.push(name.to_owned());
+        (self.variable)(name).unwrap_or_default()
     }
 
     /// A name, digits, or one of the shell's special parameters.
@@ -192,7 +211,7 @@ impl Reader<'_> {
         let value = (self.variable)(&name);
         let missing = || String::from("syntax error: missing '}'");
         match self.rest.next().ok_or_else(missing)? {
-            '}' => Ok(value.unwrap_or_default()),
+            '}' => Ok(self.plain(&name)),
             ':' => {
                 let modifier = self.rest.next().ok_or_else(missing)?;
                 let what = "empty";
@@ -366,6 +385,12 @@ mod tests {
         assert_eq!(expanded("80 $empty"), ["80"]);
         assert_eq!(expanded("''"), [""]);
         assert_eq!(expanded("a\\ b"), ["a b"]);
+    }
+
+    #[test]
+    fn names_are_those_without_a_fallback() {
+        assert_eq!(names("$a ${b} ${c:-$d} '$e' \"$f\" ${g:+x} ${", '\\'), [""; 0]);
+        assert_eq!(names("$a ${b} ${c:-$d} '$e' \"$f\" ${g:+x}", '\\'), ["a", "b", "d", "f"]);
     }
 
     proptest::proptest! {

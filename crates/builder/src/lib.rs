@@ -1,6 +1,8 @@
 //! Builds images from Dockerfiles: the language first, then what follows from it.
 
+pub mod check;
 pub mod dockerfile;
 pub mod expand;
 mod glob;
 pub mod ignore;
+mod nearest;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::flags::{Flags, Kind, nearest};
+use super::flags::{Flags, Kind};
 use super::heredoc::{self, Heredoc};
 use super::lines::Line;
 use super::mount::Mount;
 use super::stages::Arguments;
 use super::words;
+use crate::nearest::nearest;
 
 /// What a line asks for. Texts still hold their variables, quotes and escapes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -36,6 +36,7 @@ const HIDDEN: &[(&str, &str)] = &[("system", "dial-stdio"), ("volume", "update")
 /// Commands without a noun before them, sorted.
 const TOP: &[(&str, &Command)] = &[
     ("attach", &container::attach::COMMAND),
+    ("build", &image::build::COMMAND),
     ("commit", &container::commit::COMMAND),
     ("completion", &completion::COMMAND),
     ("cp", &container::cp::COMMAND),
@@ -78,11 +79,9 @@ const COMMON: [&str; 6] = ["run", "exec", "ps", "images", "version", "info"];
 
 /// Commands of Docker that are not here yet, and with what they come.
 const LATER: &[(&str, &str)] = &[
-    ("build", "the builder"),
     ("builder", "the builder"),
     ("buildx", "the builder"),
     ("compose", "Compose"),
-    ("image build", "the builder"),
     ("login", "the registry"),
     ("logout", "the registry"),
     ("manifest", "the registry"),

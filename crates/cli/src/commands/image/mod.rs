@@ -1,5 +1,6 @@
 //! `gantry image ...`
 
+pub(crate) mod build;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod inspect;
@@ -18,6 +19,7 @@ pub(crate) const GROUP: Group = Group {
     name: "image",
     about: "Manage images",
     commands: &[
+        &build::COMMAND,
         &history::COMMAND,
         &import::COMMAND,
         &inspect::COMMAND,
