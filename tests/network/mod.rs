@@ -8,6 +8,7 @@ pub(crate) mod kernel;
 mod links;
 mod ls;
 mod macvlan;
+mod policy;
 mod prune;
 mod publish;
 mod recovery;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use network::publish::Outside;
-use network::{AddressPool, Identity, Network, Options, Recovery, Subnet};
+use network::{AddressPool, Identity, Network, Options, Recovery, Rules, Subnet};
 use store::Store;
 
 use crate::apparmor;
@@ -112,6 +112,11 @@ impl State {
             networks: recorded.iter().filter_map(|record| record.made.clone()).collect(),
             interfaces: survey.interfaces(),
         };
+        let host = match rules(config) {
+            // The engine of an ordinary user serves ports anyway.
+            Rules::AllButPorts | Rules::None if host.is_none() => Some(Host::of_root()?),
+            _ => host,
+        };
         let serves_host = host.is_some();
         let proxy = Arc::new(Proxy::new(&config.exec_root, identity.table(), runtime, host));
         let outside = serves_host.then(|| Arc::clone(&proxy) as Arc<dyn Outside>);
@@ -124,6 +129,15 @@ impl State {
         let builtin = networks::builtin(&network, &identity, &config.data_root);
         let networks = Directory::new(recorded.into_iter().chain(builtin));
         Ok(Self { store, id, identity, network: Arc::new(network), proxy, networks, survey })
+    }
+}
+
+/// What is not the tables' to do, the proxy does.
+fn rules(config: &Config) -> Rules {
+    match config.publish_mode.as_str() {
+        _ if !config.iptables => Rules::None,
+        "host-policy" => Rules::AllButPorts,
+        _ => Rules::All,
     }
 }
 
@@ -182,6 +196,7 @@ pub fn network_options(config: &Config, outside: Option<Arc<dyn Outside>>) -> Re
         // 0.0.0.0 is Docker's default, and means IPv6 as well.
         ip: config.publish_default_bind.or(config.ip).filter(|ip| *ip != Ipv4Addr::UNSPECIFIED),
         protected: true,
+        rules: rules(config),
         outside,
     })
 }

@@ -63,9 +63,10 @@ use sys::netlink::{Protocol as Netlink, Socket};
 use crate::config::{Config, Driver, GatewayMode};
 use crate::error::{Context, Error, Result};
 use crate::nft::{
-    Chain, ChainKind, Direction, Element, Family, KeyType, PortKey, Rule, Set, Side, Table,
-    TableFamily, Transaction, set_elements,
+    Chain, ChainKind, Direction, Element, Family, KeyType, MapElement, PortKey, Rule, Set, Side,
+    Table, TableFamily, Transaction, set_elements,
 };
+use crate::options::Rules;
 use crate::publish::elements::{self, Kind};
 use crate::publish::{Mapping, Protocol, Target};
 use crate::subnet::Subnet;
@@ -170,6 +171,20 @@ pub(crate) struct Contents {
     pub(crate) proxy: Option<u16>,
     /// Of bridges, by name.
     pub(crate) guards: BTreeMap<String, Guard>,
+    /// How much of it is written.
+    pub(crate) rules: Rules,
+}
+
+impl Contents {
+    /// What the table has for the mapping.
+    fn elements(
+        &self,
+        mapping: &Mapping,
+        target: Target,
+    ) -> Option<(&'static str, Vec<MapElement>)> {
+        let leads = self.rules == Rules::All;
+        leads.then(|| elements::elements(mapping, target)).flatten()
+    }
 }
 
 /// What is published of one container.
@@ -224,14 +239,16 @@ impl Firewall {
         let socket =
             Socket::open(Netlink::Netfilter).context(|| "open a netfilter socket".to_owned())?;
         // Listening begins before the table is there, lest a deletion be missed.
-        let notifications =
-            (protection == Protection::Watched).then(Watcher::subscribe).transpose()?;
+        let is_watched = protection == Protection::Watched && contents.rules != Rules::None;
+        let notifications = is_watched.then(Watcher::subscribe).transpose()?;
         let mut inner =
             Inner { socket, table: table.clone(), protection, can_guard: true, contents };
         // One that is there leads to published ports, which are known later: see recover.
-        match inner.is_there()? {
-            true => inner.claim()?,
-            false => inner.replace()?,
+        match (inner.contents.rules, inner.is_there()?) {
+            (Rules::None, true) => inner.erase()?,
+            (Rules::None, false) => {}
+            (_, true) => inner.claim()?,
+            (_, false) => inner.replace()?,
         }
         let inner = Arc::new(Mutex::new(inner));
         let watcher = notifications.map(|socket| {
@@ -258,7 +275,7 @@ impl Firewall {
         let mut inner = lock(&self.inner);
         let mut transaction = Transaction::new(TableFamily::Inet);
         for mapping in more {
-            if let Some((map, elements)) = elements::elements(mapping, target) {
+            if let Some((map, elements)) = inner.contents.elements(mapping, target) {
                 transaction.add_mappings(&inner.table, map, &elements);
             }
         }
@@ -281,7 +298,7 @@ impl Firewall {
         }
         let mut transaction = Transaction::new(TableFamily::Inet);
         for mapping in mappings {
-            if let Some((map, elements)) = elements::elements(mapping, target) {
+            if let Some((map, elements)) = inner.contents.elements(mapping, target) {
                 transaction.delete_mappings(&inner.table, map, &elements);
             }
         }
@@ -305,12 +322,12 @@ impl Firewall {
         }
         let mut transaction = Transaction::new(TableFamily::Inet);
         for mapping in &mappings {
-            if let Some((map, elements)) = elements::elements(mapping, before) {
+            if let Some((map, elements)) = inner.contents.elements(mapping, before) {
                 transaction.delete_mappings(&inner.table, map, &elements);
             }
         }
         for mapping in &mappings {
-            if let Some((map, elements)) = elements::elements(mapping, target) {
+            if let Some((map, elements)) = inner.contents.elements(mapping, target) {
                 transaction.add_mappings(&inner.table, map, &elements);
             }
         }
@@ -443,7 +460,7 @@ impl Inner {
     }
 
     fn change(&mut self, transaction: Transaction, action: &str) -> Result<()> {
-        if transaction.is_empty() {
+        if transaction.is_empty() || self.contents.rules == Rules::None {
             return Ok(());
         }
         transaction
@@ -471,8 +488,9 @@ impl Inner {
 
     /// Those of the tables that we have.
     fn families(&self) -> impl Iterator<Item = TableFamily> + use<> {
-        let bridge = self.can_guard.then_some(TableFamily::Bridge);
-        [TableFamily::Inet].into_iter().chain(bridge)
+        let inet = (self.contents.rules != Rules::None).then_some(TableFamily::Inet);
+        let bridge = inet.and(self.can_guard.then_some(TableFamily::Bridge));
+        inet.into_iter().chain(bridge)
     }
 
     /// Replaces whatever tables of our name are there, an older version's included.
@@ -493,6 +511,17 @@ impl Inner {
             transaction.ensure_table(inner.table());
         };
         self.families().try_for_each(|family| self.set_up(family, ensured))
+    }
+
+    /// Removes what an engine left that wrote tables.
+    fn erase(&mut self) -> Result<()> {
+        let erasure = |inner: &Self, transaction: &mut Transaction, _| {
+            transaction.ensure_table(inner.table());
+            transaction.delete_table(&inner.table);
+        };
+        [TableFamily::Inet, TableFamily::Bridge]
+            .into_iter()
+            .try_for_each(|family| self.set_up(family, erasure))
     }
 
     /// A kernel may lack the bridge family: it goes without guards.
@@ -572,7 +601,7 @@ impl Inner {
         }
         for Publication { target, mappings } in self.contents.published.values() {
             let elements =
-                mappings.iter().filter_map(|mapping| elements::elements(mapping, *target));
+                mappings.iter().filter_map(|mapping| self.contents.elements(mapping, *target));
             elements.for_each(|(map, elements)| transaction.add_mappings(table, map, &elements));
         }
         for (set, elements) in self.contents.bridges.iter().flat_map(BridgeRules::elements) {

@@ -45,7 +45,7 @@ pub use identity::Identity;
 pub use ipam::{Conflict, Pool, PoolWish, Wanted};
 pub use mac::{InvalidMac, MacAddress};
 pub use network::{Draft, Network};
-pub use options::{AddressPool, BridgeAddress, InvalidPool, Options};
+pub use options::{AddressPool, BridgeAddress, InvalidPool, Options, Rules};
 pub use subnet::{InvalidSubnet, Subnet, parse_cidr};
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -18,7 +18,7 @@ use crate::firewall::{
 };
 use crate::identity::{Identity, hex};
 use crate::ipam::{self, Pool, Wanted};
-use crate::options::{AddressPool, Options};
+use crate::options::{AddressPool, Options, Rules};
 use crate::publish::{self, Mapping, Ports, Published, Publisher, Target, elements};
 use crate::route::{self, ChildLink, VethPair};
 use crate::sandbox::Sandbox;
@@ -108,7 +108,7 @@ impl Network {
             if self.options.ip_forward && has_ipv6_bridge(&config) {
                 forward_ipv6(&mut host, &self.identity, firewall)?;
             }
-            allow_loopback(&config)
+            if self.options.rules == Rules::All { allow_loopback(&config) } else { Ok(()) }
         });
         drop(host);
         match made {
@@ -239,6 +239,11 @@ impl Network {
     /// Directs connections that the kernel cannot lead to a container to the proxy, which listens on that port.
     pub fn set_proxy(&self, port: u16) -> Result<()> {
         self.shared.firewall.set_proxy(port)
+    }
+
+    /// Whether the table leads to published ports at all.
+    pub fn leads_ports(&self) -> bool {
+        self.options.rules == Rules::All
     }
 
     /// Whether the table leads that port of the host as the mapping says.
@@ -592,7 +597,9 @@ fn open_firewall(
     let bridges = books.configs().filter_map(BridgeRules::of).collect();
     let guards = books.interfaces().filter_map(Guard::of);
     let guards = guards.map(|guard| (guard.port.clone(), guard)).collect();
-    let contents = Contents { bridges, uplinks, uplinks_ipv6, guards, ..Contents::default() };
+    let rules = options.rules;
+    let contents =
+        Contents { bridges, uplinks, uplinks_ipv6, guards, rules, ..Contents::default() };
     let firewall = match options.protected {
         true => Firewall::open(identity.table(), contents)?,
         false => Firewall::open_as(Protection::Watched, identity.table(), contents)?,
@@ -603,7 +610,7 @@ fn open_firewall(
     if options.ip_forward && books.configs().any(has_ipv6_bridge) {
         forward_ipv6(host, identity, &firewall)?;
     }
-    for config in books.configs() {
+    for config in books.configs().filter(|_| rules == Rules::All) {
         allow_loopback(config)?;
     }
     Ok(firewall)

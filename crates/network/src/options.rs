@@ -37,8 +37,21 @@ pub struct Options {
     /// Whether the kernel is to keep others from changing the table, where it can. Else it is put back, as on kernels
     /// that cannot.
     pub protected: bool,
-    /// Who serves the host's ports where the host's network is another one.
+    /// `--iptables`, and `publish.mode`: how much of its rules the engine writes.
+    pub rules: Rules,
+    /// Who serves the host's ports where the table does not, or where the host's network is another one.
     pub outside: Option<Arc<dyn Outside>>,
+}
+
+/// What the engine's tables have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rules {
+    #[default]
+    All,
+    /// Published ports lead nowhere: somebody else serves them.
+    AllButPorts,
+    /// There are no tables. Networks are not apart, and nothing is masqueraded but by rules of the administrator's.
+    None,
 }
 
 impl Default for Options {
@@ -57,6 +70,7 @@ impl Default for Options {
             ip_forward: true,
             ip: None,
             protected: true,
+            rules: Rules::All,
             outside: None,
         }
     }

@@ -71,7 +71,7 @@ pub enum Refused {
         not_bound(*protocol, *ip, *port, "permission denied")
     )]
     Privileged { protocol: Protocol, ip: IpAddr, port: u16 },
-    #[error("failed to publish ports: a rootless engine publishes no ports of {0}")]
+    #[error("failed to publish ports: a proxy (rootless, publish.mode) publishes no ports of {0}")]
     NotCarried(Protocol),
     #[error("all ports are allocated")]
     AllAllocated,
@@ -175,6 +175,13 @@ impl Publisher {
         let _books = self.inner.books();
         let moved = firewall.retarget(container, target)?;
         conntrack::forget_udp(&moved);
+        for mapping in &moved {
+            // They are open: nothing but their target is another.
+            let opened = self.outside.as_ref().map_or(Ok(()), |all| all.open(mapping, target));
+            if let Err(NotOpened { port, errno }) = opened {
+                tracing::warn!("port {port} leads where {container} was: {errno}");
+            }
+        }
         Ok(())
     }
 
@@ -305,7 +312,7 @@ impl Turn<'_> {
         let mapping =
             Mapping { protocol: wish.protocol, ip, host, container_port: wish.container.first };
         match self.outside {
-            Some(outside) => open(outside, &mapping)?,
+            Some(outside) => open(outside, &mapping, self.target)?,
             None if host.is_one() => self.reserve(mapping)?,
             None => self.check_range(&mapping)?,
         }
@@ -349,7 +356,7 @@ impl Turn<'_> {
         };
         let mut opened = Vec::new();
         for mapping in mappings {
-            if let Err(refused) = open(outside, &mapping) {
+            if let Err(refused) = open(outside, &mapping, self.target) {
                 opened.iter().for_each(|mapping| outside.close(mapping));
                 return Err(refused);
             }
@@ -396,11 +403,13 @@ impl Turn<'_> {
     }
 }
 
-fn open(outside: &dyn Outside, mapping: &Mapping) -> Result<(), Refused> {
+fn open(outside: &dyn Outside, mapping: &Mapping, target: Target) -> Result<(), Refused> {
     if mapping.protocol == Protocol::Sctp {
         return Err(Refused::NotCarried(mapping.protocol));
     }
-    outside.open(mapping).map_err(|NotOpened { port, errno }| cannot_have(mapping, port, errno))
+    outside
+        .open(mapping, target)
+        .map_err(|NotOpened { port, errno }| cannot_have(mapping, port, errno))
 }
 
 /// Why the host does not let us have that port of the mapping.

@@ -3,11 +3,12 @@
 //! | which | how they get here |
 //! |---|---|
 //! | over IPv6 to a container that has IPv4 only, and to ::1, which never leaves the host | the engine's nftables table redirects them (`published6`) |
-//! | from the host's network to that of an ordinary user's engine | sockets on the host's ports ([`outside`]) |
+//! | from the host's network to that of an ordinary user's engine, or where no table of the engine's is to lead to ports | sockets on the host's ports ([`outside`]) |
 //!
-//! One process per engine, which outlives it. It does not know where ports lead: the socket, or the kernel's record of the
-//! redirection, says where a client wanted to go, and the maps of the engine's table say which container that is
-//! ([`table`]). So there is nothing to keep up to date; redirected ports cost nothing, those of the host's network a socket.
+//! One process per engine, which outlives it. It does not know where redirected connections lead: the kernel's record of the
+//! redirection says where a client wanted to go, and the maps of the engine's table say which container that is
+//! ([`table`]). So there is nothing to keep up to date, and they cost nothing. Ports of the host's network cost a socket each, and
+//! the engine says where they lead.
 //!
 //! Standard input is the listener for redirected connections, standard output that of the control socket, which is at
 //! SOCKET (SEQPACKET, JSON). Whoever connects there is told [`Hello`], and may send one [`Request`] after the other; each
@@ -40,7 +41,7 @@ use self::relay::{End, Relay, State};
 use self::table::Table;
 
 /// Spoken on the control socket.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What the proxy says to whoever connects to its control socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +54,12 @@ pub struct Hello {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Request {
-    /// Opens ports of the host's network, all or none. Those that are open already are well.
-    Open(Ports),
+    /// Opens ports of the host's network, all or none; the first leads to `target`, the others to the ports after that.
+    /// Those that are open already lead there from now on.
+    Open {
+        ports: Ports,
+        target: SocketAddr,
+    },
     Close(Ports),
     /// Closes all that nobody has asked for since the last of these: what the engine before had.
     Sweep,
@@ -211,25 +216,25 @@ impl Proxy {
 
     fn accept_redirected(&mut self) -> io::Result<()> {
         let Some(client) = accept(&self.clients, &mut self.spare)? else { return Ok(()) };
-        if let Ok(address) = ipv6_original_dst(&client) {
-            self.relay(client, address.into());
+        if let Ok(address) = ipv6_original_dst(&client)
+            // Nobody's: one who connects to us directly, or whose port was taken back just now.
+            && let Some(target) = self.table.target(address)
+        {
+            self.relay(client, target);
         }
         Ok(())
     }
 
     fn accept_outside(&mut self, number: u64) -> io::Result<()> {
-        let listener = self.outside.as_ref().and_then(|outside| outside.socket(number));
-        let Some(listener) = listener else { return Ok(()) };
-        let Some(client) = accept(listener, &mut self.spare)? else { return Ok(()) };
-        if let Ok(Ok(address)) = rustix::net::getsockname(&client).map(SocketAddr::try_from) {
-            self.relay(client, address);
+        let port = self.outside.as_ref().and_then(|outside| outside.port(number));
+        let Some((listener, target)) = port else { return Ok(()) };
+        if let Some(client) = accept(listener, &mut self.spare)? {
+            self.relay(client, target);
         }
         Ok(())
     }
 
-    fn relay(&mut self, client: OwnedFd, address: SocketAddr) {
-        // Nobody's: one who connects to us directly, or whose port was taken back just now.
-        let Some(target) = self.table.target(Protocol::Tcp, address) else { return };
+    fn relay(&mut self, client: OwnedFd, target: SocketAddr) {
         let Ok(relay) = Relay::begin(client, target) else { return };
         // A relay has two numbers, for its two ends.
         let number = self.number();
@@ -241,16 +246,12 @@ impl Proxy {
     fn on_datagram(&mut self, number: u64) {
         let session = self.number();
         let Some(outside) = &self.outside else { return };
-        let Some(socket) = outside.socket(number) else { return };
+        let Some((socket, target)) = outside.port(number) else { return };
         let received = rustix::net::recvfrom(socket, &mut self.scratch[..], RecvFlags::empty());
         let Ok((len, _, Some(client))) = received else { return };
         let Ok(client) = SocketAddr::try_from(client) else { return };
-        let Ok(Ok(address)) = rustix::net::getsockname(socket).map(SocketAddr::try_from) else {
-            return;
-        };
-        let (table, poller) = (&mut self.table, &self.poller);
-        let lead = || table.target(Protocol::Udp, address);
-        self.datagrams.forward(&self.scratch[..len], (number, client), lead, |socket| {
+        let poller = &self.poller;
+        self.datagrams.forward(&self.scratch[..len], (number, client), target, |socket| {
             let data = EventData::new_u64(session);
             epoll::add(poller, socket, data, EventFlags::IN).map(|()| session)
         });
@@ -298,7 +299,7 @@ impl Proxy {
         };
         let answer = match request {
             Request::End => return Life::Over,
-            Request::Open(ports) => self.open(ports),
+            Request::Open { ports, target } => self.open(ports, target),
             Request::Close(ports) => {
                 self.outside.iter_mut().for_each(|outside| outside.close(ports));
                 Answer::Done
@@ -318,13 +319,13 @@ impl Proxy {
         Life::GoesOn
     }
 
-    fn open(&mut self, ports: Ports) -> Answer {
+    fn open(&mut self, ports: Ports, target: SocketAddr) -> Answer {
         let refused =
             |(port, errno): (u16, Errno)| Answer::Refused { port, errno: errno.raw_os_error() };
         let Some(outside) = &mut self.outside else {
             return refused((ports.first, Errno::OPNOTSUPP));
         };
-        match outside.open(ports, &self.poller, &mut self.next) {
+        match outside.open(ports, target, &self.poller, &mut self.next) {
             Ok(()) => Answer::Done,
             Err(failure) => refused(failure),
         }

@@ -91,8 +91,13 @@ pub struct Config {
     pub dns_search: Vec<String>,
     pub host_gateway_ip: Option<IpAddr>,
     pub ip: Option<IpAddr>,
+    /// Whether the engine writes firewall tables.
+    pub iptables: bool,
     #[serde(rename = "publish.default_bind")]
     pub publish_default_bind: Option<IpAddr>,
+    /// Empty for `firewall`.
+    #[serde(rename = "publish.mode")]
+    pub publish_mode: String,
 
     pub allow_nondistributable_artifacts: Vec<String>,
     pub insecure_registries: Vec<String>,
@@ -167,7 +172,9 @@ impl Default for Config {
             dns_search: Vec::new(),
             host_gateway_ip: None,
             ip: None,
+            iptables: true,
             publish_default_bind: None,
+            publish_mode: String::new(),
             allow_nondistributable_artifacts: Vec::new(),
             insecure_registries: Vec::new(),
             registry_mirrors: Vec::new(),
@@ -315,6 +322,12 @@ impl Config {
         }
         if !matches!(self.storage_driver.as_str(), "" | "overlay2") {
             return Err(format!("storage driver {} is not supported", self.storage_driver));
+        }
+        let mode = self.publish_mode.as_str();
+        if !matches!(mode, "" | "firewall" | "host-policy") {
+            return Err(format!(
+                "publish mode ({mode}) is invalid; use \"firewall\" or \"host-policy\""
+            ));
         }
         let mode = self.default_cgroupns_mode.as_str();
         if !matches!(mode, "" | "host" | "private") {

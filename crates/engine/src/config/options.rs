@@ -36,8 +36,6 @@ pub enum Meaning {
     Nothing(&'static str),
     /// Refused unless it is empty or off: what brings it.
     Later(&'static str),
-    /// Refused when it is off, which is what cannot be had: why.
-    AlwaysOn(&'static str),
 }
 
 pub struct Opt {
@@ -117,7 +115,7 @@ options! {
     "ip-forward" => "ip-forward" Switch Works: "Enable net.ipv4.ip_forward (default true)";
     "ip-masq" => "ip-masq" Switch Works: "Enable IP masquerading (default true)";
     "ip6tables" => "ip6tables" Switch Nothing("the firewall's rules are nftables', for both families"): "Enable addition of ip6tables rules (experimental)";
-    "iptables" => "iptables" Switch AlwaysOn("the firewall's table is the engine's own and in nobody's way"): "Enable addition of iptables rules (default true)";
+    "iptables" => "iptables" Switch Works: "Enable addition of iptables rules (default true)";
     "ipv6" => "ipv6" Switch Works: "Enable IPv6 networking";
     "label" => "labels" Labels Works: "Set key=value labels to the daemon";
     "live-restore" => "live-restore" Switch Nothing("containers always outlive the engine"): "Enable live restore of docker when containers are still running";
@@ -136,6 +134,7 @@ options! {
     "node-generic-resource" => "node-generic-resources" List Later("swarm"): "Advertise user-defined resource";
     "pidfile" / 'p' => "pidfile" Text Works: "Path to use for daemon PID file (default \"<exec-root>/gantry.pid\")";
     "publish-default-bind" => "publish.default_bind" Ip Works: "Address that ports are published on unless one is given (goes before --ip)";
+    "publish-mode" => "publish.mode" Text Works: "Who leads clients to published ports (\"firewall\" | \"host-policy\": sockets that the host's input policy protects) (default \"firewall\")";
     "raw-logs" => "raw-logs" Switch Nothing("the log has no colours and whole timestamps"): "Full timestamps without ANSI coloring";
     "registry-mirror" => "registry-mirrors" Mirrors Works: "Preferred registry mirror";
     "rootless" => "rootless" Switch Nothing("the engine of an ordinary user is one without being told"): "Enable rootless mode; typically used with RootlessKit";
@@ -193,9 +192,6 @@ impl Opt {
         match self.meaning {
             Meaning::Later(what) if !is_empty(value) => {
                 Err(format!("{} is not supported: it comes with {what}", self.key))
-            }
-            Meaning::AlwaysOn(why) if *value == Value::Bool(false) => {
-                Err(format!("{} cannot be turned off: {why}", self.key))
             }
             _ => Ok(()),
         }
@@ -295,7 +291,7 @@ mod tests {
         shutdown-timeout storage-driver storage-opt swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify \
         userland-proxy userland-proxy-path userns-remap";
     /// What only daemon.json has, by Docker's reference.
-    const OURS: [&str; 2] = ["audit-log", "publish-default-bind"];
+    const OURS: [&str; 3] = ["audit-log", "publish-default-bind", "publish-mode"];
     const FILE_ONLY: &str = "builder deprecated-key-path features";
 
     #[test]

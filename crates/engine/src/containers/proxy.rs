@@ -1,5 +1,5 @@
-//! The one process that carries what the kernel cannot lead to containers: over IPv6 to those without it, and, for the
-//! engine of an ordinary user, from the host's ports. Started with the first port that needs it, found again by the next
+//! The one process that carries what the kernel does not lead to containers: over IPv6 to those without it, and, for the
+//! engine of an ordinary user or where the table is not to lead to ports, from the host's ports. Started with the first port that needs it, found again by the next
 //! engine through its control socket, ended with the engine's network.
 
 use std::io;
@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use network::publish::{HostThread, Mapping, NotOpened, Outside, Protocol};
+use network::publish::{HostThread, Mapping, NotOpened, Outside, Protocol, Target};
 use runtime::proxy::{self, Answer, Hello, Ports, Request, VERSION};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_ipv6_v6only, set_socket_timeout};
@@ -28,7 +28,7 @@ pub struct Proxy {
     socket: PathBuf,
     table: String,
     runtime: Arc<RuntimeBinary>,
-    /// None where the host's network is the engine's.
+    /// None where it serves no ports of the host's.
     host: Option<Host>,
     /// One engine starts one, whoever asks first.
     turn: Mutex<()>,
@@ -90,12 +90,12 @@ impl Proxy {
 
     /// Has it serve these ports of the host's and no others: what has ended without an engine goes, and what a proxy that
     /// was killed has lost is there again.
-    pub fn recover(&self, mappings: &[Mapping]) {
+    pub fn recover<'a>(&self, ports: impl Iterator<Item = (Target, &'a Mapping)>) {
         if !self.serves_host() {
             return;
         }
-        for mapping in mappings {
-            if let Err(NotOpened { port, errno }) = self.open(mapping) {
+        for (target, mapping) in ports {
+            if let Err(NotOpened { port, errno }) = self.open(mapping, target) {
                 tracing::warn!("port {port} is not published any more: {errno}");
             }
         }
@@ -154,10 +154,10 @@ impl Proxy {
 }
 
 impl Outside for Proxy {
-    fn open(&self, mapping: &Mapping) -> Result<(), NotOpened> {
+    fn open(&self, mapping: &Mapping, target: Target) -> Result<(), NotOpened> {
         let failed = NotOpened { port: mapping.host.first, errno: Errno::OPNOTSUPP };
-        let ports = ports(mapping).ok_or(failed)?;
-        match self.request(Request::Open(ports)) {
+        let (ports, target) = ports(mapping).zip(target.behind(mapping)).ok_or(failed)?;
+        match self.request(Request::Open { ports, target }) {
             Ok(Answer::Done) => Ok(()),
             Ok(Answer::Refused { port, errno }) => {
                 Err(NotOpened { port, errno: Errno::from_raw_os_error(errno) })
@@ -178,7 +178,7 @@ impl Outside for Proxy {
     }
 
     fn thread(&self) -> &HostThread {
-        &self.host.as_ref().expect("only where the host's network is another one").thread
+        &self.host.as_ref().expect("only where it serves the host's ports").thread
     }
 }
 

@@ -209,7 +209,9 @@ impl Containers {
         let has_bindings = host.port_bindings.as_ref().is_some_and(|bindings| !bindings.is_empty());
         let is_bridged = !matches!(host.network_mode.as_str(), "host" | "none")
             && !host.network_mode.starts_with("container:");
-        if !is_bridged || !(has_bindings || host.publish_all_ports) {
+        // What the proxy serves is not forwarded.
+        let is_forwarded = self.0.network.leads_ports();
+        if !is_bridged || !is_forwarded || !(has_bindings || host.publish_all_ports) {
             return Vec::new();
         }
         let warning = |chain: &String| {
@@ -242,11 +244,14 @@ impl Containers {
             // One that runs for nobody is led to all the same, as before.
             false => proxy.running(),
         };
-        let open: Vec<Mapping> = ports.iter().flat_map(|(.., mappings)| mappings.clone()).collect();
+        let open: Vec<(Target, Mapping)> = ports
+            .iter()
+            .flat_map(|(_, target, mappings)| mappings.iter().map(|mapping| (*target, *mapping)))
+            .collect();
         self.0.network.recover_ports(ports, port.ok()).map_err(|cause| {
             Error::system("cannot take over the containers' published ports").because(cause)
         })?;
-        self.0.proxy.recover(&open);
+        self.0.proxy.recover(open.iter().map(|(target, mapping)| (*target, mapping)));
         Ok(())
     }
 }

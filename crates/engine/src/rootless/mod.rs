@@ -29,12 +29,25 @@ pub struct Rootless {
     host: Host,
 }
 
-/// How the host's network is reached from inside.
+/// Where the host's ports are, and where the containers are that they lead to.
 #[derive(Clone, Debug)]
 pub struct Host {
     pub thread: HostThread,
     /// Where to find the network that the containers are in.
     pub containers: PathBuf,
+}
+
+impl Host {
+    /// Of an engine whose containers are in the host's network as well.
+    ///
+    /// # Errors
+    /// The kernel gives us no thread.
+    pub fn of_root() -> Result<Self> {
+        let thread = HostThread::stay_here().map_err(|error| {
+            Error::system("cannot start a thread for published ports").because(error)
+        })?;
+        Ok(Self { thread, containers: "/proc/self/ns/net".into() })
+    }
 }
 
 impl Rootless {

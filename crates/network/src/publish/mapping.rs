@@ -1,7 +1,7 @@
 //! What is asked for, and what came of it. Neighbouring ports are one value, however many they are.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -151,4 +151,16 @@ impl fmt::Display for Mapping {
 pub struct Target {
     pub ipv4: Option<Ipv4Addr>,
     pub ipv6: Option<Ipv6Addr>,
+}
+
+impl Target {
+    /// Where the first port of the mapping leads to; none where there is no way.
+    pub fn behind(&self, mapping: &Mapping) -> Option<SocketAddr> {
+        let ipv4 = self.ipv4.map(IpAddr::V4);
+        let ip = match mapping.ip {
+            IpAddr::V4(_) => ipv4,
+            IpAddr::V6(_) => self.ipv6.map(IpAddr::V6).or(ipv4),
+        };
+        ip.map(|ip| SocketAddr::new(ip, mapping.container_port))
+    }
 }

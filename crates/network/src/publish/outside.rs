@@ -1,4 +1,6 @@
-//! The host's ports, where the host's network is not the one that the containers are in: the engine of an ordinary user.
+//! The host's ports, where sockets serve them in place of the engine's table: because the host's network is not the one
+//! that the containers are in (the engine of an ordinary user), or because the host's input policy is to be obeyed, or
+//! because there is no table.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,13 +8,12 @@ use std::sync::mpsc::{Sender, channel};
 
 use rustix::io::Errno;
 
-use super::mapping::Mapping;
+use super::mapping::{Mapping, Target};
 
-/// Serves ports of the host's network, and leads who comes to where the engine's table says. What is open stays so
-/// without the engine.
+/// Serves ports of the host's network, and leads who comes to containers. What is open stays so without the engine.
 pub trait Outside: Send + Sync + std::fmt::Debug {
-    /// All of the ports or none. Called on [`Self::thread`].
-    fn open(&self, mapping: &Mapping) -> Result<(), NotOpened>;
+    /// All of the ports or none; those that are open lead to the target from now on. Called on [`Self::thread`].
+    fn open(&self, mapping: &Mapping, target: Target) -> Result<(), NotOpened>;
 
     /// Harmless for those that are not open.
     fn close(&self, mapping: &Mapping);

@@ -29,6 +29,7 @@ struct Session {
     /// Connected to the container.
     socket: OwnedFd,
     key: Key,
+    target: SocketAddr,
     used: Instant,
 }
 
@@ -42,19 +43,24 @@ impl Datagrams {
         (!self.sessions.is_empty()).then_some(IDLE / 3)
     }
 
-    /// Sends a client's datagram on. `lead` says where to if it is the first, and `watch` gives its socket a number.
+    /// Sends a client's datagram on to where its port leads now; `watch` gives a new socket a number.
     pub(super) fn forward(
         &mut self,
         datagram: &[u8],
         key: Key,
-        lead: impl FnOnce() -> Option<SocketAddr>,
+        target: SocketAddr,
         watch: impl FnOnce(&OwnedFd) -> Result<u64, Errno>,
     ) {
+        let known = self.numbers.get(&key).copied();
+        let leads_elsewhere = |number| self.sessions[&number].target != target;
+        if let Some(number) = known.filter(|number| leads_elsewhere(*number)) {
+            self.forget(number);
+        }
         if !self.numbers.contains_key(&key) {
-            let Some(socket) = lead().and_then(|target| connect(target).ok()) else { return };
+            let Ok(socket) = connect(target) else { return };
             let Ok(number) = watch(&socket) else { return };
             self.make_room();
-            self.sessions.insert(number, Session { socket, key, used: Instant::now() });
+            self.sessions.insert(number, Session { socket, key, target, used: Instant::now() });
             self.numbers.insert(key, number);
         }
         let number = self.numbers[&key];
@@ -75,8 +81,8 @@ impl Datagrams {
             Err(_) => return self.forget(number),
         };
         session.used = Instant::now();
-        match outside.and_then(|outside| outside.socket(port)) {
-            Some(socket) => {
+        match outside.and_then(|outside| outside.port(port)) {
+            Some((socket, _)) => {
                 let _ = net::sendto(socket, received, SendFlags::NOSIGNAL, &client);
             }
             None => self.forget(number),
@@ -132,7 +138,7 @@ mod tests {
         let mut numbers = 10..;
         let mut send = |datagrams: &mut Datagrams, from: &str, text: &[u8]| {
             let key = (4, from.parse().unwrap());
-            datagrams.forward(text, key, || Some(target), |_| Ok(numbers.next().unwrap()));
+            datagrams.forward(text, key, target, |_| Ok(numbers.next().unwrap()));
         };
         let receive = || {
             let mut buffer = [0; 16];
@@ -156,14 +162,14 @@ mod tests {
     fn there_is_room_for_so_many_and_no_more() {
         let mut datagrams = Datagrams::default();
         let target = "127.0.0.1:9".parse().unwrap();
-        // Sockets of their own are not needed for that: what is not led anywhere has none.
-        datagrams.forward(b"x", (0, target), || None, |_| Ok(0));
-        assert!(datagrams.sessions.is_empty());
         for number in 0..3 {
-            datagrams.forward(b"x", (number, target), || Some(target), |_| Ok(number));
+            datagrams.forward(b"x", (number, target), target, |_| Ok(number));
         }
         datagrams.forget(1);
         assert_eq!(datagrams.sessions.len(), datagrams.numbers.len());
         assert!(!datagrams.has(1) && datagrams.has(2));
+        let elsewhere = "127.0.0.1:10".parse().unwrap();
+        datagrams.forward(b"x", (2, target), elsewhere, |_| Ok(7));
+        assert!(!datagrams.has(2) && datagrams.has(7), "the port leads elsewhere now");
     }
 }

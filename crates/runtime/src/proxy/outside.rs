@@ -1,5 +1,5 @@
-//! Sockets on ports of the host's network, for an engine whose containers are in another one: clients of a published port
-//! are accepted there, and led on from here.
+//! Sockets on ports of the host's network, where the engine's table does not lead to its containers: clients of a published
+//! port are accepted there, and led on from here.
 
 use std::collections::HashMap;
 use std::io;
@@ -30,6 +30,8 @@ pub(super) struct Outside {
 struct Port {
     socket: OwnedFd,
     key: Key,
+    /// In a container.
+    target: SocketAddr,
     /// Asked for since the last sweep.
     is_wanted: bool,
 }
@@ -55,15 +57,19 @@ impl Outside {
     pub(super) fn open(
         &mut self,
         ports: Ports,
+        target: SocketAddr,
         poller: &OwnedFd,
         next: &mut u64,
     ) -> Result<(), (u16, Errno)> {
         let mut new = Vec::new();
         for port in ports.first..=ports.last {
             let key = (ports.protocol, SocketAddr::new(ports.ip, port));
+            let behind =
+                target.port().checked_add(port - ports.first).ok_or((port, Errno::INVAL))?;
+            let target = SocketAddr::new(target.ip(), behind);
             if let Some(port) = self.numbers.get(&key).and_then(|number| self.ports.get_mut(number))
             {
-                port.is_wanted = true;
+                (port.is_wanted, port.target) = (true, target);
                 continue;
             }
             // As relays have theirs.
@@ -75,7 +81,7 @@ impl Outside {
             });
             match opened {
                 Ok(socket) => {
-                    self.ports.insert(number, Port { socket, key, is_wanted: true });
+                    self.ports.insert(number, Port { socket, key, target, is_wanted: true });
                     self.numbers.insert(key, number);
                     new.push(number);
                 }
@@ -119,8 +125,9 @@ impl Outside {
         self.ports.get(&number).map(|port| port.key.0)
     }
 
-    pub(super) fn socket(&self, number: u64) -> Option<&OwnedFd> {
-        self.ports.get(&number).map(|port| &port.socket)
+    /// Its socket, and where it leads.
+    pub(super) fn port(&self, number: u64) -> Option<(&OwnedFd, SocketAddr)> {
+        self.ports.get(&number).map(|port| (&port.socket, port.target))
     }
 }
 
@@ -169,7 +176,9 @@ mod tests {
         let mut next = 2;
         let ports = free();
         let taken = TcpListener::bind((LOCAL, ports.last)).unwrap();
-        let mut open = |outside: &mut Outside, ports| outside.open(ports, &poller, &mut next);
+        let target = SocketAddr::from((LOCAL, 80));
+        let mut open =
+            |outside: &mut Outside, ports| outside.open(ports, target, &poller, &mut next);
         assert_eq!(open(&mut outside, ports), Err((ports.last, Errno::ADDRINUSE)));
         drop(TcpListener::bind((LOCAL, ports.first)).expect("given back"));
         drop(taken);

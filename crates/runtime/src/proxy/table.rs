@@ -1,12 +1,10 @@
 //! The maps of the engine's table that say which container a port leads to (crate network, publish/elements.rs).
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use sys::netlink::attributes::{Attributes, find};
 use sys::netlink::{Protocol as Netlink, Socket};
-
-use super::Protocol;
 
 const GET_ELEMENTS: u16 = 10 << 8 | 13;
 const FAMILY_INET: u8 = 1;
@@ -17,6 +15,8 @@ const LIST_ELEMENT: u16 = 1;
 const KEY: u16 = 1;
 const DATA: u16 = 2;
 const VALUE: u16 = 1;
+/// As IP has it.
+const TCP: u8 = 6;
 
 pub(super) struct Table {
     name: String,
@@ -28,24 +28,16 @@ impl Table {
         Ok(Self { name: name.to_owned(), socket: Socket::open(Netlink::Netfilter)? })
     }
 
-    /// Where what is sent to that address leads, if it is published.
-    pub(super) fn target(&mut self, protocol: Protocol, address: SocketAddr) -> Option<SocketAddr> {
+    /// Where a connection to that address leads, if it is published.
+    pub(super) fn target(&mut self, address: SocketAddrV6) -> Option<SocketAddr> {
         let port = address.port();
         let padded = [&port.to_be_bytes()[..], &[0; 2]].concat();
-        let any = [&[number(protocol), 0, 0, 0], &padded[..]].concat();
-        let (ip, families): (Vec<u8>, &[&str]) = match address.ip() {
-            IpAddr::V4(ip) => (ip.octets().into(), &["4"]),
-            IpAddr::V6(ip) => (ip.octets().into(), &["6", "64"]),
-        };
-        let one = [&ip, &any[..]].concat();
-        let ranges = match protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        };
-        families.iter().find_map(|family| {
+        let any = [&[TCP, 0, 0, 0], &padded[..]].concat();
+        let one = [&address.ip().octets(), &any[..]].concat();
+        ["6", "64"].iter().find_map(|family| {
             let of_address = self.look_up(&format!("addresses{family}"), &one);
             let value = of_address.or_else(|| self.look_up(&format!("ports{family}"), &any));
-            let in_range = format!("ranges{family}_{ranges}");
+            let in_range = format!("ranges{family}_tcp");
             let value = value.or_else(|| self.look_up(&in_range, &port.to_be_bytes()))?;
             read(&value, port)
         })
@@ -66,13 +58,6 @@ impl Table {
         let answers = self.socket.ask(GET_ELEMENTS, &request).ok()?;
         let list = find(answers.first()?.payload.get(4..)?, ELEMENTS)?;
         find(find(find(list, LIST_ELEMENT)?, DATA)?, VALUE).map(<[u8]>::to_vec)
-    }
-}
-
-fn number(protocol: Protocol) -> u8 {
-    match protocol {
-        Protocol::Tcp => 6,
-        Protocol::Udp => 17,
     }
 }
 

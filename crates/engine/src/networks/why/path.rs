@@ -49,14 +49,9 @@ impl Path<'_> {
         ip: Option<IpAddr>,
         port: u16,
     ) {
-        let target = target(&record.state.interfaces);
-        match self.networks.network.leads(mapping, target, port) {
-            Ok(true) => self.story.pass("table", "the engine's table has it".to_owned()),
-            Ok(false) => self.story.block(
-                "table",
-                "the engine's table lacks it: somebody has changed it; restart gantryd".to_owned(),
-            ),
-            Err(error) => self.story.doubt("table", error.to_string()),
+        let has_table = self.networks.network.leads_ports();
+        if has_table {
+            self.table_leads(record, mapping, port);
         }
         let Some(inner) = Self::inner_address(record, mapping) else {
             self.story.block("network", format!("{} has no address", record.name));
@@ -65,8 +60,8 @@ impl Path<'_> {
         let Some(interface) = interface_of(record, inner) else { return };
         let inner_port = mapping.behind(port);
         let outer = ip.unwrap_or(mapping.ip);
-        let by_proxy = outer.is_ipv6() && (inner.is_ipv4() || outer.is_loopback());
-        if by_proxy && self.protocol != Protocol::Tcp {
+        let by_proxy = !has_table || outer.is_ipv6() && (inner.is_ipv4() || outer.is_loopback());
+        if has_table && by_proxy && self.protocol != Protocol::Tcp {
             let text = "over IPv6 only TCP gets to a container that has IPv4 alone".to_owned();
             self.story.block("proxy", text);
         }
@@ -76,13 +71,26 @@ impl Path<'_> {
             (true, _) => {
                 self.story.note("proxy", "the engine's proxy carries it on".to_owned());
                 if !matches!(self.from, From::Host) {
-                    self.hook(Hook::Input, &self.packet(outer, port, None, true), None);
+                    // Where the table sends it to the proxy, it does so before.
+                    self.hook(Hook::Input, &self.packet(outer, port, None, has_table), None);
                 }
             }
             (false, From::Host) => self.loopback_is_routed(outer, &interface),
             (false, _) => self.forwarded(&interface, inner, inner_port, true),
         }
         self.arrives(record, &interface, inner, inner_port);
+    }
+
+    fn table_leads(&mut self, record: &Record, mapping: &Mapping, port: u16) {
+        let target = target(&record.state.interfaces);
+        match self.networks.network.leads(mapping, target, port) {
+            Ok(true) => self.story.pass("table", "the engine's table has it".to_owned()),
+            Ok(false) => self.story.block(
+                "table",
+                "the engine's table lacks it: somebody has changed it; restart gantryd".to_owned(),
+            ),
+            Err(error) => self.story.doubt("table", error.to_string()),
+        }
     }
 
     /// To a container's own address.
