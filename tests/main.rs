@@ -13,6 +13,7 @@ mod engine;
 mod help_text;
 mod image;
 mod network;
+mod registry;
 mod rootless;
 mod runtime;
 mod stories;

@@ -134,7 +134,7 @@ fn start_detached(log: &Path) -> Result<()> {
 }
 
 /// `gantryd` beside this program, else the first one in the engine's own PATH.
-fn engine_binary() -> Result<PathBuf> {
+pub(crate) fn engine_binary() -> Result<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("gantryd")));
     let installed = PATH.split(':').map(|directory| Path::new(directory).join("gantryd"));
     beside

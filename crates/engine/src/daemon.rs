@@ -21,14 +21,19 @@ use crate::error::{Error, Result, blocking};
 use crate::http::listen::Listeners;
 use crate::http::{self, Server};
 use crate::log::Log;
+use crate::registry;
 use crate::rootless::{Host, Rootless};
 use crate::roots::{Pidfile, Roots};
 use crate::runtime_binary::RuntimeBinary;
 
 pub fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if(|word| word == registry::COMMAND).is_some() {
+        return registry::serve::main(words);
+    }
     let places = Places::of_this_process();
     let known = places.clone().unwrap_or_default();
-    let invocation = match config::parse(std::env::args().skip(1), known) {
+    let invocation = match config::parse(words, known) {
         Ok(invocation) => invocation,
         Err(error) => return failure(&error),
     };

@@ -24,6 +24,7 @@ mod name_filter;
 mod networks;
 pub mod readiness;
 mod registries;
+mod registry;
 mod rootless;
 mod roots;
 mod runtime_binary;

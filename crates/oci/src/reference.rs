@@ -199,6 +199,11 @@ impl<'de> Deserialize<'de> for Reference {
     }
 }
 
+/// Whether a text is a repository's name within a registry, by the distribution specification's grammar.
+pub fn is_repository(path: &str) -> bool {
+    path.len() <= MAX_NAME && path.split('/').all(is_path_component)
+}
+
 /// The first component is a domain if it could not be a path component of the default domain.
 fn split_domain(text: &str) -> (String, String) {
     let (domain, remainder) = match text.split_once('/') {
@@ -287,7 +292,8 @@ fn is_path_component(component: &str) -> bool {
         })
 }
 
-fn is_tag(tag: &str) -> bool {
+/// Whether a text is a tag, by the distribution specification's grammar.
+pub fn is_tag(tag: &str) -> bool {
     let bytes = tag.as_bytes();
     let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
     bytes.first().is_some_and(is_word)

@@ -7,6 +7,7 @@ pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod network;
 pub(crate) mod plugin;
+pub(crate) mod registry;
 pub(crate) mod system;
 pub(crate) mod version;
 pub(crate) mod volume;
@@ -26,6 +27,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &image::GROUP,
     &network::GROUP,
     &plugin::GROUP,
+    &registry::GROUP,
     &system::GROUP,
     &volume::GROUP,
 ];

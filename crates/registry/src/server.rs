@@ -1,1 +1,0 @@
-//! A registry over a storage: uploads, blobs, manifests, tags and referrers.

@@ -1,0 +1,99 @@
+//! `GET`, `HEAD` and `DELETE` of `/v2/<name>/blobs/<digest>`.
+
+use hyper::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+};
+use hyper::{Method, StatusCode};
+use oci::digest::Digest;
+
+use super::body::Body;
+use super::directory::Content;
+use super::error::{Code, Error};
+use super::http::{Call, add, empty};
+use super::names::Repository;
+use super::range::Wanted;
+use super::registry::{CONTENT_DIGEST, Registry};
+use super::{Response, layout};
+
+impl Registry {
+    pub(super) async fn blob(
+        &self,
+        call: &Call,
+        repository: Repository,
+        digest: Digest,
+    ) -> Result<Response, Error> {
+        let link = layout::blob_link(&repository, &digest);
+        let is_asked_for = call.method == Method::HEAD;
+        let has = move |storage: &super::directory::Directory| {
+            // Who asks whether it is here may be about to refer to it instead of sending it.
+            if is_asked_for { storage.renew(&link) } else { Ok(storage.facts(&link)?.is_some()) }
+        };
+        if !self.storage.blocking(has).await? {
+            return Err(unknown());
+        }
+        let content =
+            self.storage.open_content(layout::blob(&digest)).await?.ok_or_else(unknown)?;
+        Ok(answer(call, &digest, &content))
+    }
+
+    pub(super) async fn delete_blob(
+        &self,
+        repository: Repository,
+        digest: Digest,
+    ) -> Result<Response, Error> {
+        let link = layout::blob_link(&repository, &digest);
+        let removed = self
+            .storage
+            .blocking(move |storage| {
+                let _held = storage.locks().alone()?;
+                storage.remove(&link)
+            })
+            .await?;
+        if !removed {
+            return Err(unknown());
+        }
+        Ok(empty(StatusCode::ACCEPTED, [(CONTENT_DIGEST, digest.to_string())]))
+    }
+}
+
+fn unknown() -> Error {
+    Error::new(Code::BlobUnknown, "blob unknown to registry")
+}
+
+fn answer(call: &Call, digest: &Digest, content: &Content) -> Response {
+    let etag = format!("\"{digest}\"");
+    let (status, part) = match Wanted::of(&call.headers, &etag, content.size) {
+        Wanted::Whole => (StatusCode::OK, 0..content.size),
+        Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+        Wanted::NotModified => {
+            return empty(
+                StatusCode::NOT_MODIFIED,
+                [(ETAG, etag), (CONTENT_DIGEST, digest.to_string())],
+            );
+        }
+        Wanted::Unsatisfiable => {
+            return Error::new(Code::RangeInvalid, "the range is not within the blob")
+                .with_header(CONTENT_RANGE, format!("bytes */{}", content.size))
+                .response();
+        }
+    };
+    let mut response = empty(
+        status,
+        [
+            (CONTENT_DIGEST, digest.to_string()),
+            (ETAG, etag),
+            (CONTENT_LENGTH, (part.end - part.start).to_string()),
+            (CONTENT_TYPE, "application/octet-stream".to_owned()),
+            (ACCEPT_RANGES, "bytes".to_owned()),
+            (CACHE_CONTROL, "max-age=31536000".to_owned()),
+        ],
+    );
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {}-{}/{}", part.start, part.end - 1, content.size);
+        add(&mut response, [(CONTENT_RANGE, range)]);
+    }
+    if call.method != Method::HEAD {
+        *response.body_mut() = Body::part(content.file.clone(), part);
+    }
+    response
+}

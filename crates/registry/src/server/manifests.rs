@@ -1,0 +1,265 @@
+//! `/v2/<name>/manifests/<reference>`.
+
+use std::io;
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LOCATION};
+use hyper::{Method, StatusCode};
+use oci::descriptor::Descriptor;
+use oci::digest::Digest;
+use sha2::{Digest as _, Sha256, Sha512};
+
+use super::body::{Body, Cut};
+use super::directory::Directory;
+use super::error::{Code, Error};
+use super::http::{Call, empty};
+use super::manifest::Manifest;
+use super::names::{Reference, Repository, Tag, digest, hex};
+use super::range::not_modified;
+use super::registry::{CONTENT_DIGEST, Registry};
+use super::{Response, layout};
+
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+
+/// A manifest as the storage has it.
+pub(super) struct Stored {
+    pub(super) digest: Digest,
+    pub(super) media_type: String,
+    pub(super) bytes: Bytes,
+}
+
+impl Stored {
+    pub(super) fn load(
+        storage: &Directory,
+        repository: &Repository,
+        digest: Digest,
+    ) -> io::Result<Option<Self>> {
+        let Some(text) = storage.read(&layout::manifest(repository, &digest))? else {
+            return Ok(None);
+        };
+        let end = text.iter().position(|byte| *byte == b'\n');
+        let end =
+            end.ok_or_else(|| io::Error::other(format!("{digest} of {repository} is damaged")))?;
+        let media_type = String::from_utf8_lossy(&text[..end]).into_owned();
+        Ok(Some(Self { digest, media_type, bytes: text.slice(end + 1..) }))
+    }
+}
+
+impl Registry {
+    pub(super) async fn manifest(
+        &self,
+        call: &Call,
+        repository: Repository,
+        reference: Reference,
+    ) -> Result<Response, Error> {
+        let found =
+            self.storage.blocking(move |storage| match resolve(storage, &repository, reference)? {
+                Some(digest) => Stored::load(storage, &repository, digest),
+                None => Ok(None),
+            });
+        let stored = found.await?.ok_or_else(unknown)?;
+        let etag = format!("\"{}\"", stored.digest);
+        let known = [(ETAG, etag.clone()), (CONTENT_DIGEST, stored.digest.to_string())];
+        if not_modified(&call.headers, &etag) {
+            return Ok(empty(StatusCode::NOT_MODIFIED, known));
+        }
+        let mut response = empty(StatusCode::OK, known);
+        super::http::add(
+            &mut response,
+            [(CONTENT_TYPE, stored.media_type), (CONTENT_LENGTH, stored.bytes.len().to_string())],
+        );
+        if call.method != Method::HEAD {
+            *response.body_mut() = Body::from(stored.bytes);
+        }
+        Ok(response)
+    }
+
+    pub(super) async fn put_manifest(
+        &self,
+        call: &mut Call,
+        repository: Repository,
+        reference: Reference,
+    ) -> Result<Response, Error> {
+        let stated = stated_type(&call.headers);
+        let bytes = call.body.whole(oci::manifest::MAX_BYTES).await.map_err(|cut| refusal(&cut))?;
+        let manifest = Manifest::parse(&bytes, stated.as_deref())?;
+        let digest = match &reference {
+            Reference::Digest(digest) if *digest != digest_of(&bytes, digest.algorithm())? => {
+                return Err(Error::new(
+                    Code::DigestInvalid,
+                    "provided digest did not match uploaded content",
+                ));
+            }
+            Reference::Digest(digest) => digest.clone(),
+            Reference::Tag(_) => digest_of(&bytes, "sha256")?,
+        };
+        let mut response = empty(
+            StatusCode::CREATED,
+            [
+                (LOCATION, format!("/v2/{repository}/manifests/{digest}")),
+                (CONTENT_DIGEST, digest.to_string()),
+            ],
+        );
+        if let Some(subject) = &manifest.subject {
+            super::http::add(&mut response, [(SUBJECT, subject.to_string())]);
+        }
+        let tag = match reference {
+            Reference::Tag(tag) => Some(tag),
+            Reference::Digest(_) => None,
+        };
+        let push = Push { repository, digest, manifest, bytes, tag };
+        let storage = self.storage.clone();
+        let done = tokio::task::spawn_blocking(move || push.carry_out(&storage));
+        done.await.map_err(io::Error::other)??;
+        Ok(response)
+    }
+
+    /// A tag goes alone; a manifest with all tags that name it.
+    pub(super) async fn delete_manifest(
+        &self,
+        repository: Repository,
+        reference: Reference,
+    ) -> Result<Response, Error> {
+        let removed = self.storage.blocking(move |storage| {
+            let _held = storage.locks().alone()?;
+            match reference {
+                Reference::Tag(tag) => storage.remove(&layout::tag(&repository, &tag)),
+                Reference::Digest(digest) => remove(storage, &repository, digest),
+            }
+        });
+        if !removed.await? {
+            return Err(unknown());
+        }
+        Ok(empty(StatusCode::ACCEPTED, []))
+    }
+}
+
+/// A manifest that was understood and is to be stored.
+struct Push {
+    repository: Repository,
+    digest: Digest,
+    manifest: Manifest,
+    bytes: Bytes,
+    tag: Option<Tag>,
+}
+
+impl Push {
+    /// What it refers to is there, and cannot be removed until the manifest is seen to refer to it.
+    fn carry_out(&self, storage: &Directory) -> Result<(), Error> {
+        let _held = storage.locks().shared()?;
+        self.check_references(storage)?;
+        let key = layout::manifest(&self.repository, &self.digest);
+        // The referrer first: one whose manifest is not there is not listed.
+        if let Some(subject) = &self.manifest.subject {
+            let text = serde_json::to_vec(&self.descriptor()).map_err(io::Error::other)?;
+            storage.write(&layout::referrer(&self.repository, subject, &self.digest), &[&text])?;
+        }
+        storage.write(&key, &[self.manifest.media_type.as_bytes(), b"\n", &self.bytes])?;
+        if let Some(tag) = &self.tag {
+            let key = layout::tag(&self.repository, tag);
+            storage.write(&key, &[self.digest.as_str().as_bytes()])?;
+        }
+        Ok(())
+    }
+
+    fn check_references(&self, storage: &Directory) -> Result<(), Error> {
+        let blobs = self
+            .manifest
+            .blobs
+            .iter()
+            .map(|digest| (digest, layout::blob_link(&self.repository, digest)));
+        let manifests = &self.manifest.manifests;
+        let manifests =
+            manifests.iter().map(|digest| (digest, layout::manifest(&self.repository, digest)));
+        for (digest, key) in blobs.chain(manifests) {
+            if storage.facts(&key)?.is_none() {
+                let text = format!("manifest references {digest}, which is not in this repository");
+                return Err(Error::new(Code::ManifestBlobUnknown, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// As the list of referrers has it.
+    fn descriptor(&self) -> Descriptor {
+        let mut descriptor = Descriptor::new(
+            self.manifest.media_type.clone(),
+            self.digest.clone(),
+            self.bytes.len() as u64,
+        );
+        descriptor.artifact_type.clone_from(&self.manifest.artifact_type);
+        descriptor.annotations.clone_from(&self.manifest.annotations);
+        descriptor
+    }
+}
+
+/// With the lock held alone. In this order, so that no tag names what is not there whenever this is cut off.
+pub(super) fn remove(
+    storage: &Directory,
+    repository: &Repository,
+    digest: Digest,
+) -> io::Result<bool> {
+    let Some(stored) = Stored::load(storage, repository, digest)? else { return Ok(false) };
+    for (name, _) in storage.list(&layout::tags(repository))? {
+        let key = layout::tags(repository).below(&name);
+        if storage.read(&key)?.is_some_and(|text| text == stored.digest.as_str().as_bytes()) {
+            storage.remove(&key)?;
+        }
+    }
+    storage.remove(&layout::manifest(repository, &stored.digest))?;
+    let manifest = Manifest::parse(&stored.bytes, Some(&stored.media_type));
+    if let Some(subject) = manifest.ok().and_then(|manifest| manifest.subject) {
+        storage.remove(&layout::referrer(repository, &subject, &stored.digest))?;
+    }
+    Ok(true)
+}
+
+fn resolve(
+    storage: &Directory,
+    repository: &Repository,
+    reference: Reference,
+) -> io::Result<Option<Digest>> {
+    match reference {
+        Reference::Digest(digest) => Ok(Some(digest)),
+        Reference::Tag(tag) => tagged(storage, repository, &tag),
+    }
+}
+
+/// What a tag names.
+pub(super) fn tagged(
+    storage: &Directory,
+    repository: &Repository,
+    tag: &Tag,
+) -> io::Result<Option<Digest>> {
+    let Some(text) = storage.read(&layout::tag(repository, tag))? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&text);
+    let damaged = |_| io::Error::other(format!("tag {} of {repository} is damaged", tag.as_str()));
+    Digest::parse(&text).map(Some).map_err(damaged)
+}
+
+fn digest_of(bytes: &[u8], algorithm: &str) -> Result<Digest, Error> {
+    match algorithm {
+        "sha512" => digest(&format!("sha512:{}", hex(&Sha512::digest(bytes)))),
+        _ => Ok(Digest::from_sha256(Sha256::digest(bytes).into())),
+    }
+}
+
+/// Without the parameters of the header.
+fn stated_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(text.split(';').next()?.trim().to_ascii_lowercase()).filter(|kind| !kind.is_empty())
+}
+
+fn unknown() -> Error {
+    Error::new(Code::ManifestUnknown, "manifest unknown")
+}
+
+fn refusal(cut: &Cut) -> Error {
+    match cut {
+        Cut::TooLarge(_) => Error::new(Code::SizeInvalid, cut.to_string())
+            .with_status(StatusCode::PAYLOAD_TOO_LARGE),
+        Cut::Slow => Error::new(Code::ManifestInvalid, cut.to_string())
+            .with_status(StatusCode::REQUEST_TIMEOUT),
+        Cut::Gone => Error::new(Code::ManifestInvalid, cut.to_string()),
+    }
+}

@@ -1,0 +1,70 @@
+//! What Prometheus reads.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[derive(Default)]
+pub(super) struct Metrics {
+    /// By the first digit of the status.
+    answers: [AtomicU64; 6],
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Metrics {
+    pub(super) fn answered(&self, status: u16, length: u64) {
+        if let Some(count) = self.answers.get(usize::from(status / 100)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.sent.fetch_add(length, Ordering::Relaxed);
+    }
+
+    pub(super) fn received(&self, length: u64) {
+        self.received.fetch_add(length, Ordering::Relaxed);
+    }
+
+    pub(super) fn text(&self, uploads: usize, connections: usize) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "# TYPE gantry_registry_requests_total counter");
+        for (class, count) in self.answers.iter().enumerate().skip(2) {
+            let count = count.load(Ordering::Relaxed);
+            let _ = writeln!(text, "gantry_registry_requests_total{{code=\"{class}xx\"}} {count}");
+        }
+        let mut one = |kind: &str, name: &str, value: u64| {
+            let _ = writeln!(
+                text,
+                "# TYPE gantry_registry_{name} {kind}\ngantry_registry_{name} {value}"
+            );
+        };
+        one("counter", "sent_bytes_total", self.sent.load(Ordering::Relaxed));
+        one("counter", "received_bytes_total", self.received.load(Ordering::Relaxed));
+        one("gauge", "open_uploads", uploads as u64);
+        one("gauge", "connections", connections as u64);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_is_counted_by_its_class() {
+        let metrics = Metrics::default();
+        metrics.answered(200, 10);
+        metrics.answered(206, 5);
+        metrics.answered(404, 0);
+        metrics.received(7);
+        let text = metrics.text(1, 2);
+        for line in [
+            "requests_total{code=\"2xx\"} 2",
+            "requests_total{code=\"4xx\"} 1",
+            "sent_bytes_total 15",
+            "received_bytes_total 7",
+            "open_uploads 1",
+            "connections 2",
+        ] {
+            assert!(text.contains(&format!("gantry_registry_{line}\n")), "{line}:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The registry itself: a storage and its bounds. What it does is in the modules of its nouns.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::HeaderName;
+
+use super::crowd::Crowd;
+use super::directory::Directory;
+use super::error::Error;
+use super::http::{json, typed};
+use super::metrics::Metrics;
+use super::options::Options;
+use super::{Response, layout, upload};
+
+pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// Connections served at once, where descriptors allow: a connection needs two, its own and a file's.
+const MAX_CONNECTIONS: usize = 2048;
+
+pub(super) struct Registry {
+    pub(super) storage: Directory,
+    pub(super) max_connections: usize,
+    pub(super) crowd: Crowd,
+    pub(super) read_only: bool,
+    pub(super) access_log: bool,
+    pub(super) max_uploads: usize,
+    pub(super) upload_age: Duration,
+    /// Held while uploads are counted and one more begins.
+    pub(super) beginning: Arc<Mutex<()>>,
+    pub(super) metrics: Metrics,
+}
+
+impl Registry {
+    pub(super) fn open(options: Options) -> io::Result<Self> {
+        let root = &options.root;
+        let storage = Directory::open(root)
+            .map_err(|error| super::named(&format!("cannot use {}", root.display()), &error))?;
+        let max_connections = max_connections();
+        Ok(Self {
+            storage,
+            max_connections,
+            crowd: Crowd::new(max_connections / 2),
+            read_only: options.read_only,
+            access_log: options.access_log,
+            max_uploads: options.max_uploads,
+            upload_age: options.upload_age,
+            beginning: Arc::default(),
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// Whether the storage can be read.
+    pub(super) async fn health(&self) -> Result<Response, Error> {
+        let listed = self.storage.blocking(|storage| storage.list(&layout::staging())).await;
+        match listed {
+            Ok(_) => Ok(json(r#"{"status":"ok"}"#)),
+            Err(error) => Err(Error::from(error).with_status(StatusCode::SERVICE_UNAVAILABLE)),
+        }
+    }
+
+    pub(super) async fn metrics_page(&self) -> Result<Response, Error> {
+        let uploads = self.storage.blocking(|storage| storage.list(&layout::uploads())).await?;
+        let text = self.metrics.text(uploads.len(), self.crowd.count());
+        Ok(typed(text, "text/plain; version=0.0.4"))
+    }
+
+    /// Removes from time to time what nobody goes on with; ends with the task.
+    pub(super) async fn keep_clean(self: Arc<Self>) {
+        let pause =
+            (self.upload_age / 4).clamp(Duration::from_millis(100), Duration::from_secs(3600));
+        loop {
+            let age = self.upload_age;
+            let swept = self.storage.blocking(move |storage| sweep(storage, age)).await;
+            match swept {
+                Ok(0) => {}
+                Ok(count) => tracing::info!("removed {count} uploads that nobody went on with"),
+                Err(error) => tracing::warn!("cannot remove old uploads: {error}"),
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// Removes uploads of which nothing came for that long, and files that never got to their place. Returns how many
+/// uploads they were.
+pub(super) fn sweep(storage: &Directory, age: Duration) -> io::Result<usize> {
+    let mut count = 0;
+    for (id, _) in storage.list(&layout::uploads())? {
+        if upload::idle(storage, &id)?.is_some_and(|idle| idle > age) {
+            count += usize::from(storage.remove_folder(&layout::uploads().below(&id))?);
+        }
+    }
+    for (name, _) in storage.list(&layout::staging())? {
+        let key = layout::staging().below(&name);
+        let written = storage.facts(&key)?.and_then(|facts| facts.modified.elapsed().ok());
+        if written.is_some_and(|idle| idle > age) {
+            storage.remove(&key)?;
+        }
+    }
+    Ok(count)
+}
+
+fn max_connections() -> usize {
+    let open = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let half = open.map_or(MAX_CONNECTIONS, |open| usize::try_from(open / 3).unwrap_or(usize::MAX));
+    half.clamp(16, MAX_CONNECTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::names::Repository;
+    use crate::server::upload::Upload;
+
+    #[test]
+    fn uploads_that_nobody_goes_on_with_are_removed_and_others_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Directory::open(folder.path()).unwrap();
+        drop(Upload::begin(&storage, &Repository::parse("a").unwrap()).unwrap());
+        std::fs::write(folder.path().join("staging/x"), "").unwrap();
+        assert_eq!(sweep(&storage, Duration::from_secs(60)).unwrap(), 0);
+        assert_eq!(storage.list(&layout::uploads()).unwrap().len(), 1);
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(sweep(&storage, Duration::ZERO).unwrap(), 1);
+        assert!(storage.list(&layout::uploads()).unwrap().is_empty());
+        assert!(storage.list(&layout::staging()).unwrap().is_empty());
+    }
+}

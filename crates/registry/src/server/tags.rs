@@ -1,0 +1,35 @@
+//! `GET /v2/<name>/tags/list`.
+
+use hyper::header::LINK;
+use serde_json::json;
+
+use super::error::{Code, Error};
+use super::http::{Call, add, json};
+use super::names::Repository;
+use super::page::Page;
+use super::registry::Registry;
+use super::{Response, layout};
+
+impl Registry {
+    pub(super) async fn tags(
+        &self,
+        call: &Call,
+        repository: Repository,
+    ) -> Result<Response, Error> {
+        let page = Page::parse(&call.query)?;
+        let (tags, manifests) = (layout::tags(&repository), layout::manifests(&repository));
+        let listed = self.storage.blocking(move |storage| {
+            let names = storage.list(&tags)?;
+            Ok((!names.is_empty() || storage.facts(&manifests)?.is_some()).then_some(names))
+        });
+        let unknown = || Error::new(Code::NameUnknown, "repository name not known to registry");
+        let names = listed.await?.ok_or_else(unknown)?;
+        let (tags, more) = page.of(names.into_iter().map(|(name, _)| name));
+        let mut response = json(json!({"name": repository.as_str(), "tags": tags}).to_string());
+        if let (true, Some(end)) = (more, tags.last()) {
+            let path = format!("/v2/{repository}/tags/list");
+            add(&mut response, [(LINK, page.link(&path, end))]);
+        }
+        Ok(response)
+    }
+}
