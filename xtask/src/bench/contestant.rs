@@ -28,31 +28,48 @@ pub(super) struct Contestant {
     /// Comes before every command's words.
     command: Line,
     place: Place,
+    /// This program, where the engine's host is.
+    program: String,
     /// The words that remove running containers by SIGKILL.
     remove: &'static [&'static str],
     pub(super) processes: Processes,
 }
 
 impl Contestant {
-    pub(super) fn ours(engine: &Engine) -> Self {
+    pub(super) fn ours(engine: &Engine) -> Result<Self> {
+        let own = super::own_path()?.to_string_lossy().into_owned();
         let gantry = binary("gantry").to_string_lossy().into_owned();
-        Self {
+        Ok(Self {
             name: "gantry".into(),
             kind: Kind::Engine,
             command: vec![gantry, "-H".into(), engine.host()],
             place: Place::Here,
+            program: own,
             remove: &["rm", "-f"],
             processes: Processes::Ours {
                 engine: engine.daemon_pid(),
                 exec_root: engine.exec_root().to_string_lossy().into_owned(),
             },
-        }
+        })
     }
 
     /// The seconds that one command takes.
     pub(super) fn run(&mut self, words: &[&str]) -> Result<f64> {
         let line = self.line(words);
         self.place.time(&[line], 1)
+    }
+
+    /// The number that one command prints.
+    pub(super) fn told(&mut self, words: &[&str]) -> Result<f64> {
+        let line = self.line(words);
+        self.place.told(&line)
+    }
+
+    /// The number that this program prints on the engine's host.
+    pub(super) fn host_told(&mut self, words: &[&str]) -> Result<f64> {
+        let words = words.iter().map(|&word| word.to_owned());
+        let line: Line = std::iter::once(self.program.clone()).chain(words).collect();
+        self.place.told(&line)
     }
 
     /// The seconds that all the commands take, eight at a time.
@@ -133,7 +150,7 @@ impl Guests {
                 "docker" => (
                     "runc",
                     &["dockerd", "containerd"][..],
-                    &["containerd-shim"][..],
+                    &["containerd-shim", "docker-proxy"][..],
                     &["rm", "-f"][..],
                 ),
                 // Podman would first ask politely, for ten seconds each.
@@ -146,6 +163,7 @@ impl Guests {
                 kind: Kind::Engine,
                 command: vec![name.clone()],
                 place: self.place()?,
+                program: self.program.clone(),
                 remove,
                 processes,
             };
@@ -169,6 +187,7 @@ impl Guests {
                 .map(str::to_owned)
                 .to_vec(),
             place: self.place()?,
+            program: self.program.clone(),
             remove: &[],
             processes: Processes::None,
         })

@@ -1,4 +1,4 @@
-//! The image that every engine gets: Debian's static busybox and two files of 41 MB, one of lines as programs write
+//! The image that every engine gets: Debian's static busybox, this program (for traffic) and two files of 41 MB, one of lines as programs write
 //! them, one of lines as short as they get.
 
 use std::fs::{self, File};
@@ -12,6 +12,8 @@ use testkit::archive::{self, Image as Archive};
 use crate::Result;
 
 pub(super) const NAME: &str = "gantry-bench:latest";
+/// This program, in the image.
+pub(super) const TRAFFIC: &str = "/bin/traffic";
 /// So many lines of 41 bytes.
 const LINES: u32 = 1_000_000;
 /// So many numbers, one a line, 7.8 bytes each: as many bytes.
@@ -54,6 +56,7 @@ fn write_root(root: &Path) -> io::Result<()> {
         ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
     let program = program.ok_or_else(|| io::Error::other("busybox is not installed"))?;
     fs::copy(program, root.join("bin/busybox"))?;
+    fs::copy(std::env::current_exe()?, root.join(TRAFFIC.trim_start_matches('/')))?;
     for applet in ["sh", "true", "cat", "sleep"] {
         symlink("busybox", root.join("bin").join(applet))?;
     }

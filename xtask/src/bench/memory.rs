@@ -32,15 +32,25 @@ impl Processes {
 
     /// Megabytes of the processes that stand beside containers.
     pub(super) fn helpers(&self) -> f64 {
+        sum(|process| self.is_helper(process))
+    }
+
+    /// How many of them there are.
+    pub(super) fn count_helpers(&self) -> f64 {
+        all().filter(|process| self.is_helper(process)).count() as f64
+    }
+
+    fn is_helper(&self, process: &Process) -> bool {
         match self {
-            Self::Ours { exec_root, .. } => sum(|process| {
-                process.name.starts_with("gantry-runtime") && process.command().contains(exec_root)
-            }),
-            Self::Theirs { namespace, helpers, .. } => sum(|process| {
+            // Ours name themselves after what they do: gantry-runtime, gantry-proxy.
+            Self::Ours { exec_root, .. } => {
+                process.name.starts_with("gantry-") && process.command().contains(exec_root)
+            }
+            Self::Theirs { namespace, helpers, .. } => {
                 process.is_in(namespace)
                     && helpers.iter().any(|helper| process.name.starts_with(helper))
-            }),
-            Self::None => 0.0,
+            }
+            Self::None => false,
         }
     }
 }
@@ -63,14 +73,17 @@ impl Process {
     }
 }
 
-fn sum(wanted: impl Fn(&Process) -> bool) -> f64 {
+fn all() -> impl Iterator<Item = Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let processes = entries.filter_map(|entry| {
+    entries.filter_map(|entry| {
         let name = fs::read_to_string(entry.path().join("comm")).ok()?;
         Some(Process { name: name.trim_end().to_owned(), path: entry.path() })
-    });
+    })
+}
+
+fn sum(wanted: impl Fn(&Process) -> bool) -> f64 {
     // The sum of nothing is -0.0.
-    processes.filter(wanted).map(|process| pss(process.path)).sum::<f64>() + 0.0
+    all().filter(wanted).map(|process| pss(process.path)).sum::<f64>() + 0.0
 }
 
 /// A process that ended meanwhile has none.

@@ -11,8 +11,10 @@ mod floor;
 mod image;
 mod memory;
 mod place;
+mod publish;
 mod report;
 mod scale;
+mod traffic;
 mod work;
 
 use std::path::PathBuf;
@@ -58,7 +60,7 @@ pub(crate) fn agent(args: &[String]) -> Result {
     match args {
         [] => place::serve(),
         [what, root] if what == "floor" => floor::print(root.as_ref()),
-        _ => Err("not for people".into()),
+        words => traffic::agent(&words.iter().map(String::as_str).collect::<Vec<_>>()),
     }
 }
 
@@ -137,7 +139,7 @@ fn measure(options: &Options) -> Result<Report> {
     rounds(options, &mut contestants, " before", &mut report);
 
     let engine = Engine::start();
-    let mut ours = Contestant::ours(&engine);
+    let mut ours = Contestant::ours(&engine)?;
     report.check(ours.load(&image.archive), &ours.name, "load");
     contestants.insert(0, ours);
     if let Some(peers) = &mut peers {

@@ -32,6 +32,14 @@ impl Place {
             Self::Inside(agent) => agent.time(lines, at_once),
         }
     }
+
+    /// The number that the command prints.
+    pub(super) fn told(&mut self, line: &Line) -> Result<f64> {
+        match self {
+            Self::Here => told(line),
+            Self::Inside(agent) => agent.seconds(&json!({ "told": line })),
+        }
+    }
 }
 
 /// The copy of this program, which answers one request per line.
@@ -52,7 +60,11 @@ impl Agent {
     }
 
     fn time(&mut self, lines: &[Line], at_once: usize) -> Result<f64> {
-        let reply = self.ask(&json!({ "lines": lines, "at_once": at_once }));
+        self.seconds(&json!({ "lines": lines, "at_once": at_once }))
+    }
+
+    fn seconds(&mut self, request: &Value) -> Result<f64> {
+        let reply = self.ask(request);
         let reply = reply.map_err(|e| format!("the copy of this program: {e}"))?;
         reply["seconds"]
             .as_f64()
@@ -84,10 +96,7 @@ pub(super) fn serve() -> Result {
         let request = request.map_err(|e| format!("read a request: {e}"))?;
         let request: Value =
             serde_json::from_str(&request).map_err(|e| format!("read a request: {e}"))?;
-        let lines: Vec<Line> = serde_json::from_value(request["lines"].clone())
-            .map_err(|e| format!("read a request: {e}"))?;
-        let at_once = request["at_once"].as_u64().unwrap_or(1) as usize;
-        let reply = match time(&lines, at_once) {
+        let reply = match fulfil(&request) {
             Ok(seconds) => json!({ "seconds": seconds }),
             Err(error) => json!({ "error": error }),
         };
@@ -96,10 +105,28 @@ pub(super) fn serve() -> Result {
     Ok(())
 }
 
+fn fulfil(request: &Value) -> Result<f64> {
+    let unread = |e: serde_json::Error| format!("read a request: {e}");
+    if let Some(line) = request.get("told") {
+        return told(&serde_json::from_value(line.clone()).map_err(unread)?);
+    }
+    let lines: Vec<Line> = serde_json::from_value(request["lines"].clone()).map_err(unread)?;
+    time(&lines, request["at_once"].as_u64().unwrap_or(1) as usize)
+}
+
+fn told(line: &Line) -> Result<f64> {
+    let printed = tempfile::tempfile().map_err(|e| format!("a temporary file: {e}"))?;
+    let copy = printed.try_clone().map_err(|e| format!("a temporary file: {e}"))?;
+    run(line, copy.into())?;
+    let printed = text(printed).map_err(|e| format!("{}: {e}", line.join(" ")))?;
+    let printed = printed.trim();
+    printed.parse().map_err(|_| format!("{}: {printed:?} is no number", line.join(" ")))
+}
+
 fn time(lines: &[Line], at_once: usize) -> Result<f64> {
     let started = Instant::now();
     match lines {
-        [only] => run(only)?,
+        [only] => run(only, Stdio::null())?,
         lines => run_all(lines, at_once)?,
     }
     Ok(started.elapsed().as_secs_f64())
@@ -109,7 +136,7 @@ fn run_all(lines: &[Line], at_once: usize) -> Result {
     let next = AtomicUsize::new(0);
     let work = || -> Result {
         while let Some(line) = lines.get(next.fetch_add(1, Ordering::Relaxed)) {
-            run(line)?;
+            run(line, Stdio::null())?;
         }
         Ok(())
     };
@@ -120,12 +147,12 @@ fn run_all(lines: &[Line], at_once: usize) -> Result {
 }
 
 /// Standard error goes to a file: a pipe would be kept open by what the command leaves running.
-fn run(line: &Line) -> Result {
+fn run(line: &Line, stdout: Stdio) -> Result {
     let (program, args) = line.split_first().ok_or("an empty command line")?;
     let failed = |e: io::Error| format!("{}: {e}", line.join(" "));
     let errors = tempfile::tempfile().map_err(failed)?;
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
+    command.args(args).stdin(Stdio::null()).stdout(stdout);
     command.stderr(errors.try_clone().map_err(failed)?);
     let status = wait(command.spawn().map_err(failed)?).map_err(failed)?;
     if status.success() {

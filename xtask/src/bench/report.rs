@@ -117,6 +117,7 @@ impl Figure {
         let unit = match self.unit {
             Unit::Milliseconds => "ms",
             Unit::Megabytes => "MB",
+            Unit::Processes => "processes",
         };
         json!({ "title": self.title, "unit": unit, "budget": self.budget, "contestants": contestants })
     }
@@ -126,10 +127,11 @@ fn show(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Milliseconds => format!("{value:.1} ms"),
         Unit::Megabytes => format!("{value:.2} MB"),
+        Unit::Processes => format!("{value:.0}"),
     }
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.len() {

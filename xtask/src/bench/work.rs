@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use super::contestant::{Contestant, IDLE, Kind};
 use super::image::NAME as IMAGE;
+use super::{publish, traffic};
 use crate::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     Milliseconds,
     Megabytes,
+    Processes,
 }
 
 /// One line of the table.
@@ -120,6 +122,48 @@ pub(super) const WORK: &[Work] = &[
         run: |contestant| logs(contestant, "/short-lines"),
     },
     Work {
+        name: "run-publish",
+        kind: Kind::Engine,
+        rounds: 15,
+        metrics: &[milliseconds("run --rm -p 80 true, bridge", 18.0)],
+        run: |contestant| one(contestant, &["run", "--rm", "-p", "80", IMAGE, "true"]),
+    },
+    Work {
+        name: "publish-many",
+        kind: Kind::Engine,
+        rounds: 1,
+        metrics: &[
+            unbounded("start with a port, none published"),
+            unbounded("start with a port, 199 published"),
+        ],
+        run: publish::one_of_many,
+    },
+    Work {
+        name: "publish-range",
+        kind: Kind::Engine,
+        rounds: 1,
+        metrics: &[
+            unbounded("start with 1,000 ports"),
+            Metric { title: "processes for 1,000 ports", unit: Unit::Processes, budget: Some(0.0) },
+            megabytes("memory for 1,000 ports, PSS", 0.3),
+        ],
+        run: publish::range,
+    },
+    Work {
+        name: "traffic",
+        kind: Kind::Engine,
+        rounds: 5,
+        metrics: &[
+            unbounded("2 GB from container to container"),
+            unbounded("2 GB from the host to a container"),
+            unbounded("2 GB to a port on 127.0.0.1"),
+            unbounded("2 GB to a port on the host's address"),
+            unbounded("5,000 connections to a container"),
+            unbounded("5,000 connections to a port on 127.0.0.1"),
+        ],
+        run: traffic::measure,
+    },
+    Work {
         name: "runtime",
         kind: Kind::Runtime,
         rounds: 25,
@@ -167,6 +211,6 @@ fn logs(contestant: &mut Contestant, lines: &str) -> Result<Vec<f64>> {
     Ok(vec![written * 1000.0, read * 1000.0])
 }
 
-fn as_str(names: &[String]) -> Vec<&str> {
+pub(super) fn as_str(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }
