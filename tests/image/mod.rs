@@ -8,6 +8,8 @@ mod ls;
 mod manifests;
 mod pull;
 mod push;
+mod resume;
 mod rm;
 mod save;
+mod shelf;
 mod tag;

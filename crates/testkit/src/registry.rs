@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use crate::engine::PATIENCE;
 use crate::servers;
 
+/// Of ann, whose password is `secret`.
+const PASSWORDS: &str = "ann:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
+
 pub struct Registry {
     dir: TempDir,
     port: u16,
@@ -23,7 +26,7 @@ impl Registry {
         Self::start_with(test, "")
     }
 
-    /// With more of its configuration; `DIR` in it is the test's folder.
+    /// With more of its configuration; `DIR` in it is the test's folder, with a file `htpasswd` in it.
     pub fn start_with(test: &str, more: &str) -> Option<Self> {
         let packages = match servers::fetch_registry() {
             Ok(packages) => packages,
@@ -86,6 +89,7 @@ fn configuration(dir: &Path, port: u16, more: &str) -> PathBuf {
         "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:{port}\n{more}",
         data.display()
     );
+    fs::write(dir.join("htpasswd"), PASSWORDS).expect("the passwords");
     let path = dir.join("config.yml");
     fs::write(&path, text).expect("the configuration");
     path

@@ -5,6 +5,8 @@ pub(crate) mod container;
 pub(crate) mod context;
 pub(crate) mod image;
 pub(crate) mod inspect;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod network;
 pub(crate) mod plugin;
 pub(crate) mod registry;
@@ -54,6 +56,8 @@ const TOP: &[(&str, &Command)] = &[
     ("inspect", &inspect::COMMAND),
     ("kill", &container::kill::COMMAND),
     ("load", &image::load::COMMAND),
+    ("login", &login::COMMAND),
+    ("logout", &logout::COMMAND),
     ("logs", &container::logs::COMMAND),
     ("pause", &container::pause::COMMAND),
     ("port", &container::port::COMMAND),
@@ -84,8 +88,6 @@ const LATER: &[(&str, &str)] = &[
     ("builder", "the builder"),
     ("buildx", "the builder"),
     ("compose", "Compose"),
-    ("login", "the registry"),
-    ("logout", "the registry"),
     ("manifest", "the registry"),
     ("network", "the networks"),
     ("plugin create", "the registry"),

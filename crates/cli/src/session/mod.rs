@@ -22,7 +22,7 @@ pub(crate) use grep::Grep;
 pub(crate) use keys::{DEFAULT_KEYS, Keys};
 pub(crate) use resume::{Entries, Resume};
 pub(crate) use signals::{Signals, window_changes};
-pub(crate) use terminal::{RawMode, window_size};
+pub(crate) use terminal::{RawMode, Silent, window_size};
 
 use crate::error::{Failure, Result};
 

@@ -246,7 +246,9 @@ async fn search(_: Call) -> Result<Response> {
 }
 
 async fn distribution(call: Call) -> Result<Response> {
-    Err(no_registry(&format!("cannot look up {}", call.name)))
+    let name = reference(&call.name)?;
+    let auth = auth(&call).unwrap_or_default();
+    Ok(json(&call.engine.registries.inspect(&name, auth).await?))
 }
 
 fn reference(text: &str) -> Result<Reference> {
@@ -256,7 +258,7 @@ fn reference(text: &str) -> Result<Reference> {
 fn no_registry(what: &str) -> Error {
     Error::new(
         Kind::NotImplemented,
-        format!("{what}: this engine does not talk to registries yet; load or import the image"),
+        format!("{what}: this engine does not ask registries for that yet"),
     )
 }
 

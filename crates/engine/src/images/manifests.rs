@@ -79,7 +79,7 @@ fn descriptor(descriptor: oci::Descriptor) -> Descriptor {
     }
 }
 
-fn platform(platform: oci::Platform) -> Platform {
+pub fn platform(platform: oci::Platform) -> Platform {
     Platform {
         architecture: platform.architecture,
         os: platform.os,

@@ -31,6 +31,7 @@ use crate::registries::Registries;
 
 pub use commit::Commit;
 pub use import::Import;
+pub use manifests::platform as api_platform;
 pub use prune::Prune;
 pub use pull::Pull;
 pub use push::Push;

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use api::registry::AuthConfig;
 use oci::{Digest, Platform, Reference};
 use registry::client::{Access, Fetched, Repository, Selected, Which};
+use store::StagedLayer;
 use store::images::Pulled;
-use store::{Kind as StoreKind, StagedLayer};
 use tokio::task::JoinSet;
 
 use super::Images;
 use super::progress::{PACE, Reporter};
 use crate::error::{Error, Result, blocking};
 use crate::events;
-use crate::registries::{Arriving, Failure, Refused, credentials, pulled};
+use crate::registries::{Arriving, Came, Failure, Refused, credentials, pulled};
 
 /// What to pull.
 pub struct Pull {
@@ -110,8 +110,12 @@ impl Images {
         let lease = self.store.lease("pull");
         let layers = self.fetch(&repository, &selected, &lease, report).await?;
         let digest = root.digest.clone();
-        let ended = self.keep(&name, root, selected, layers).await?;
-        drop(lease);
+        let staged = layers.iter().filter_map(|layer| match &layer.came {
+            Came::Staged(staged) => Some(Arc::clone(staged)),
+            Came::WasHere => None,
+        });
+        let ended = self.keep(&name, root, selected, staged.collect()).await?;
+        drop((lease, layers));
         report.status(format!("Digest: {digest}")).await;
         Ok(ended)
     }
@@ -123,7 +127,7 @@ impl Images {
         selected: &Selected,
         lease: &store::Lease<'_>,
         report: &Reporter,
-    ) -> Result<Vec<Arc<StagedLayer>>> {
+    ) -> Result<Vec<Here>> {
         let mut followed = JoinSet::new();
         let mut turn = None;
         let at_once = self.registries.downloads_at_once();
@@ -155,7 +159,12 @@ impl Images {
         while let Some(followed) = followed.join_next().await {
             let layer =
                 followed.map_err(|gone| Error::system("a layer was given up").because(gone))?;
-            staged.push(layer?);
+            let layer = layer?;
+            let was_here = matches!(layer.came, Came::WasHere);
+            if was_here && self.store.hold_layer(&layer.diff_id, lease)?.is_none() {
+                return Err(Error::system(format!("layer {} was removed", layer.diff_id)));
+            }
+            staged.push(layer);
         }
         Ok(staged)
     }
@@ -222,6 +231,14 @@ impl Images {
     }
 }
 
+/// A layer that came.
+struct Here {
+    came: Came,
+    diff_id: Digest,
+    /// Others find it here until it is visible.
+    _arriving: Arc<Arriving>,
+}
+
 /// One layer that a pull waits for.
 struct Layer {
     images: Images,
@@ -238,19 +255,22 @@ impl Layer {
         &self,
         id: &str,
         before: Option<tokio::sync::oneshot::Receiver<()>>,
-    ) -> Result<Arc<StagedLayer>> {
+    ) -> Result<Here> {
         let layers = &self.images.registries.layers;
-        let (arriving, own) = layers.fetch(&self.repository, &self.blob, self.at_once);
-        let staged = match self.watch(id, &arriving).await {
+        let fetch = || layers.fetch(&self.repository, &self.blob, &self.diff_id, self.at_once);
+        let (mut arriving, own) = fetch();
+        let came = match self.watch(id, &arriving).await {
             // Another pull's registry may have failed where ours does not.
             Err(_) if !own => {
-                let (arriving, _) = layers.fetch(&self.repository, &self.blob, self.at_once);
+                arriving = fetch().0;
                 self.watch(id, &arriving).await
             }
             result => result,
         };
-        let staged = staged.map_err(told)?;
-        if *staged.diff_id() != self.diff_id {
+        let came = came.map_err(told)?;
+        if let Came::Staged(staged) = &came
+            && *staged.diff_id() != self.diff_id
+        {
             return Err(Error::system("layers from manifest don't match image configuration"));
         }
         if let Some(before) = before {
@@ -260,10 +280,10 @@ impl Layer {
         let size = self.blob.size;
         self.report.moving(id, "Extracting", size, size).await;
         self.report.layer(id, "Pull complete").await;
-        Ok(staged)
+        Ok(Here { came, diff_id: self.diff_id.clone(), _arriving: arriving })
     }
 
-    async fn watch(&self, id: &str, arriving: &Arriving) -> Result<Arc<StagedLayer>, Failure> {
+    async fn watch(&self, id: &str, arriving: &Arriving) -> Result<Came, Failure> {
         let mut changes = arriving.state();
         let total = self.blob.size;
         let mut downloaded = false;
@@ -289,11 +309,13 @@ impl Layer {
                 let finished = |state: &crate::registries::State| {
                     state.outcome.is_some() || state.read >= total
                 };
-                let _ = tokio::time::timeout(PACE, changes.wait_for(finished)).await;
+                if let Ok(Ok(_)) = tokio::time::timeout(PACE, changes.wait_for(finished)).await {
+                    continue;
+                }
             }
             if changes.changed().await.is_err() {
                 // The task was ended without an outcome: with the engine.
-                return Err(Failure::Store(StoreKind::System, "the download was given up".into()));
+                return Err(Failure::Store("the download was given up".into()));
             }
         }
     }
@@ -302,7 +324,7 @@ impl Layer {
 fn told(failure: Failure) -> Error {
     match failure {
         Failure::Registry(error) => Refused(error).into(),
-        Failure::Store(_, why) => Error::system(why),
+        Failure::Store(why) => Error::system(why),
     }
 }
 

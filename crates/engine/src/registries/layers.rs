@@ -1,5 +1,5 @@
 //! Layers that are on their way here. Whoever wants one that is being fetched waits for it: of any number of pulls one
-//! fetches it. It is fetched as long as somebody waits, and what has arrived of it stays for the next time.
+//! fetches it. Handles are kept until it is visible, so that who comes in between finds one or the other. It is fetched as long as somebody waits, and what has arrived of it stays for the next time.
 //!
 //! ```text
 //!   server ──► Repository::blob ──► queue ──► Store::unpack (a blocking thread): file, hash, inflate, unpack
@@ -47,14 +47,22 @@ pub struct State {
     pub begun: bool,
     /// Bytes of the blob, those of earlier tries included.
     pub read: u64,
-    pub outcome: Option<Result<Arc<StagedLayer>, Failure>>,
+    pub outcome: Option<Result<Came, Failure>>,
+}
+
+/// How a layer came.
+#[derive(Clone)]
+pub enum Came {
+    Staged(Arc<StagedLayer>),
+    /// Somebody else's pull made it visible before its turn came.
+    WasHere,
 }
 
 /// Why a layer did not come.
 #[derive(Debug, Clone)]
 pub enum Failure {
     Registry(Error),
-    Store(store::Kind, String),
+    Store(String),
 }
 
 impl Layers {
@@ -68,6 +76,7 @@ impl Layers {
         &self,
         repository: &Arc<Repository>,
         blob: &Descriptor,
+        diff_id: &Digest,
         at_once: usize,
     ) -> (Arc<Arriving>, bool) {
         self.allow(at_once);
@@ -83,6 +92,7 @@ impl Layers {
             store: Arc::clone(&self.store),
             repository: Arc::clone(repository),
             blob: blob.clone(),
+            diff_id: diff_id.clone(),
             told: Arc::new(told),
         };
         let (turns, file) = (Arc::clone(&self.turns), Arc::clone(&slot.file));
@@ -130,20 +140,27 @@ struct Work {
     store: Arc<Store>,
     repository: Arc<Repository>,
     blob: Descriptor,
+    diff_id: Digest,
     told: Arc<watch::Sender<State>>,
 }
 
 impl Work {
-    async fn run(&self, file: &Arc<tokio::sync::Mutex<()>>) -> Result<Arc<StagedLayer>, Failure> {
+    async fn run(&self, file: &Arc<tokio::sync::Mutex<()>>) -> Result<Came, Failure> {
+        let own = Arc::clone(file).lock_owned().await;
+        // Whoever fetched it before let go of it only now.
+        if self.store.layer(&self.diff_id)?.is_some() {
+            return Ok(Came::WasHere);
+        }
         // What has arrived of a file may have been spoiled since, by a power loss say; then it is fetched whole.
-        let (resumed, result) = self.once(Arc::clone(file).lock_owned().await).await;
+        let (resumed, result) = self.once(own).await;
         match result {
-            Err(Failure::Store(store::Kind::Invalid, why)) if resumed => {
+            Err(Failure::Store(why)) if resumed => {
                 tracing::warn!("layer {}: what had arrived is of no use: {why}", self.blob.digest);
                 self.once(Arc::clone(file).lock_owned().await).await.1
             }
             result => result,
         }
+        .map(Came::Staged)
     }
 
     /// Whether a part of it was there, and what became of it.
@@ -175,7 +192,7 @@ impl Work {
             (Err(error), _) => Err(Failure::Registry(error)),
             (Ok(()), Ok(Ok(staged))) => Ok(staged),
             (Ok(()), Ok(Err(error))) => Err(error.into()),
-            (Ok(()), Err(gone)) => Err(Failure::Store(store::Kind::System, gone.to_string())),
+            (Ok(()), Err(gone)) => Err(Failure::Store(gone.to_string())),
         };
         (from > 0, result)
     }
@@ -183,7 +200,7 @@ impl Work {
 
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
-        Self::Store(error.kind(), error.to_string())
+        Self::Store(error.to_string())
     }
 }
 

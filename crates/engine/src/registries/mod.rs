@@ -1,6 +1,7 @@
 //! Registries, as the engine's options say they are to be asked, and what is being fetched from them just now.
 
 mod layers;
+mod login;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use store::Store;
 
 use crate::config::Live;
 
-pub use layers::{Arriving, Failure, Layers, State};
+pub use layers::{Arriving, Came, Failure, Layers, State};
 pub use words::{Refused, pulled, pushed};
 
 /// A handle that is cheap to copy.

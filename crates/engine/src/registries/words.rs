@@ -22,6 +22,9 @@ pub fn pulled(error: RegistryError, name: &Reference) -> Error {
 
 /// What a push of that name is told.
 pub fn pushed(error: RegistryError) -> Error {
+    if let RegistryError::NoCredentials { .. } = error {
+        return Error::new(Kind::Unauthorized, "no basic auth credentials");
+    }
     match error.code() {
         "DENIED" => Error::new(
             Kind::Forbidden,

@@ -55,7 +55,14 @@ impl Repository {
     /// Also what is larger than any manifest may be, and what does not have the digest that was asked for or promised.
     pub async fn manifest(&self, which: &Which) -> Result<Fetched> {
         let path = self.path_of(&format!("manifests/{}", which.text()));
-        let answer = self.ask_patiently(Method::GET, &path, &accepted(), &Content::Nothing).await?;
+        let asked = self.ask_patiently(Method::GET, &path, &accepted(), &Content::Nothing).await;
+        let answer = asked.map_err(|error| match (error, which) {
+            // Docker's first question about a tag.
+            (Error::NoCredentials { url, .. }, Which::Tag(_)) => {
+                Error::NoCredentials { method: "Head".to_owned(), url }
+            }
+            (error, _) => error,
+        })?;
         let media_type = answer.header(CONTENT_TYPE).unwrap_or_default();
         let media_type = printable(media_type.split(';').next().unwrap_or_default().trim());
         let promised = answer.header(DIGEST).and_then(|text| Digest::parse(text).ok());
