@@ -130,3 +130,21 @@ fn the_default_bridge_and_new_networks_are_as_gantryd_was_told() {
     let inspect = ["network", "inspect", "-f", "{{json .Options}}", "made"];
     assert_eq!(engine.gantry(&inspect).ok(), r#"{"com.docker.network.driver.mtu":"1400"}"#);
 }
+
+#[test]
+fn without_a_default_bridge_containers_have_loopback_unless_they_name_a_network() {
+    let engine = Engine::start_with(&["--bridge", "none"]);
+    engine.load("busybox");
+    let list = ["network", "ls", "--format", "{{.Name}}"];
+    assert_eq!(engine.gantry(&list).ok(), "host\nnone");
+    assert!(engine.links().is_empty(), "{:?}", engine.links());
+    run(&engine, "alone", &["-p", "21780:80"]);
+    assert_eq!(exec(&engine, "alone", &["ls", "/sys/class/net"]), "lo");
+    assert_eq!(engine.gantry(&["port", "alone"]).ok(), "");
+    let wrong = ["run", "--rm", "--network", "bridge", "busybox", "true"];
+    assert!(engine.gantry(&wrong).fails(125).contains("network bridge not found"));
+    engine.gantry(&["network", "create", "own"]).ok();
+    run(&engine, "one", &["--network", "own"]);
+    run(&engine, "two", &["--network", "own"]);
+    exec(&engine, "one", &["ping", "-c", "1", "-W", "5", "two"]);
+}

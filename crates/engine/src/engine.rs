@@ -171,9 +171,6 @@ pub fn network_options(config: &Config, outside: Option<Arc<dyn Outside>>) -> Re
     };
     match config.bridge.as_str() {
         "" => {}
-        "none" => {
-            return Err(Error::invalid("--bridge none is not supported: use --network none"));
-        }
         _ if bip.is_some() => {
             return Err(Error::invalid(
                 "You specified -b & --bip, mutually exclusive options. Please specify only one",
@@ -194,7 +191,8 @@ pub fn network_options(config: &Config, outside: Option<Arc<dyn Outside>>) -> Re
     }
     Ok(Options {
         bip,
-        bridge: Some(config.bridge.clone()).filter(|name| !name.is_empty()),
+        bridge: Some(config.bridge.clone()).filter(|name| !matches!(name.as_str(), "" | "none")),
+        without_default: config.bridge == "none",
         fixed_cidr: subnet("fixed-cidr", &config.fixed_cidr)?,
         ipv6: config.ipv6,
         fixed_cidr_v6: subnet("fixed-cidr-v6", &config.fixed_cidr_v6)?,

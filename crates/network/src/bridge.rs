@@ -24,7 +24,7 @@ use crate::subnet::Subnet;
 const FAVOURITE_NAME: &str = "gantry0";
 
 /// The default network, whose bridge may be there: it keeps its name and its address, which containers use, unless
-/// `--bip` names another.
+/// `--bip` names another. Where there is to be none it has no pools.
 pub(crate) fn default_network(
     socket: &mut Socket,
     identity: &Identity,
@@ -54,11 +54,14 @@ pub(crate) fn default_network(
     };
     let networks: Vec<_> =
         others.iter().flat_map(|other| &other.pools).map(|pool| pool.subnet).collect();
-    let mut pools = vec![ipv4_pool(socket, options, &present, &networks)?];
-    if options.ipv6 {
-        pools.push(ipv6_pool(socket, identity, options, &present, &networks)?);
+    let mut pools = Vec::new();
+    if !options.without_default {
+        pools.push(ipv4_pool(socket, options, &present, &networks)?);
+        if options.ipv6 {
+            pools.push(ipv6_pool(socket, identity, options, &present, &networks)?);
+        }
+        reserve_routers(&mut pools, &options.gateways)?;
     }
-    reserve_routers(&mut pools, &options.gateways)?;
     let bridge = BridgeOptions {
         mtu: options.mtu,
         icc: options.icc,

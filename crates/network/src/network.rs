@@ -63,7 +63,8 @@ impl Network {
         let default = bridge::default_network(&mut host, &identity, &options, &recovery.networks)?;
         let mut books = Books::default();
         let mut failures = Vec::new();
-        for config in std::iter::once(&default).chain(&recovery.networks) {
+        let default_one = Some(&default).filter(|_| !options.without_default);
+        for config in default_one.into_iter().chain(&recovery.networks) {
             books.add(config.clone());
             match put_up(&mut host, &identity, config) {
                 Ok(link) => books.put_up(&config.id, link),
@@ -85,6 +86,11 @@ impl Network {
         let network = Self { identity, options, default, host, shared, worker, publisher };
         network.delete_strays()?;
         Ok((network, failures))
+    }
+
+    /// Whether containers can be on it.
+    pub fn has_default_network(&self) -> bool {
+        !self.options.without_default
     }
 
     /// The default network.

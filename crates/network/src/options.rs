@@ -14,6 +14,8 @@ pub struct Options {
     pub bip: Option<BridgeAddress>,
     /// `--bridge`: one of the host's own is the default bridge.
     pub bridge: Option<String>,
+    /// `--bridge none`: nobody can join the default network, which has no bridge.
+    pub without_default: bool,
     /// `--fixed-cidr`: what the default bridge's containers have addresses of, within the bridge's subnet.
     pub fixed_cidr: Option<Subnet>,
     /// `--ipv6`: the default bridge has it, too.
@@ -59,6 +61,7 @@ impl Default for Options {
         Self {
             bip: None,
             bridge: None,
+            without_default: false,
             fixed_cidr: None,
             ipv6: false,
             fixed_cidr_v6: None,

@@ -112,7 +112,8 @@ impl Containers {
             LogConfig { driver: config.log_driver.clone(), config: Some(config.log_opts.clone()) };
         host.log_config = logging::checked(&host.log_config, &engine_log)?;
         if matches!(host.network_mode.as_str(), "" | "default") {
-            host.network_mode = "bridge".into();
+            let has_bridge = self.0.network.has_default_network();
+            host.network_mode = if has_bridge { "bridge" } else { "none" }.into();
         }
         if host.restart_policy.name.is_empty() {
             host.restart_policy.name = "no".into();

@@ -68,15 +68,20 @@ pub fn recorded(store: &Store) -> Result<Vec<Record>> {
     store.networks().all()?.into_iter().map(read).collect()
 }
 
-/// Those that every engine has, as old as the data root.
-pub fn builtin(network: &Network, identity: &Identity, data_root: &Path) -> [Record; 3] {
+/// Those that every engine has, as old as the data root; `bridge` unless there is to be none.
+pub fn builtin(network: &Network, identity: &Identity, data_root: &Path) -> Vec<Record> {
     let created = identity::made_at(data_root).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
     let plain = |name, driver| Record::builtin(name, driver, identity, &created);
+    let mut all = vec![plain("none", "null"), plain("host", "host")];
+    if !network.has_default_network() {
+        return all;
+    }
     let mut bridge = plain("bridge", "bridge");
     bridge.options = default_options(network.default_network());
     bridge.made = Some(network.default_network().clone());
     bridge.ipv6 = network.default_network().pools.iter().any(|pool| !pool.subnet.is_ipv4());
-    [plain("none", "null"), plain("host", "host"), bridge]
+    all.push(bridge);
+    all
 }
 
 fn default_options(config: &Config) -> BTreeMap<String, String> {

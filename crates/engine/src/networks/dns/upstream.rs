@@ -130,9 +130,10 @@ async fn ask_one(
     let id = random_id()?;
     let mut asked = query.to_vec();
     put_id(&mut asked, id);
+    let question = Question { query: asked, id, server, from };
     let mut answer = match transport {
-        Transport::Udp => by_udp(&asked, server, from, id).await?,
-        Transport::Tcp => by_tcp(&asked, server, from, id).await?,
+        Transport::Udp => question.by_udp().await?,
+        Transport::Tcp => question.by_tcp().await?,
     };
     if let Some(original) = query.first_chunk() {
         put_id(&mut answer, *original);
@@ -140,25 +141,64 @@ async fn ask_one(
     Ok(answer)
 }
 
-/// From a socket, and so a port, of its own. What is not the answer does not count.
-async fn by_udp(
-    query: &[u8],
-    server: SocketAddr,
-    from: Option<&OwnedFd>,
+/// One that is put to one server.
+struct Question<'a> {
+    query: Vec<u8>,
     id: [u8; 2],
-) -> io::Result<Vec<u8>> {
-    let socket = socket(SocketType::DGRAM, server, from).await?;
-    let socket = UdpSocket::from_std(socket.into())?;
-    socket.connect(server).await?;
-    socket.send(query).await?;
-    loop {
-        socket.readable().await?;
-        match receive(&socket) {
-            Ok(answer) if is_answer(&answer, query, id) => return Ok(answer),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+    server: SocketAddr,
+    /// None for the host's network.
+    from: Option<&'a OwnedFd>,
+}
+
+impl Question<'_> {
+    /// From a socket, and so a port, of its own. What is not the answer does not count.
+    async fn by_udp(&self) -> io::Result<Vec<u8>> {
+        let socket = UdpSocket::from_std(self.socket(SocketType::DGRAM).await?.into())?;
+        socket.connect(self.server).await?;
+        socket.send(&self.query).await?;
+        loop {
+            socket.readable().await?;
+            match receive(&socket) {
+                Ok(answer) if self.is_answered_by(&answer) => return Ok(answer),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
         }
+    }
+
+    async fn by_tcp(&self) -> io::Result<Vec<u8>> {
+        let socket = self.socket(SocketType::STREAM).await?;
+        let mut stream = TcpSocket::from_std_stream(socket.into()).connect(self.server).await?;
+        let length = u16::try_from(self.query.len()).map_err(io::Error::other)?;
+        stream.write_all(&[&length.to_be_bytes(), &self.query[..]].concat()).await?;
+        let length = usize::from(stream.read_u16().await?);
+        if length < HEADER {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut answer = Vec::new();
+        (&mut stream).take(length as u64).read_to_end(&mut answer).await?;
+        match answer.len() == length && self.is_answered_by(&answer) {
+            true => Ok(answer),
+            false => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn is_answered_by(&self, answer: &[u8]) -> bool {
+        is_answer(answer, &self.query, self.id)
+    }
+
+    /// An unconnected one in the host's network, or in that of the container.
+    async fn socket(&self, kind: SocketType) -> io::Result<OwnedFd> {
+        let is_ipv4 = self.server.is_ipv4();
+        let family = if is_ipv4 { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let open = move || Ok(rustix::net::socket_with(family, kind, flags, None)?);
+        let Some(namespace) = self.from else { return open() };
+        let namespace = namespace.try_clone()?;
+        tokio::task::spawn_blocking(move || sys::netns::within(namespace.as_fd(), open))
+            .await
+            .map_err(io::Error::other)?
     }
 }
 
@@ -167,44 +207,6 @@ fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
     let mut buffer = [0; LARGEST_DATAGRAM + 1];
     let length = socket.try_recv(&mut buffer)?;
     Ok(buffer[..length].to_vec())
-}
-
-async fn by_tcp(
-    query: &[u8],
-    server: SocketAddr,
-    from: Option<&OwnedFd>,
-    id: [u8; 2],
-) -> io::Result<Vec<u8>> {
-    let socket = socket(SocketType::STREAM, server, from).await?;
-    let mut stream = TcpSocket::from_std_stream(socket.into()).connect(server).await?;
-    let length = u16::try_from(query.len()).map_err(io::Error::other)?;
-    stream.write_all(&[&length.to_be_bytes(), query].concat()).await?;
-    let length = usize::from(stream.read_u16().await?);
-    if length < HEADER {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let mut answer = Vec::new();
-    (&mut stream).take(length as u64).read_to_end(&mut answer).await?;
-    match answer.len() == length && is_answer(&answer, query, id) {
-        true => Ok(answer),
-        false => Err(io::ErrorKind::InvalidData.into()),
-    }
-}
-
-/// An unconnected one in the host's network, or in that of the container.
-async fn socket(
-    kind: SocketType,
-    server: SocketAddr,
-    namespace: Option<&OwnedFd>,
-) -> io::Result<OwnedFd> {
-    let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let open = move || Ok(rustix::net::socket_with(family, kind, flags, None)?);
-    let Some(namespace) = namespace else { return open() };
-    let namespace = namespace.try_clone()?;
-    tokio::task::spawn_blocking(move || sys::netns::within(namespace.as_fd(), open))
-        .await
-        .map_err(io::Error::other)?
 }
 
 fn random_id() -> io::Result<[u8; 2]> {
