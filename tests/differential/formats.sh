@@ -74,7 +74,7 @@ docker stats --no-stream --format '{{.Foo' formats-one
 mkdir cfg; echo '{"psFormat":"{{.Names}}!","imagesFormat":"{{.Repository}}?"}' >cfg/config.json; docker --config cfg ps -a --filter name=formats-; docker --config cfg images busybox; docker --config cfg ps -aq --filter name=formats- | wc -c
 echo '{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":"a,b"}}}' >cfg/config.json; docker --config cfg run --rm --network none -e NO_PROXY=mine busybox env | grep -i proxy | sort
 echo '{"HttpHeaders":{"X-One":"1"},"detachKeys":"ctrl-x"}' >cfg/config.json; docker --config cfg ps -aq --filter name=formats- | wc -c
-docker ps -a --filter name=formats-one --format raw
+docker ps -a --filter name=formats-one --format raw | sed 's|formats-b=x y,formats-a=1|formats-a=1,formats-b=x y|'
 docker ps -as --filter name=formats-one --format raw | grep -c size
 docker ps -aq --filter name=formats-one --format raw 2>/dev/null
 docker images --format raw busybox

@@ -30,8 +30,8 @@ docker wait terminal-i
 docker logs terminal-i
 docker run -d --name terminal-j busybox sh -c 'trap "echo term; exit 4" TERM; echo ready; while :; do sleep 0.1; done' | wc -c
 (sleep 1; kill -TERM $(pgrep -f "^docker attach terminal-j$")) & docker attach terminal-j; echo $?
-docker run -d --name terminal-k busybox sh -c 'trap "echo term; exit 4" TERM; sleep 0.5; echo ready; while :; do sleep 0.1; done' | wc -c
-(sleep 1; kill -TERM $(pgrep -f "^docker attach --sig-proxy=false terminal-k$")) & docker attach --sig-proxy=false terminal-k; docker inspect -f '{{.State.Running}}' terminal-k
+docker run -d --name terminal-k busybox sh -c 'trap "echo term; exit 4" TERM; sleep 2; echo ready; while :; do sleep 0.1; done' | wc -c
+(sleep 4; kill -TERM $(pgrep -f "^docker attach --sig-proxy=false terminal-k$")) & docker attach --sig-proxy=false terminal-k; docker inspect -f '{{.State.Running}}' terminal-k
 docker attach terminal-none
 docker attach --nosuch terminal-k
 docker rm -f terminal-k
