@@ -3,6 +3,9 @@
 use testkit::engine::Engine;
 use testkit::registry::Registry;
 
+use super::resume::shelf;
+use super::shelf::{Image, digest};
+
 /// An engine that has pushed busybox as `repo:1`, and its name.
 pub(super) fn pushed(registry: &Registry, repo: &str) -> (Engine, String) {
     let engine = Engine::with_busybox();
@@ -134,4 +137,62 @@ fn run_pulls_what_is_missing() {
             .contains(&format!(" image pull {name} (name={})", name.strip_suffix(":1").unwrap())),
         "{events}"
     );
+}
+
+#[test]
+fn of_an_index_what_runs_here_is_pulled() {
+    let image = Image::new(&[21], 1000).indexed();
+    let root = digest(image.index.as_ref().unwrap());
+    let shelf = shelf(&[("many", image.clone())], 0);
+    let server = shelf.serve();
+    let engine = Engine::start();
+    let name = format!("{}/many:1", server.address());
+    let output = engine.gantry(&["pull", &name]).ok();
+    assert!(output.contains(&format!("\nDigest: {root}\n")), "{output}");
+    let repository = name.strip_suffix(":1").unwrap();
+    let digests = engine.gantry(&["inspect", "-f", "{{json .RepoDigests}}", &name]).ok();
+    assert_eq!(digests, format!("[\"{repository}@{root}\"]"));
+    let refused = engine.gantry(&["pull", "--platform", "linux/riscv64", &name]);
+    assert_eq!(refused.stdout, "1: Pulling from many\n");
+    let expected = "no matching manifest for linux/riscv64 in the manifest list entries";
+    assert_eq!(refused.fails(1), expected);
+    assert_eq!(
+        engine.gantry(&["pull", "-q", &format!("{repository}@{root}")]).ok(),
+        format!("{repository}@{root}")
+    );
+}
+
+#[test]
+fn a_copy_of_docker_hub_is_asked_first() {
+    let shelf = shelf(&[("library/tool", Image::new(&[22], 1000))], 0);
+    let server = shelf.serve();
+    let engine =
+        Engine::start_with(&["--registry-mirror", &format!("http://{}", server.address())]);
+    let output = engine.gantry(&["pull", "tool"]).ok();
+    assert!(
+        output.starts_with("Using default tag: latest\nlatest: Pulling from library/tool\n"),
+        "{output}"
+    );
+    assert!(
+        output.ends_with(
+            "\nStatus: Downloaded newer image for tool:latest\ndocker.io/library/tool:latest"
+        ),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_layer_that_is_not_what_it_should_be_makes_no_image() {
+    let mut image = Image::new(&[23], 1000);
+    let layer = image.layers[0].clone();
+    let other = Image::new(&[24], 1000);
+    image.blobs.insert(layer.clone(), other.blobs[&other.layers[0]].clone());
+    let shelf = shelf(&[("lie", image)], 0);
+    let server = shelf.serve();
+    let engine = Engine::start();
+    let name = format!("{}/lie:1", server.address());
+    let error = engine.gantry(&["pull", "-q", &name]).fails(1);
+    assert_eq!(error, format!("filesystem layer verification failed for digest {layer}"));
+    assert_eq!(engine.gantry(&["images", "-q"]).ok(), "");
+    assert_eq!(std::fs::read_dir(engine.data_root().join("downloads")).unwrap().count(), 0);
 }

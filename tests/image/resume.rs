@@ -11,7 +11,7 @@ use super::shelf::{Image, Shelf};
 /// The bytes of blobs that are on the way when a connection breaks: in the sockets' buffers.
 const IN_FLIGHT: u64 = 8 << 20;
 
-fn shelf(images: &[(&str, Image)], cut_every: u64) -> Arc<Shelf> {
+pub(super) fn shelf(images: &[(&str, Image)], cut_every: u64) -> Arc<Shelf> {
     let images: HashMap<_, _> =
         images.iter().map(|(name, image)| ((*name).to_owned(), image.clone())).collect();
     Arc::new(Shelf { images, cut_every, ..Shelf::default() })
@@ -115,4 +115,18 @@ fn fifty_pulls_of_ten_images_fetch_each_layer_once() {
         }
     }
     assert_eq!(engine.gantry(&["images", "-q"]).ok().lines().count(), 10);
+}
+
+#[test]
+fn the_engine_stays_small_while_it_pulls() {
+    let image = Image::new(&[11, 12, 13, 14], 76 << 20);
+    let shelf = shelf(&[("big", image)], 0);
+    let server = shelf.serve();
+    let engine = Engine::start();
+    engine.gantry(&["pull", "-q", &format!("{}/big:1", server.address())]).ok();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", engine.daemon_pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    eprintln!("peak {peak} KiB");
+    assert!(peak < 60 << 10, "{peak} KiB");
 }

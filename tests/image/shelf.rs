@@ -113,8 +113,11 @@ pub(crate) struct Image {
     /// Config and layers by their digests.
     pub(crate) blobs: HashMap<String, Vec<u8>>,
     pub(crate) layers: Vec<String>,
+    /// What tags lead to, where it is not the manifest.
+    pub(crate) index: Option<Vec<u8>>,
 }
 
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 impl Image {
@@ -149,7 +152,30 @@ impl Image {
         });
         let mut blobs: HashMap<_, _> = layers.iter().cloned().zip(tars).collect();
         blobs.insert(config_digest, config);
-        Self { manifest: serde_json::to_vec(&manifest).unwrap(), blobs, layers }
+        Self { manifest: serde_json::to_vec(&manifest).unwrap(), blobs, layers, index: None }
+    }
+
+    /// Behind an index that has it for this machine, and an attestation of it.
+    pub(crate) fn indexed(self) -> Self {
+        let entry = |os: &str, architecture: &str, digest: String, size: usize| {
+            serde_json::json!({
+                "mediaType": MANIFEST,
+                "digest": digest,
+                "size": size,
+                "platform": { "os": os, "architecture": architecture },
+            })
+        };
+        let host = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+        let index = serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [
+                entry("unknown", "unknown", digest(b"attestation"), 11),
+                entry("linux", "s390x", digest(b"another"), 7),
+                entry("linux", host, digest(&self.manifest), self.manifest.len()),
+            ],
+        });
+        Self { index: Some(serde_json::to_vec(&index).unwrap()), ..self }
     }
 }
 
@@ -197,9 +223,13 @@ impl Shelf {
         if path.is_empty() {
             return send(stream, "200 OK", "", b"{}");
         }
-        if let Some((name, _)) = path.split_once("/manifests/")
+        if let Some((name, which)) = path.split_once("/manifests/")
             && let Some(image) = self.images.get(name)
         {
+            let manifest = digest(&image.manifest);
+            if let Some(index) = image.index.as_ref().filter(|_| which != manifest) {
+                return send(stream, "200 OK", &format!("Content-Type: {INDEX}\r\n"), index);
+            }
             let kind = format!("Content-Type: {MANIFEST}\r\n");
             return send(stream, "200 OK", &kind, &image.manifest);
         }

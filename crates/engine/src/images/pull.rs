@@ -211,7 +211,7 @@ impl Images {
         mut labels: BTreeMap<String, String>,
     ) {
         labels.insert("name".to_owned(), name.familiar_name());
-        self.events.publish(events::Kind::Image, action, &name.familiar(), labels);
+        self.events.publish(events::Kind::Image, action, name.familiar(), labels);
     }
 
     /// A manifest without an index is pulled whatever it is for.
