@@ -1,6 +1,8 @@
 //! A registry of our own, asked over HTTP as any client would.
 
+mod access;
 mod blobs;
+mod garbage;
 mod hostile;
 mod http;
 mod lists;

@@ -14,17 +14,21 @@ struct Inside {
 
 impl Inside {
     fn start(test: &str, port: u16) -> Option<Self> {
+        Self::start_with(test, port, "")
+    }
+
+    fn start_with(test: &str, port: u16, flags: &str) -> Option<Self> {
         let mut peers = Peers::at_hand(test)?;
         let program = peers.bring("gantryd");
         let address = format!("127.0.0.1:{port}");
         let root = format!("/tmp/server-registry-{port}");
         peers.sh(&format!("rm -rf {root}")).ok();
-        let serve = format!("{program} registry-serve --address={address} --root={root}");
+        let serve = format!("{program} registry-serve --address={address} --root={root} {flags}");
         let mut command = peers.inside();
         command.args(["sh", "-c", &format!("echo $$ >{root}.pid; exec {serve}")]);
         let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let inside = Self { peers, child, address };
-        wait_for("the registry answers", || inside.sh("curl -sf http://REG/v2/").code == 0);
+        wait_for("the registry answers", || inside.sh("curl -sf http://REG/healthz").code == 0);
         Some(inside)
     }
 
@@ -114,4 +118,31 @@ fn containerd_pulls_and_pushes() {
     let digests: Vec<_> = both.lines().collect();
     assert!(digests.len() == 2 && digests[0] == digests[1], "{both}");
     inside.ok(&format!("{ctr} images rm REG/server/c:1"));
+}
+
+#[test]
+fn docker_logs_in() {
+    let users = "/tmp/server-registry-5920.users";
+    let flags = format!("--htpasswd={users}");
+    let Some(peers) = Peers::at_hand("docker_logs_in") else { return };
+    // bcrypt of "secret", at the lowest cost.
+    let line = "ann:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+    peers.sh(&format!("echo '{line}' >{users}")).ok();
+    let Some(inside) = Inside::start_with("docker_logs_in", 5920, &flags) else { return };
+    inside.peers.load_all(&["busybox"]);
+    let docker = "docker --config /tmp/server-registry-5920.docker";
+    inside.ok("docker tag busybox REG/server/private:1");
+    assert!(
+        inside.sh(&format!("{docker} push REG/server/private:1")).code != 0,
+        "nobody is known yet"
+    );
+    assert!(inside.sh(&format!("{docker} login -u ann -p wrong REG")).code != 0);
+    inside.ok(&format!("{docker} login -u ann -p secret REG"));
+    inside.ok(&format!("{docker} push REG/server/private:1"));
+    inside.ok(&format!("{docker} pull REG/server/private:1"));
+    inside.ok(&format!("{docker} logout REG"));
+    assert!(inside.sh(&format!("{docker} pull REG/server/private:1")).code != 0);
+    inside.ok(&format!(
+        "docker rmi -f REG/server/private:1; rm -rf {users} /tmp/server-registry-5920.docker"
+    ));
 }

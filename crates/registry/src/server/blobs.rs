@@ -23,10 +23,14 @@ impl Registry {
         digest: Digest,
     ) -> Result<Response, Error> {
         let link = layout::blob_link(&repository, &digest);
-        let is_asked_for = call.method == Method::HEAD;
+        let may_refer = call.method == Method::HEAD && !self.read_only;
         let has = move |storage: &super::directory::Directory| {
+            if !may_refer {
+                return Ok(storage.facts(&link)?.is_some());
+            }
             // Who asks whether it is here may be about to refer to it instead of sending it.
-            if is_asked_for { storage.renew(&link) } else { Ok(storage.facts(&link)?.is_some()) }
+            let _held = storage.locks().shared()?;
+            storage.renew(&link)
         };
         if !self.storage.blocking(has).await? {
             return Err(unknown());

@@ -18,7 +18,8 @@ impl Registry {
     pub(super) async fn catalog(&self, call: &Call) -> Result<Response, Error> {
         let page = Page::parse(&call.query)?;
         let names = self.storage.blocking(repositories).await?;
-        let (names, more) = page.of(names.iter().map(Repository::as_str));
+        let shown = names.iter().filter(|name| self.access.shows(&call.identity, name));
+        let (names, more) = page.of(shown.map(Repository::as_str));
         let mut response = json(json!({"repositories": names}).to_string());
         if let (true, Some(end)) = (more, names.last()) {
             add(&mut response, [(LINK, page.link("/v2/_catalog", end))]);

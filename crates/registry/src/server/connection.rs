@@ -23,6 +23,7 @@ use super::registry::Registry;
 /// How long a client may take to send a request's head, idle time of a kept connection included, and how long it may
 /// take nothing of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// A request's head, and what is read or written at once of a body. Longer heads are answered with 431; the number of
 /// headers is bounded by hyper (100).
 const MAX_BUFFER: usize = 128 << 10;
@@ -45,11 +46,13 @@ pub(super) async fn serve(
     let slots = Arc::new(Semaphore::new(registry.max_connections));
     let stopping = watch::Sender::new(false);
     let janitor = tokio::spawn(Arc::clone(&registry).keep_clean());
+    let collector = tokio::spawn(Arc::clone(&registry).keep_collecting());
     tokio::select! {
         () = accept(&listener, &registry, &slots, &stopping) => {}
         () = stop => {}
     }
     janitor.abort();
+    collector.abort();
     drop(listener);
     stopping.send_replace(true);
     if tokio::time::timeout(LAST_REQUESTS, stopping.closed()).await.is_err() {
@@ -68,8 +71,10 @@ async fn accept(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let Some(place) = registry.crowd.admit(peer.ip()) else {
-                    // Whether it is read is the client's affair.
-                    let _ = stream.try_write(CROWDED);
+                    if registry.tls.is_none() {
+                        // Whether it is read is the client's affair.
+                        let _ = stream.try_write(CROWDED);
+                    }
                     continue;
                 };
                 let seat = Seat { _slot: slot, _place: place };
@@ -92,7 +97,14 @@ async fn begin(
 ) {
     // Answers are written whole; nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
-    speak(stream, peer, registry, stopping).await;
+    let Some(tls) = registry.tls.clone() else {
+        return speak(stream, peer, registry, stopping).await;
+    };
+    match tokio::time::timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => speak(stream, peer, registry, stopping).await,
+        Ok(Err(error)) => tracing::info!("TLS handshake of {peer} failed: {error}"),
+        Err(_) => tracing::info!("TLS handshake of {peer} took too long"),
+    }
 }
 
 async fn speak<S>(

@@ -39,6 +39,7 @@ pub(super) enum Kind {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
+    pub(super) size: u64,
     pub(super) modified: SystemTime,
 }
 
@@ -95,7 +96,7 @@ impl Directory {
 
     pub(super) fn facts(&self, key: &Key) -> io::Result<Option<Facts>> {
         let Some(metadata) = present(fs::metadata(self.path(key)))? else { return Ok(None) };
-        Ok(Some(Facts { modified: metadata.modified()? }))
+        Ok(Some(Facts { size: metadata.len(), modified: metadata.modified()? }))
     }
 
     /// The names one level below, sorted.

@@ -14,6 +14,7 @@ pub(super) enum Code {
     BlobUnknown,
     BlobUploadInvalid,
     BlobUploadUnknown,
+    Denied,
     DigestInvalid,
     ManifestBlobUnknown,
     ManifestInvalid,
@@ -25,6 +26,7 @@ pub(super) enum Code {
     SizeInvalid,
     TagInvalid,
     TooManyRequests,
+    Unauthorized,
     Unknown,
     Unsupported,
 }
@@ -36,6 +38,7 @@ impl Code {
             Self::BlobUnknown => ("BLOB_UNKNOWN", StatusCode::NOT_FOUND),
             Self::BlobUploadInvalid => ("BLOB_UPLOAD_INVALID", StatusCode::BAD_REQUEST),
             Self::BlobUploadUnknown => ("BLOB_UPLOAD_UNKNOWN", StatusCode::NOT_FOUND),
+            Self::Denied => ("DENIED", StatusCode::FORBIDDEN),
             Self::DigestInvalid => ("DIGEST_INVALID", StatusCode::BAD_REQUEST),
             Self::ManifestBlobUnknown => ("MANIFEST_BLOB_UNKNOWN", StatusCode::NOT_FOUND),
             Self::ManifestInvalid => ("MANIFEST_INVALID", StatusCode::BAD_REQUEST),
@@ -47,6 +50,7 @@ impl Code {
             Self::SizeInvalid => ("SIZE_INVALID", StatusCode::BAD_REQUEST),
             Self::TagInvalid => ("TAG_INVALID", StatusCode::BAD_REQUEST),
             Self::TooManyRequests => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS),
+            Self::Unauthorized => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED),
             Self::Unknown => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Unsupported => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED),
         }

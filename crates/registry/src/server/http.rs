@@ -9,6 +9,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_
 use hyper::{Method, StatusCode};
 
 use super::Response;
+use super::access::Identity;
 use super::body::{Body, Received};
 use super::error::{Code, Error};
 use super::query::{Query, decode};
@@ -23,6 +24,7 @@ pub(super) struct Call {
     pub(super) headers: HeaderMap,
     pub(super) query: Query,
     pub(super) body: Received,
+    pub(super) identity: Identity,
 }
 
 /// Answers, and says so in the log.
@@ -56,8 +58,9 @@ async fn understand(
     let path = decode(head.uri.path()).ok_or_else(no_page)?;
     let route = Route::parse(&path).ok_or_else(no_page)??;
     let query = Query::parse(head.uri.query().unwrap_or_default())?;
-    let mut call =
-        Call { method: head.method, headers: head.headers, query, body: Received::new(body) };
+    let identity = authorise(registry, &route, &head.method, &head.headers).await?;
+    let body = Received::new(body);
+    let mut call = Call { method: head.method, headers: head.headers, query, body, identity };
     if call.method.is_safe() {
         return run(registry, route, &mut call).await;
     }
@@ -71,6 +74,24 @@ async fn understand(
         answer
     });
     task.await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked).into()))
+}
+
+/// Who asks, if they may.
+async fn authorise(
+    registry: &Registry,
+    route: &Route,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Identity, Error> {
+    if matches!(route, Route::Health) {
+        return Ok(Identity::Anonymous);
+    }
+    let identity = registry.access.identify(headers).await?;
+    match route.needs(method) {
+        None => registry.access.known(&identity)?,
+        Some((repository, action)) => registry.access.check(&identity, repository, action)?,
+    }
+    Ok(identity)
 }
 
 async fn run(registry: &Registry, route: Route, call: &mut Call) -> Result<Response, Error> {

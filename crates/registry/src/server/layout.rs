@@ -35,6 +35,15 @@ pub(super) fn repositories() -> Key {
     Key(REPOSITORIES.to_owned())
 }
 
+/// Locked by the process that collects garbage.
+pub(super) fn collecting() -> Key {
+    Key("collecting".to_owned())
+}
+
+pub(super) fn all_blobs() -> Key {
+    Key("blobs".to_owned())
+}
+
 pub(super) fn uploads() -> Key {
     Key("uploads".to_owned())
 }
@@ -60,6 +69,11 @@ pub(super) fn blob(digest: &Digest) -> Key {
     Key(format!("blobs/{algorithm}/{}/{hex}", &hex[..2]))
 }
 
+/// A repository's links.
+pub(super) fn blobs(repository: &Repository) -> Key {
+    Key(format!("{REPOSITORIES}/{repository}/_blobs"))
+}
+
 pub(super) fn blob_link(repository: &Repository, digest: &Digest) -> Key {
     in_repository(repository, "_blobs", digest)
 }
@@ -78,6 +92,10 @@ pub(super) fn tags(repository: &Repository) -> Key {
 
 pub(super) fn tag(repository: &Repository, tag: &Tag) -> Key {
     tags(repository).below(tag.as_str())
+}
+
+pub(super) fn all_referrers(repository: &Repository) -> Key {
+    Key(format!("{REPOSITORIES}/{repository}/_referrers"))
 }
 
 pub(super) fn referrers(repository: &Repository, subject: &Digest) -> Key {

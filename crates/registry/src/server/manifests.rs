@@ -172,7 +172,7 @@ impl Push {
         let manifests =
             manifests.iter().map(|digest| (digest, layout::manifest(&self.repository, digest)));
         for (digest, key) in blobs.chain(manifests) {
-            if storage.facts(&key)?.is_none() {
+            if !storage.renew(&key)? {
                 let text = format!("manifest references {digest}, which is not in this repository");
                 return Err(Error::new(Code::ManifestBlobUnknown, text));
             }

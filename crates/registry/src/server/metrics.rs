@@ -9,6 +9,8 @@ pub(super) struct Metrics {
     answers: [AtomicU64; 6],
     sent: AtomicU64,
     received: AtomicU64,
+    collected_blobs: AtomicU64,
+    collected_bytes: AtomicU64,
 }
 
 impl Metrics {
@@ -21,6 +23,11 @@ impl Metrics {
 
     pub(super) fn received(&self, length: u64) {
         self.received.fetch_add(length, Ordering::Relaxed);
+    }
+
+    pub(super) fn collected(&self, blobs: usize, bytes: u64) {
+        self.collected_blobs.fetch_add(blobs as u64, Ordering::Relaxed);
+        self.collected_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn text(&self, uploads: usize, connections: usize) -> String {
@@ -38,6 +45,8 @@ impl Metrics {
         };
         one("counter", "sent_bytes_total", self.sent.load(Ordering::Relaxed));
         one("counter", "received_bytes_total", self.received.load(Ordering::Relaxed));
+        one("counter", "collected_blobs_total", self.collected_blobs.load(Ordering::Relaxed));
+        one("counter", "collected_bytes_total", self.collected_bytes.load(Ordering::Relaxed));
         one("gauge", "open_uploads", uploads as u64);
         one("gauge", "connections", connections as u64);
         text

@@ -4,6 +4,7 @@
 //! [`Registry`] through [`http`], which knows connections; which paths there are is [`route`]; what becomes of each is in
 //! the module of its noun; where things lie is [`layout`].
 
+mod access;
 mod blobs;
 mod body;
 mod catalog;
@@ -12,6 +13,7 @@ mod connection;
 mod crowd;
 mod directory;
 mod error;
+mod gc;
 mod http;
 mod layout;
 mod locks;
@@ -28,6 +30,7 @@ mod referrers;
 mod registry;
 mod route;
 mod tags;
+mod tls;
 mod upload;
 mod uploads;
 
@@ -36,6 +39,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+pub use access::Config;
 pub use options::{Invalid, Options};
 use registry::Registry;
 

@@ -4,6 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio_rustls::TlsAcceptor;
+
+use super::access::Config;
+use super::tls;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     pub address: SocketAddr,
@@ -14,6 +19,13 @@ pub struct Options {
     pub max_uploads: usize,
     /// After which an upload of which nothing comes is removed.
     pub upload_age: Duration,
+    pub access: Config,
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    /// Between two collections of garbage; none is collected if it is nothing.
+    pub gc_interval: Duration,
+    /// How old garbage is at least: longer than a push takes.
+    pub gc_grace: Duration,
     pub log_format: String,
     pub debug: bool,
 }
@@ -36,6 +48,11 @@ impl Default for Options {
             access_log: true,
             max_uploads: 1000,
             upload_age: Duration::from_secs(24 * 3600),
+            access: Config::default(),
+            tls_cert: None,
+            tls_key: None,
+            gc_interval: Duration::from_secs(6 * 3600),
+            gc_grace: Duration::from_secs(24 * 3600),
             log_format: "text".to_owned(),
             debug: false,
         }
@@ -46,13 +63,26 @@ impl Options {
     /// # Errors
     /// The first word that is wrong.
     pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, Invalid> {
-        let mut options = Self::default();
+        let (mut options, mut htpasswd) = (Self::default(), None);
         for word in words {
             let flag = word.strip_prefix("--").ok_or_else(|| Invalid::Unknown(word.clone()))?;
             let (flag, value) = flag.split_once('=').unwrap_or((flag, "true"));
-            options.set(flag, value)?;
+            match flag {
+                "htpasswd" => htpasswd = Some(value.into()),
+                _ => options.set(flag, value)?,
+            }
         }
+        // Wherever it stands, it goes before what the file says.
+        options.access.htpasswd = htpasswd.or(options.access.htpasswd);
         Ok(options)
+    }
+
+    pub(super) fn tls_acceptor(&self) -> Result<Option<TlsAcceptor>, String> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => tls::acceptor(certificate, key).map(Some),
+            (None, None) => Ok(None),
+            _ => Err("TLS needs --tls-cert and --tls-key".to_owned()),
+        }
     }
 
     fn set(&mut self, flag: &str, value: &str) -> Result<(), Invalid> {
@@ -60,6 +90,11 @@ impl Options {
             |why: String| Invalid::Value { flag: flag.to_owned(), value: value.to_owned(), why };
         match flag {
             "address" => self.address = address(value).map_err(invalid)?,
+            "config" => self.access = file(value).map_err(invalid)?,
+            "tls-cert" => self.tls_cert = Some(value.into()),
+            "tls-key" => self.tls_key = Some(value.into()),
+            "gc-interval" => self.gc_interval = duration(value).map_err(invalid)?,
+            "gc-grace" => self.gc_grace = duration(value).map_err(invalid)?,
             "root" => self.root = value.into(),
             "read-only" => self.read_only = boolean(value).map_err(invalid)?,
             "access-log" => self.access_log = boolean(value).map_err(invalid)?,
@@ -76,6 +111,11 @@ impl Options {
         }
         Ok(())
     }
+}
+
+fn file(path: &str) -> Result<Config, String> {
+    let text = std::fs::read(path).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&text).map_err(|error| error.to_string())
 }
 
 /// `[IP]:PORT`; no name is looked up.

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::HeaderName;
+use tokio_rustls::TlsAcceptor;
 
+use super::access::Access;
 use super::crowd::Crowd;
 use super::directory::Directory;
 use super::error::Error;
 use super::http::{json, typed};
 use super::metrics::Metrics;
 use super::options::Options;
-use super::{Response, layout, upload};
+use super::{Response, gc, layout, upload};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -24,10 +26,14 @@ pub(super) struct Registry {
     pub(super) storage: Directory,
     pub(super) max_connections: usize,
     pub(super) crowd: Crowd,
+    pub(super) access: Access,
+    pub(super) tls: Option<TlsAcceptor>,
     pub(super) read_only: bool,
     pub(super) access_log: bool,
     pub(super) max_uploads: usize,
     pub(super) upload_age: Duration,
+    gc_interval: Duration,
+    gc_grace: Duration,
     /// Held while uploads are counted and one more begins.
     pub(super) beginning: Arc<Mutex<()>>,
     pub(super) metrics: Metrics,
@@ -43,10 +49,14 @@ impl Registry {
             storage,
             max_connections,
             crowd: Crowd::new(max_connections / 2),
+            access: Access::open(&options.access).map_err(io::Error::other)?,
+            tls: options.tls_acceptor().map_err(io::Error::other)?,
             read_only: options.read_only,
             access_log: options.access_log,
             max_uploads: options.max_uploads,
             upload_age: options.upload_age,
+            gc_interval: options.gc_interval,
+            gc_grace: options.gc_grace,
             beginning: Arc::default(),
             metrics: Metrics::default(),
         })
@@ -80,6 +90,27 @@ impl Registry {
                 Err(error) => tracing::warn!("cannot remove old uploads: {error}"),
             }
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Collects garbage from time to time; ends with the task.
+    pub(super) async fn keep_collecting(self: Arc<Self>) {
+        if self.gc_interval.is_zero() || self.read_only {
+            return;
+        }
+        loop {
+            tokio::time::sleep(self.gc_interval).await;
+            let grace = self.gc_grace;
+            let collected = self.storage.blocking(move |storage| gc::collect(storage, grace)).await;
+            match collected {
+                Ok(Some(removed)) if removed != gc::Removed::default() => {
+                    let gc::Removed { links, blobs, bytes } = removed;
+                    tracing::info!(links, blobs, bytes, "collected garbage");
+                    self.metrics.collected(blobs, bytes);
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!("cannot collect garbage: {error}"),
+            }
         }
     }
 }

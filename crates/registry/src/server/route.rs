@@ -1,8 +1,10 @@
 //! From a path to what it names. A repository's name stands in mid path and may hold any of the words that follow it,
 //! so paths are read from their end.
 
+use hyper::Method;
 use oci::digest::Digest;
 
+use super::access::Action;
 use super::error::Error;
 use super::names::{Reference, Repository, UploadId, digest};
 
@@ -52,15 +54,21 @@ impl Route {
         Some(route)
     }
 
-    /// Which repository it is about.
-    #[cfg(test)]
-    pub(super) fn repository(&self) -> Option<&Repository> {
+    /// What one must be allowed to do, and where; `None` of what is about no repository.
+    pub(super) fn needs(&self, method: &Method) -> Option<(&Repository, Action)> {
+        let action = match *method {
+            Method::GET | Method::HEAD => Action::Pull,
+            Method::DELETE => Action::Delete,
+            _ => Action::Push,
+        };
         match self {
             Self::Base | Self::Catalog | Self::Health | Self::Metrics => None,
-            Self::Uploads(name) | Self::Tags(name) => Some(name),
-            Self::Blob(name, _) | Self::Referrers(name, _) => Some(name),
-            Self::Upload(name, _) => Some(name),
-            Self::Manifest(name, _) => Some(name),
+            Self::Tags(name) | Self::Blob(name, _) | Self::Referrers(name, _) => {
+                Some((name, action))
+            }
+            Self::Manifest(name, _) => Some((name, action)),
+            // Whatever is done with an upload, it is a push.
+            Self::Uploads(name) | Self::Upload(name, _) => Some((name, Action::Push)),
         }
     }
 }
@@ -141,7 +149,7 @@ mod tests {
         #[test]
         fn no_path_is_too_odd(path in "(/|v2|blobs|uploads|manifests|tags|list|[a-z._:%]){0,12}") {
             if let Some(Ok(route)) = Route::parse(&path)
-                && let Some(name) = route.repository()
+                && let Some((name, _)) = route.needs(&Method::GET)
             {
                 prop_assert!(path.contains(name.as_str()));
             }

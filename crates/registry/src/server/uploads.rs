@@ -8,6 +8,7 @@ use hyper::header::{HeaderName, LOCATION, RANGE};
 use oci::digest::Digest;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::access::Action;
 use super::body::{Cut, Received};
 use super::chunk::Chunk;
 use super::error::{Code, Error};
@@ -115,6 +116,9 @@ impl Registry {
         else {
             return Ok(None);
         };
+        if !self.access.allows(&call.identity, &from, Action::Pull) {
+            return Ok(None);
+        }
         let (theirs, ours) = (layout::blob_link(&from, &digest), layout::blob_link(to, &digest));
         let blob = layout::blob(&digest);
         let mounted = self.storage.blocking(move |storage| {

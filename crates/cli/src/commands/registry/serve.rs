@@ -12,11 +12,22 @@ use crate::flags::{Flag, Kind, Parsed};
 const FLAGS: &[Flag] = &[
     Flag::bool("access-log", "Write a line for each request").default("true"),
     Flag::string("address", "Address and port to listen on").default("127.0.0.1:5000"),
+    Flag::string("config", "File with rules and whose tokens are believed (JSON)")
+        .type_name("file"),
     Flag::bool("debug", "Log more"),
+    Flag::string("gc-grace", "How old garbage is at least: longer than a push takes")
+        .type_name("duration")
+        .default("24h"),
+    Flag::string("gc-interval", "Between two collections of garbage (0s: none)")
+        .type_name("duration")
+        .default("6h"),
+    Flag::string("htpasswd", "File with users and bcrypt hashes (htpasswd -B)").type_name("file"),
     Flag::string("log-format", "Format of the log (\"text\"|\"json\")").default("text"),
     Flag::int("max-uploads", "Uploads that may be open at once").default("1000"),
     Flag::bool("read-only", "Refuse whatever would change something"),
     Flag::string("root", "Folder that holds the content").default("/var/lib/gantry-registry"),
+    Flag::string("tls-cert", "Certificate to serve with (PEM)").type_name("file"),
+    Flag::string("tls-key", "Key of the certificate (PEM)").type_name("file"),
     Flag::string("upload-age", "After which an upload of which nothing comes is removed")
         .type_name("duration")
         .default("24h"),
