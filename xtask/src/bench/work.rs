@@ -152,7 +152,7 @@ pub(super) const WORK: &[Work] = &[
     Work {
         name: "traffic",
         kind: Kind::Engine,
-        rounds: 5,
+        rounds: 3,
         metrics: &[
             unbounded("2 GB from container to container"),
             unbounded("2 GB from the host to a container"),
