@@ -242,7 +242,11 @@ impl Work {
         let tell = async {
             loop {
                 tokio::time::sleep(PACE).await;
-                self.report.moving(id, "Pushing", told.bytes(), size).await;
+                // A line without bytes is one that pipes show.
+                let sent = told.bytes();
+                if sent > 0 {
+                    self.report.moving(id, "Pushing", sent, size).await;
+                }
             }
         };
         tokio::select! {
