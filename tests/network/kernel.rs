@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::Instant;
 
 use regex_lite::Regex;
 use serde_json::Value;
-use testkit::engine::{Engine, finish, wait_for};
+use testkit::engine::{Engine, PATIENCE, finish, wait_for};
 
 pub(crate) type Lines = BTreeSet<String>;
 
@@ -117,9 +118,20 @@ fn table_lines(family: &str, table: &str) -> Vec<String> {
 }
 
 fn json(program: &str, arguments: &[&str]) -> Value {
-    let output = finish(Command::new(program).args(arguments)).ok();
-    // A list of nothing is no text at all.
-    if output.is_empty() { Value::Null } else { serde_json::from_str(&output).unwrap() }
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let output = finish(Command::new(program).args(arguments)).ok();
+        // A list of nothing is no text at all.
+        if output.is_empty() {
+            return Value::Null;
+        }
+        // nft stops in the midst of a list while somebody else changes a table of his.
+        match serde_json::from_str(&output) {
+            Ok(value) => return value,
+            Err(error) if error.is_eof() && Instant::now() < until => {}
+            Err(error) => panic!("{program}: {error} in {output}"),
+        }
+    }
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {
