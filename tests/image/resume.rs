@@ -1,6 +1,8 @@
 //! Pulls that break off, and pulls at once: no byte is fetched for nothing.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,6 +35,17 @@ fn a_connection_that_is_cut_every_5_mb_costs_no_byte_twice() {
     assert!(sent <= whole + whole / 100, "{sent} bytes of {whole}");
 }
 
+/// A pull of which more than `least` bytes have arrived, and the file that they are in.
+fn begin_pull(engine: &mut Engine, name: &str, image: &Image, least: u64) -> (Child, PathBuf) {
+    let pull = engine.command(&["pull", "-q", name]).spawn().unwrap();
+    let layer = image.layers[0].trim_start_matches("sha256:");
+    let file = engine.data_root().join("downloads").join(layer);
+    engine.wait_until("that much has arrived", |_| {
+        std::fs::metadata(&file).is_ok_and(|file| file.len() > least)
+    });
+    (pull, file)
+}
+
 #[test]
 fn a_pull_goes_on_where_a_killed_engine_was() {
     let image = Image::new(&[3], 64 << 20);
@@ -41,12 +54,7 @@ fn a_pull_goes_on_where_a_killed_engine_was() {
     let server = shelf.serve();
     let mut engine = Engine::start();
     let name = format!("{}/big:1", server.address());
-    let mut pull = engine.command(&["pull", "-q", &name]).spawn().unwrap();
-    let layer = image.layers[0].trim_start_matches("sha256:").to_owned();
-    let file = engine.data_root().join("downloads").join(layer);
-    engine.wait_until("most of it has arrived", |_| {
-        std::fs::metadata(&file).is_ok_and(|file| file.len() > 32 << 20)
-    });
+    let (mut pull, file) = begin_pull(&mut engine, &name, &image, 32 << 20);
     engine.kill();
     assert!(!pull.wait().unwrap().success());
     let arrived = std::fs::metadata(&file).unwrap().len();
@@ -67,12 +75,7 @@ fn what_a_client_gave_up_is_kept_for_the_next() {
     let server = shelf.serve();
     let mut engine = Engine::start();
     let name = format!("{}/big:1", server.address());
-    let mut pull = engine.command(&["pull", "-q", &name]).spawn().unwrap();
-    let layer = image.layers[0].trim_start_matches("sha256:").to_owned();
-    let file = engine.data_root().join("downloads").join(layer);
-    engine.wait_until("some of it has arrived", |_| {
-        std::fs::metadata(&file).is_ok_and(|file| file.len() > 8 << 20)
-    });
+    let (mut pull, _) = begin_pull(&mut engine, &name, &image, 8 << 20);
     pull.kill().unwrap();
     pull.wait().unwrap();
     shelf.stop_at.store(0, Ordering::Release);

@@ -91,7 +91,9 @@ impl Store {
             }
             Err(error) => {
                 // Bytes that are wrong would be wrong the next time.
-                let _ = fs::remove_file(&download.path);
+                if !is_of_the_kernel(&error) {
+                    let _ = fs::remove_file(&download.path);
+                }
                 Err(error)
             }
         }
@@ -109,6 +111,14 @@ impl Store {
         }
         Ok(Kept { digest: digest.clone(), diff_id: diff_id.clone(), size: *size })
     }
+}
+
+/// A full disk, say: it tells nothing of the bytes.
+fn is_of_the_kernel(error: &Error) -> bool {
+    let causes =
+        std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
+    let is_errno = |cause: &io::Error| cause.raw_os_error().is_some();
+    causes.filter_map(|cause| cause.downcast_ref()).any(is_errno)
 }
 
 impl Download {
@@ -210,6 +220,23 @@ mod tests {
         assert_eq!(store.download(&digest).unwrap().arrived(), 0);
         drop(lease);
         assert!(!store.root.blob(&digest).exists(), "the blob goes with its layer");
+    }
+
+    #[test]
+    fn a_store_that_fails_keeps_what_has_arrived() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::open(root.path()).unwrap();
+        let tar = tar();
+        let digest = digest_of(&tar);
+        let mut cut = tar[..70_000].chain(Broken);
+        assert!(store.unpack(store.download(&digest).unwrap(), &mut cut, &mut |_| ()).is_err());
+        let staging = root.path().join("staging");
+        fs::remove_dir_all(&staging).unwrap();
+        fs::write(&staging, "in the way").unwrap();
+        let download = store.download(&digest).unwrap();
+        let error = store.unpack(download, &mut &tar[70_000..], &mut |_| ()).err().unwrap();
+        assert!(is_of_the_kernel(&error), "{error}");
+        assert_eq!(store.download(&digest).unwrap().arrived(), 70_000);
     }
 
     #[test]

@@ -51,15 +51,7 @@ impl Upload {
         let data = directory.path(&layout::upload_data(&id));
         fs::create_dir(data.parent().unwrap_or(&data))?;
         let file = File::options().read(true).write(true).create_new(true).open(&data)?;
-        let mut upload = Self {
-            id,
-            repository: repository.clone(),
-            directory: directory.clone(),
-            file,
-            hash: Sha256::new(),
-            offset: 0,
-            saved: 0,
-        };
+        let mut upload = Self::of(directory, repository, id, file);
         upload.lock()?;
         upload.save()?;
         Ok(upload)
@@ -74,19 +66,23 @@ impl Upload {
         State::read(directory, repository, id)?;
         let path = directory.path(&layout::upload_data(id));
         let file = File::options().read(true).write(true).open(path).map_err(|_| unknown())?;
-        let mut upload = Self {
-            id: id.clone(),
+        let mut upload = Self::of(directory, repository, id.clone(), file);
+        upload.lock()?;
+        // Another request may have gone on with it, or have ended it, before this one got the lock.
+        upload.take_up(&State::read(directory, repository, id)?)?;
+        Ok(upload)
+    }
+
+    fn of(directory: &Directory, repository: &Repository, id: UploadId, file: File) -> Self {
+        Self {
+            id,
             repository: repository.clone(),
             directory: directory.clone(),
             file,
             hash: Sha256::new(),
             offset: 0,
             saved: 0,
-        };
-        upload.lock()?;
-        // Another request may have gone on with it, or have ended it, before this one got the lock.
-        upload.take_up(&State::read(directory, repository, id)?)?;
-        Ok(upload)
+        }
     }
 
     /// How much of an upload has been acknowledged.
