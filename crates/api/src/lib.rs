@@ -10,6 +10,7 @@
 mod go;
 
 pub mod base64;
+pub mod build;
 pub mod containers;
 pub mod error;
 pub mod events;

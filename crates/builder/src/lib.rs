@@ -1,6 +1,7 @@
 //! Builds images from Dockerfiles: the language first, then what follows from it.
 
 pub mod check;
+pub mod context;
 pub mod dockerfile;
 pub mod expand;
 mod glob;

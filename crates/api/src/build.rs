@@ -1,0 +1,183 @@
+//! Builds: what is wished, and what is told while one runs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::containers::Ulimit;
+
+/// What is to be built, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct BuildOptions {
+    pub dockerfile: Dockerfile,
+    /// The last stage where it is empty.
+    pub target: String,
+    /// Values of ARGs. None is "no value, and not the default either".
+    pub build_args: BTreeMap<String, Option<String>>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub tags: Vec<String>,
+    /// `os/arch[/variant]`; the engine's own where there is none.
+    pub platforms: Vec<String>,
+    pub no_cache: bool,
+    /// Stages whose steps run anew.
+    pub no_cache_filter: Vec<String>,
+    pub pull: bool,
+    /// By name: `local:` for one that the client gives (the main one is `context`), else `docker-image://`, `https://`, ...
+    pub contexts: BTreeMap<String, String>,
+    /// Of RUN steps: `default`, `none` or `host`.
+    pub network: String,
+    /// `name:address`.
+    pub extra_hosts: Vec<String>,
+    /// In bytes; the engine's default where it is 0.
+    pub shm_size: i64,
+    pub ulimits: Vec<Ulimit>,
+    pub cgroup_parent: String,
+    pub limits: Limits,
+    /// `network.host`, `security.insecure`, `device`.
+    pub allow: Vec<String>,
+    pub outputs: Vec<Output>,
+    /// `type=registry,ref=...` and the like, key by key.
+    pub cache_from: Vec<BTreeMap<String, String>>,
+    pub cache_to: Vec<BTreeMap<String, String>>,
+    /// Say of each step why it ran.
+    pub explain_cache: bool,
+    /// Credentials by registry, as `X-Registry-Config` carries them.
+    pub auths: BTreeMap<String, crate::registry::AuthConfig>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Dockerfile {
+    /// As progress and errors show it.
+    pub name: String,
+    pub text: String,
+}
+
+/// Of each RUN step, as the classic builder has them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Limits {
+    pub memory: i64,
+    pub memory_swap: i64,
+    pub cpu_shares: i64,
+    pub cpu_period: i64,
+    pub cpu_quota: i64,
+    pub cpuset_cpus: String,
+    pub cpuset_mems: String,
+}
+
+/// Where a result goes: `docker` and `image` into the store, `registry`, and `oci`, `tar`, `local` to the client.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Output {
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What `--output` says beside `type` and `dest`.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// What came of a build.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct BuildResult {
+    /// The image's id (the digest of its config), where there is one image.
+    pub image_id: String,
+    /// What `--metadata-file` holds.
+    pub metadata: BTreeMap<String, serde_json::Value>,
+}
+
+/// News of a build, in the form that BuildKit's `rawjson` progress has.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub vertexes: Vec<Vertex>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<VertexStatus>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<VertexLog>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<VertexWarning>,
+}
+
+/// A step: told of when it becomes known, starts, and ends; later news replace earlier ones.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Vertex {
+    /// Names it in the other news.
+    pub digest: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
+    /// `[build 2/5] RUN make`
+    pub name: String,
+    /// RFC 3339, with nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}
+
+/// How far one part of a step is: `transferring context`, a layer that is pulled.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VertexStatus {
+    pub id: String,
+    pub vertex: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// In bytes where it is about data.
+    #[serde(skip_serializing_if = "crate::go::is_empty")]
+    pub total: i64,
+    pub current: i64,
+    pub timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed: Option<String>,
+}
+
+/// Output of a step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VertexLog {
+    pub vertex: String,
+    /// 1 or 2.
+    pub stream: u8,
+    #[serde(with = "crate::base64::text")]
+    pub data: Vec<u8>,
+    pub timestamp: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VertexWarning {
+    pub vertex: String,
+    pub level: i64,
+    #[serde(with = "crate::base64::text")]
+    pub short: Vec<u8>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub url: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub range: Vec<Range>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Range {
+    pub start: Position,
+    pub end: Position,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Position {
+    /// From 1.
+    pub line: usize,
+    pub character: usize,
+}
