@@ -15,14 +15,30 @@ pub fn encode(bytes: &[u8]) -> String {
     text
 }
 
+/// What each character stands for; 64 for those that stand for nothing.
+const VALUES: [u8; 256] = {
+    let mut values = [64; 256];
+    let mut at = 0;
+    while at < ALPHABET.len() {
+        values[ALPHABET[at] as usize] = at as u8;
+        at += 1;
+    }
+    values
+};
+
+/// As [`decode`], of text in the alphabet of addresses.
+pub fn decode_url(text: &str) -> Option<Vec<u8>> {
+    decode(&text.trim().replace('-', "+").replace('_', "/"))
+}
+
 /// `None` for what has other characters in it.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     for group in text.trim_end_matches('=').as_bytes().chunks(4) {
         let mut word = 0_u32;
         for digit in group {
-            let value = ALPHABET.iter().position(|known| known == digit)?;
-            word = word << 6 | u32::try_from(value).ok()?;
+            let value = Some(VALUES[usize::from(*digit)]).filter(|value| *value < 64)?;
+            word = word << 6 | u32::from(value);
         }
         let word = (word << (6 * (4 - group.len()))).to_be_bytes();
         bytes.extend_from_slice(&word[1..group.len()]);
@@ -58,5 +74,6 @@ mod tests {
         }
         assert_eq!(encode(&[0xff, 0xfe]), "//4=");
         assert_eq!(decode("Z*=="), None);
+        assert_eq!(decode_url("__4=").unwrap(), [0xff, 0xfe]);
     }
 }

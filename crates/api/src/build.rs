@@ -100,7 +100,99 @@ pub struct Status {
     pub logs: Vec<VertexLog>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<VertexWarning>,
+    /// What BuildKit does not tell; `rawjson` leaves it out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instructions: Vec<Instruction>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
 }
+
+/// An instruction of the Dockerfile, as the classic builder counts and shows them: those of the stages that are built, in
+/// the file's order. All are told before the first one runs, and again with what came of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Instruction {
+    /// From 1.
+    pub step: usize,
+    pub of: usize,
+    /// `RUN make`
+    pub text: String,
+    /// Whose end is its end; empty for what changes the config alone.
+    pub vertex: String,
+    /// The digest of what there is after it, once that is known.
+    pub image: String,
+}
+
+/// Why a step ran instead of being taken from the cache.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reason {
+    pub vertex: String,
+    pub text: String,
+}
+
+/// Why a build failed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Failure {
+    pub message: String,
+    /// The exit code of the command that failed, or 0.
+    pub code: i64,
+    /// Which step it was, where it was one.
+    pub vertex: String,
+    /// First and last line of the Dockerfile that it is about, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<(usize, usize)>,
+}
+
+/// What an engine asks of the client of a session, each on a stream of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ask {
+    /// What a context holds, in `builder::context::wire`'s form.
+    Listing { context: String },
+    /// The bytes of files, one behind the other. Which ones the engine says on the stream, as places in the list.
+    Contents { context: String },
+    /// 1 and the secret, or 0 where there is none.
+    Secret { id: String },
+    /// 1 once there is a connection to the SSH agent, then what comes and goes.
+    Agent { id: String },
+    /// A tar for the output at that place among the options'. The client ends its own way once it is stored.
+    Output { index: usize },
+}
+
+/// What an engine tells of a session's build: one document a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum News {
+    Status(Status),
+    Result(BuildResult),
+    Failed(Failure),
+}
+
+impl Status {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is told together.
+    pub fn extend(&mut self, more: Self) {
+        self.vertexes.extend(more.vertexes);
+        self.statuses.extend(more.statuses);
+        self.logs.extend(more.logs);
+        self.warnings.extend(more.warnings);
+        self.instructions.extend(more.instructions);
+        self.reasons.extend(more.reasons);
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
 
 /// A step: told of when it becomes known, starts, and ends; later news replace earlier ones.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

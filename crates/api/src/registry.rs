@@ -48,7 +48,7 @@ impl AuthConfig {
     /// Of a header; `None` for what is not understood.
     #[must_use]
     pub fn from_header(text: &str) -> Option<Self> {
-        let json = base64::decode(&text.trim().replace('-', "+").replace('_', "/"))?;
+        let json = base64::decode_url(text)?;
         serde_json::from_slice::<Self>(&json).ok().map(Self::with_password)
     }
 

@@ -1,6 +1,15 @@
 //! What a tree of files holds that COPY may take from: a build's context, an unpacked archive, a stage's root.
 
+mod cache;
+mod tree;
+mod walk;
+pub mod wire;
+
 use std::path::{Path, PathBuf};
+
+pub use cache::Cache;
+pub use tree::Tree;
+pub use walk::{Owner, Specials, Walk, open};
 
 use oci::Digest;
 

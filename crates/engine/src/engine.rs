@@ -10,6 +10,7 @@ use store::Store;
 use crate::apparmor;
 use crate::audit::Audit;
 use crate::authorization::{Authorization, Folders};
+use crate::builds::Builds;
 use crate::config::{Config, Live};
 use crate::containers::{Containers, Disk, Parts, Proxy, Survey};
 use crate::error::{Error, Result, blocking};
@@ -30,6 +31,7 @@ pub struct Engine {
     pub containers: Containers,
     pub networks: Networks,
     pub volumes: Volumes,
+    pub builds: Builds,
     pub system: System,
     pub authorization: Authorization,
     /// Where changes are written down, if they are.
@@ -73,6 +75,7 @@ impl Engine {
         let registries = Registries::new(live.clone(), Arc::clone(&store));
         let images =
             Images::new(Arc::clone(&store), events.clone(), containers.clone(), registries.clone());
+        let builds = Builds::new(Arc::clone(&store));
         let system = System::new(
             live,
             events.clone(),
@@ -89,6 +92,7 @@ impl Engine {
             containers,
             networks,
             volumes,
+            builds,
             system,
             authorization,
             audit,

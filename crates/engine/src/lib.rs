@@ -8,6 +8,7 @@
 mod apparmor;
 mod audit;
 mod authorization;
+mod builds;
 mod config;
 mod containers;
 mod daemon;

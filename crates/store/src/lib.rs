@@ -31,6 +31,7 @@ pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, StagedLayer};
 pub use leases::Lease;
 pub use records::{Record, Records};
+pub use root::Staged;
 
 use database::{Database, Durability};
 use layers::in_flight::InFlight;
@@ -81,6 +82,11 @@ impl Store {
 
     pub fn data_root(&self) -> &Path {
         self.root.path()
+    }
+
+    /// A folder on the store's file system for work in flight.
+    pub fn stage(&self) -> Result<Staged> {
+        self.root.stage()
     }
 
     /// Gives the file system back what is no longer used, soon and behind the caller's back: for prunes.

@@ -88,7 +88,6 @@ impl Root {
         self.path.join("containers").join(id)
     }
 
-    /// A new directory in staging, removed on drop unless moved away.
     pub(crate) fn stage(&self) -> Result<Staged> {
         let path = self.path.join("staging").join(self.unique());
         make_directory(&path)?;
@@ -136,12 +135,13 @@ impl Root {
     }
 }
 
-pub(crate) struct Staged {
+/// A folder in staging, removed on drop unless moved away, and at the next open where the process dies before that.
+pub struct Staged {
     path: PathBuf,
 }
 
 impl Staged {
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 

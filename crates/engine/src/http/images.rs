@@ -307,13 +307,13 @@ where
     stream_of(body)
 }
 
-fn stream_of(body: Body) -> Response {
+pub(super) fn stream_of(body: Body) -> Response {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, APPLICATION_JSON);
     response
 }
 
-fn line(message: &Message) -> Bytes {
+pub(super) fn line(message: &Message) -> Bytes {
     let mut line = serde_json::to_vec(message).expect("wire types serialise");
     line.extend_from_slice(b"\r\n");
     line.into()

@@ -32,11 +32,6 @@ pub fn routes(router: &mut Router) {
     router.get("/plugins/{name}/json", no_such_plugin);
     router.delete("/plugins/{name}", no_such_plugin);
     router.post("/plugins/{name}", |_| refuse("install plugins"));
-    router.post("/build", |_| refuse("build images"));
-    router.post("/build/cancel", |_| refuse("build images"));
-    router.post("/build/prune", |_| async {
-        Ok(super::json::json(&json!({ "CachesDeleted": null, "SpaceReclaimed": 0 })))
-    });
     router.post("/session", |_| refuse("build images"));
     router.post("/grpc", |_| refuse("build images"));
 }
@@ -70,7 +65,7 @@ mod tests {
             (Method::DELETE, "/secrets/x"),
             (Method::GET, "/plugins"),
             (Method::POST, "/plugins/x/enable"),
-            (Method::POST, "/build"),
+            (Method::POST, "/session"),
             (Method::GET, "/distribution/a/b/json"),
         ] {
             assert!(router.find(&method, path).is_some(), "{method} {path}");

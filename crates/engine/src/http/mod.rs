@@ -19,6 +19,7 @@ mod tls;
 mod version;
 
 mod archive;
+mod build;
 mod containers;
 mod debug;
 mod detach_keys;
@@ -52,6 +53,7 @@ pub fn routes() -> Router {
     images::routes(&mut router);
     containers::routes(&mut router);
     archive::routes(&mut router);
+    build::routes(&mut router);
     exec::routes(&mut router);
     events::routes(&mut router);
     networks::routes(&mut router);
