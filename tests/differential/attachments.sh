@@ -85,7 +85,7 @@ docker exec attachments-a cat /etc/hosts
 docker exec attachments-a cat /etc/hostname
 docker network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}} {{.IPv6Address}}
 {{end}}' attachments-front | sort
-docker ps --filter network=attachments-front --format '{{.Names}} {{.Networks}}' | tr , '\n' | sort
+docker ps --filter network=attachments-front --format '{{.Names}} {{.Networks}}' | tr ' ,' '\n\n' | sort
 docker ps --filter network=attachments-back -q | wc -l
 docker ps --filter network=nosuch -q
 docker ps --filter network=$(docker network ls -q --filter label=tier=back) --format '{{.Names}}'

@@ -12,7 +12,7 @@ docker-compose -p compose-x run --rm -T db echo ran 2>/dev/null
 docker network inspect -f '{{.Internal}} {{len .Containers}} {{.Driver}} {{json .Options}}' compose-x_back
 docker inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{json $v.Aliases}} {{json $v.IPAMConfig}} {{json $v.DriverOpts}}
 {{end}}{{.HostConfig.NetworkMode}} {{json .HostConfig.RestartPolicy}}' compose-x-web-1 compose-x-db-1
-docker-compose -p compose-x pause db 2>&1; docker-compose -p compose-x unpause db 2>&1
+docker-compose -p compose-x pause db 2>&1; docker-compose -p compose-x unpause db 2>&1; sleep 2
 docker-compose -p compose-x stop -t 1 web 2>&1; docker-compose -p compose-x ps -a --format '{{.Name}} {{.State}} {{.ExitCode}}' | sort
 docker-compose -p compose-x start web 2>&1 | sort -u
 docker-compose -p compose-x restart -t 1 web 2>&1
