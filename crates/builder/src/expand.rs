@@ -52,6 +52,32 @@ pub fn words(
     Ok(words)
 }
 
+/// Expands a here-document, in which quotes mean nothing.
+///
+/// # Errors
+/// As [`word`].
+pub fn document(
+    text: &str,
+    escape: char,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<String, String> {
+    let mut reader = Reader::new(text, escape, &variable);
+    reader.quotes = Quotes::Meaningless;
+    reader.until(None, Escapes::Resolved).map(concat).map_err(|why| {
+        let first = text.lines().next().unwrap_or_default();
+        format!("failed to process {first:?}: {why}")
+    })
+}
+
+/// An instruction as it is shown to people: with its quotes, and with what has no value as it was written. What is malformed
+/// stays as it is.
+pub fn shown(text: &str, escape: char, variable: impl Fn(&str) -> Option<String>) -> String {
+    let known = |name: &str| Some(variable(name).unwrap_or_else(|| format!("${name}")));
+    let mut reader = Reader::new(text, escape, &known);
+    reader.quotes = Quotes::Shown;
+    reader.until(None, Escapes::Resolved).map_or_else(|_| text.to_owned(), concat)
+}
+
 /// The variables that a word uses plainly, without a form that says what is to be when they are not there. What is malformed
 /// uses none.
 pub fn names(text: &str, escape: char) -> Vec<String> {
@@ -90,7 +116,19 @@ enum Escapes {
     Kept,
 }
 
+/// What quotes do.
+#[derive(Clone, Copy, PartialEq)]
+enum Quotes {
+    /// They go, and what is between them is one word.
+    Taken,
+    /// They stay.
+    Shown,
+    /// They are characters like any other.
+    Meaningless,
+}
+
 struct Reader<'a> {
+    quotes: Quotes,
     rest: Peekable<Chars<'a>>,
     escape: char,
     variable: &'a dyn Fn(&str) -> Option<String>,
@@ -100,7 +138,14 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str, escape: char, variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { rest: text.chars().peekable(), escape, variable, depth: 0, used: Vec::new() }
+        Self {
+            quotes: Quotes::Taken,
+            rest: text.chars().peekable(),
+            escape,
+            variable,
+            depth: 0,
+            used: Vec::new(),
+        }
     }
 
     fn until(&mut self, end: Option<char>, escapes: Escapes) -> Result<Vec<Piece>, String> {
@@ -108,8 +153,16 @@ impl<'a> Reader<'a> {
         while let Some(c) = self.rest.next() {
             match c {
                 c if Some(c) == end => return Ok(pieces),
-                '\'' => pieces.push(Piece::Quoted(self.single_quoted()?)),
-                '"' => pieces.push(Piece::Quoted(self.double_quoted()?)),
+                '\'' | '"' if self.quotes == Quotes::Meaningless => {
+                    pieces.push(Piece::Plain(c.into()))
+                }
+                '\'' | '"' => {
+                    let text = if c == '"' { self.double_quoted()? } else { self.single_quoted()? };
+                    pieces.push(Piece::Quoted(match self.quotes {
+                        Quotes::Shown => format!("{c}{text}{c}"),
+                        _ => text,
+                    }));
+                }
                 '$' => pieces.push(Piece::Plain(self.dollar()?)),
                 c if c == self.escape => {
                     let mut text = String::new();
@@ -385,6 +438,18 @@ mod tests {
         assert_eq!(expanded("80 $empty"), ["80"]);
         assert_eq!(expanded("''"), [""]);
         assert_eq!(expanded("a\\ b"), ["a b"]);
+    }
+
+    #[test]
+    fn documents_and_shown_words_keep_their_quotes() {
+        let text = r#"a\nb \$a $a "q$a" 'q$a' \\ ${none:-x} $none"#;
+        let expected = r#"anb $a one two "qone two" 'qone two' \ x "#;
+        assert_eq!(document(text, '\\', variable).as_deref(), Ok(expected));
+        assert!(document("x\n${", '\\', variable).unwrap_err().contains("failed to process \"x\""));
+        let text = r#"RUN echo "A $a '$b'" 'q$a' ${a:-x} \$a $none"#;
+        let expected = r#"RUN echo "A one two '*x*'" 'q$a' one two $a $none"#;
+        assert_eq!(shown(text, '\\', variable), expected);
+        assert_eq!(shown("'open", '\\', variable), "'open");
     }
 
     #[test]

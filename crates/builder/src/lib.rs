@@ -7,3 +7,4 @@ pub mod expand;
 mod glob;
 pub mod ignore;
 mod nearest;
+pub mod plan;

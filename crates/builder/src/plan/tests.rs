@@ -1,0 +1,280 @@
+use std::collections::BTreeMap;
+
+use oci::Platform;
+use oci::image::{ContainerConfig, ImageConfig};
+
+use super::*;
+use crate::dockerfile::parse;
+
+fn request() -> Request {
+    let platform = Platform::new("linux", "amd64", "");
+    Request { platform: platform.clone(), build_platform: platform, ..Request::default() }
+}
+
+fn busybox() -> ImageConfig {
+    let config = ContainerConfig {
+        env: Some(vec!["PATH=/bin".into()]),
+        cmd: Some(vec!["sh".into()]),
+        ..ContainerConfig::default()
+    };
+    ImageConfig { config: Some(config), ..ImageConfig::default() }
+}
+
+fn images(names: &[&str]) -> Images {
+    let wanted = |name: &&str| Wanted { reference: (*name).into(), platform: request().platform };
+    names.iter().map(|name| (wanted(name), busybox())).collect()
+}
+
+fn planned(text: &str) -> Plan {
+    plan(&parse(text).unwrap(), &request(), &images(&["busybox"])).unwrap()
+}
+
+fn wrong(text: &str) -> String {
+    plan(&parse(text).unwrap(), &request(), &images(&["busybox"])).unwrap_err().to_string()
+}
+
+fn histories(plan: &Plan) -> Vec<&str> {
+    plan.history.iter().map(|entry| entry.created_by.as_str()).collect()
+}
+
+fn runs(plan: &Plan) -> Vec<&Run> {
+    let run = |vertex| match vertex {
+        &Vertex { op: Op::Run(ref run), .. } => Some(run.as_ref()),
+        _ => None,
+    };
+    plan.vertices.iter().filter_map(run).collect()
+}
+
+fn names(plan: &Plan) -> Vec<&str> {
+    plan.vertices.iter().map(|vertex| vertex.name.as_str()).collect()
+}
+
+/// What BuildKit 0.13 made of the same file.
+#[test]
+fn history_and_configuration_are_buildkits() {
+    let plan = planned(
+        r#"FROM busybox AS a
+ARG X=1
+ENV A=b C="d e"
+RUN true
+WORKDIR /
+WORKDIR /app
+WORKDIR sub
+RUN echo $X > x
+COPY . /app/
+COPY --chown=1:2 Dockerfile /etc
+COPY <<EOT /hello
+hi
+EOT
+RUN <<EOT
+echo 6 >/six
+EOT
+LABEL l=m
+CMD echo hi
+VOLUME /v
+EXPOSE 80 90-91/udp
+USER 5
+HEALTHCHECK --interval=90s --retries=3 CMD ["x", "y"]
+STOPSIGNAL SIGINT
+SHELL ["/bin/ash","-c"]
+ENTRYPOINT x
+ONBUILD RUN echo
+MAINTAINER me
+"#,
+    );
+    assert_eq!(
+        histories(&plan),
+        [
+            "ARG X=1",
+            "ENV A=b C=d e",
+            "RUN |1 X=1 /bin/sh -c true # buildkit",
+            "WORKDIR /",
+            "WORKDIR /app",
+            "WORKDIR /app/sub",
+            "RUN |1 X=1 /bin/sh -c echo $X > x # buildkit",
+            "COPY . /app/ # buildkit",
+            "COPY --chown=1:2 Dockerfile /etc # buildkit",
+            "COPY <<EOT /hello # buildkit",
+            "RUN |1 X=1 /bin/sh -c echo 6 >/six\n # buildkit",
+            "LABEL l=m",
+            r#"CMD ["/bin/sh" "-c" "echo hi"]"#,
+            "VOLUME [/v]",
+            "EXPOSE map[80/tcp:{} 90/udp:{} 91/udp:{}]",
+            "USER 5",
+            r#"HEALTHCHECK &{["CMD" "x" "y"] "1m30s" "0s" "0s" "0s" '\x03'}"#,
+            "STOPSIGNAL SIGINT",
+            "SHELL [/bin/ash -c]",
+            r#"ENTRYPOINT ["/bin/ash" "-c" "x"]"#,
+            "ONBUILD RUN echo",
+            "MAINTAINER me",
+        ]
+    );
+    let layers = plan.history.iter().filter(|entry| entry.vertex.is_some()).count();
+    assert_eq!(layers, 8, "WORKDIR / made none");
+    let config = plan.image.config.as_ref().unwrap();
+    assert_eq!(config.env.as_deref().unwrap(), ["PATH=/bin", "A=b", "C=d e"]);
+    assert_eq!(config.cmd.as_deref().unwrap(), ["/bin/sh", "-c", "echo hi"]);
+    assert_eq!(config.working_dir, "/app/sub");
+    assert_eq!(plan.image.author, "me");
+    assert_eq!(
+        names(&plan),
+        [
+            "[a  1/10] FROM docker.io/library/busybox:latest",
+            "[a  2/10] RUN true",
+            "[a  3/10] WORKDIR /app",
+            "[a  4/10] WORKDIR sub",
+            "[a  5/10] RUN echo 1 > x",
+            "[internal] load build context",
+            "[a  6/10] COPY . /app/",
+            "[a  7/10] COPY --chown=1:2 Dockerfile /etc",
+            "[internal] preparing inline document",
+            "[a  8/10] COPY <<EOT /hello",
+            "[a  9/10] RUN <<EOT (echo 6 >/six)",
+        ]
+    );
+}
+
+#[test]
+fn the_later_of_env_and_arg_is_what_a_command_sees() {
+    let plan = planned("FROM busybox\nENV A=1\nARG A=2\nARG E\nARG P=$A\nRUN env");
+    let env = &runs(&plan)[0].env;
+    assert!(env.contains(&("A".into(), "2".into())) && env.contains(&("P".into(), "2".into())));
+    assert_eq!(plan.image.config.as_ref().unwrap().env.as_ref().unwrap()[1], "A=1");
+    assert_eq!(
+        histories(&plan).last().copied(),
+        Some("RUN |3 A=2 E= P=2 /bin/sh -c env # buildkit")
+    );
+}
+
+#[test]
+fn arguments_before_from_are_seen_by_stages_that_name_them() {
+    let file = parse("ARG V=1\nARG B=busy\nFROM ${B}box\nARG V\nRUN x$V\nRUN $B").unwrap();
+    let plan = plan(&file, &request(), &images(&["busybox"])).unwrap();
+    let env = &runs(&plan)[0].env;
+    assert!(env.contains(&("V".into(), "1".into())));
+    assert!(!env.iter().any(|(name, _)| name == "B"));
+}
+
+#[test]
+fn given_arguments_win_and_proxies_leave_no_trace() {
+    let file = parse("FROM busybox\nARG A=1\nRUN x").unwrap();
+    let given = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+    let build_args = BTreeMap::from([given("A", "2"), given("http_proxy", "p"), given("Z", "3")]);
+    let request = Request { build_args, ..request() };
+    let plan = plan(&file, &request, &images(&["busybox"])).unwrap();
+    let run = runs(&plan)[0];
+    assert_eq!(run.proxies, [("http_proxy".into(), "p".into())]);
+    assert!(run.env.contains(&("A".into(), "2".into())));
+    assert_eq!(plan.history[1].created_by, "RUN |1 A=2 /bin/sh -c x # buildkit");
+}
+
+#[test]
+fn stages_that_nobody_needs_are_not_planned_and_their_images_not_asked_for() {
+    let text = "FROM nowhere AS unused\nRUN a\nFROM busybox AS b\nRUN b\nFROM other AS c\nRUN c\nFROM b\nCOPY --from=c /x /y\nRUN --mount=from=third,target=/t d";
+    let error = plan(&parse(text).unwrap(), &request(), &Images::new()).unwrap_err();
+    let Error::Missing(missing) = error else { panic!("{error}") };
+    let missing: Vec<_> = missing.iter().map(|wanted| wanted.reference.as_str()).collect();
+    assert_eq!(missing, ["busybox", "other", "third"]);
+    let plan =
+        plan(&parse(text).unwrap(), &request(), &images(&["busybox", "other", "third"])).unwrap();
+    assert!(!names(&plan).iter().any(|name| name.contains("RUN a")));
+    assert!(names(&plan).contains(&"[stage-3 1/2] COPY --from=c /x /y"), "{:?}", names(&plan));
+    let request = Request { target: "b".into(), ..request() };
+    let plan = super::plan(&parse(text).unwrap(), &request, &images(&["busybox"])).unwrap();
+    assert_eq!(runs(&plan).len(), 1);
+}
+
+#[test]
+fn a_child_inherits_all_but_the_right_to_keep_its_parents_command() {
+    let plan = planned(
+        "FROM busybox AS p\nARG A=1\nENV E=2\nWORKDIR /w\nUSER u\nCMD [\"c\"]\nFROM p\nRUN x\nENTRYPOINT [\"e\"]",
+    );
+    let run = runs(&plan)[0];
+    assert_eq!((run.directory.as_str(), run.user.as_str()), ("/w", "u"));
+    assert!(run.env.contains(&("A".into(), "1".into())));
+    let config = plan.image.config.as_ref().unwrap();
+    assert_eq!(config.cmd, None);
+    assert_eq!(config.entrypoint.as_deref().unwrap(), ["e"]);
+    assert_eq!(plan.history.len(), 7);
+}
+
+#[test]
+fn triggers_of_the_base_come_first_and_are_gone() {
+    let mut base = busybox();
+    base.config.as_mut().unwrap().on_build = Some(vec!["ARG T=1".into(), "RUN trigger $T".into()]);
+    let wanted = Wanted { reference: "base".into(), platform: request().platform };
+    let images = Images::from([(wanted, base)]);
+    let plan = plan(&parse("FROM base\nRUN own").unwrap(), &request(), &images).unwrap();
+    assert_eq!(runs(&plan)[0].args[2], "trigger $T");
+    assert_eq!(plan.image.config.as_ref().unwrap().on_build, None);
+    assert_eq!(names(&plan)[1], "[2/3] RUN trigger 1");
+}
+
+#[test]
+fn copies_know_their_sources_and_their_place() {
+    let plan = planned(
+        "FROM busybox AS a\nFROM busybox\nWORKDIR /w\nCOPY --from=a --link x y z/\nADD https://host/f.tar https://host/r.git#main a.tar /d/\nCOPY --from=0 --exclude=*.o x .",
+    );
+    let copies: Vec<_> = plan
+        .vertices
+        .iter()
+        .filter_map(|vertex| match &vertex.op {
+            Op::Copy(copy) => Some((copy, &vertex.inputs)),
+            _ => None,
+        })
+        .collect();
+    let (first, inputs) = copies[0];
+    assert_eq!(inputs.len(), 2);
+    assert!(first.link && first.into && first.destination == "/w/z");
+    assert_eq!(first.sources.iter().map(|source| source.input).collect::<Vec<_>>(), [1, 1]);
+    let (second, inputs) = copies[1];
+    assert_eq!(inputs.len(), 4);
+    let unpack: Vec<_> = second.sources.iter().map(|source| source.unpack).collect();
+    assert_eq!(unpack, [Unpack::Never, Unpack::Never, Unpack::Try]);
+    let (third, inputs) = copies[2];
+    assert_eq!(third.destination, "/w");
+    assert!(matches!(plan.vertices[inputs[1]].op, Op::Image(_)), "stages of one image share it");
+}
+
+#[test]
+fn mounts_find_their_targets_inputs_and_names() {
+    let plan = planned(
+        "FROM busybox\nWORKDIR /w\nRUN --mount=target=in --mount=type=cache,target=/c --mount=type=secret,id=s,env=S --mount=type=secret,target=/k --mount=type=ssh --mount=type=tmpfs,target=/t,size=1k x",
+    );
+    let run = runs(&plan)[0];
+    let targets: Vec<_> = run.mounts.iter().map(|mount| mount.target.as_str()).collect();
+    assert_eq!(targets, ["/w/in", "/c", "/run/secrets/s", "/k", "/run/buildkit/ssh_agent.4", "/t"]);
+    assert!(
+        matches!(&run.mounts[0].kind, MountKind::Bind { input: 1, source, writable: false } if source == "/")
+    );
+    assert!(matches!(&run.mounts[1].kind, MountKind::Cache { id, mode: 0o755, .. } if id == "/c"));
+    assert!(matches!(&run.mounts[2].kind, MountKind::Secret { file: false, .. }));
+    assert!(matches!(&run.mounts[3].kind, MountKind::Secret { id, file: true, .. } if id == "k"));
+    assert!(run.env.contains(&("SSH_AUTH_SOCK".into(), "/run/buildkit/ssh_agent.4".into())));
+}
+
+#[test]
+fn mistakes_are_named_with_their_lines() {
+    for (text, part) in [
+        ("FROM a AS x\nCOPY --from=x / /", "circular dependency detected on stage: x"),
+        ("FROM busybox AS x\nCOPY --from=y / /\nFROM x AS y", "circular dependency"),
+        ("FROM busybox\nCOPY a b c", "must be a directory and end with a /"),
+        ("FROM $NONE", "base name ($NONE) should not be blank"),
+        ("FROM busybox\nCOPY --from=7 a b", "invalid stage index 7"),
+        ("FROM busybox\nRUN --network=host x", "network.host is not allowed"),
+        ("FROM busybox\nRUN --security=insecure x", "security.insecure is not allowed"),
+        ("FROM busybox\nENV A=${B:?no B}", "no B"),
+        ("FROM busybox\nEXPOSE 99999", "invalid containerPort: 99999"),
+        ("FROM busybox\nADD --checksum=sha256:1 f /", "checksum can't be specified"),
+    ] {
+        let error =
+            plan(&parse(text).unwrap(), &request(), &images(&["busybox", "a"])).unwrap_err();
+        assert!(error.to_string().contains(part), "{text}: {error}");
+        let Error::Wrong { lines, .. } = error else { panic!("{text}") };
+        assert!(lines.is_some(), "{text}");
+    }
+    let request = Request { target: "nope".into(), ..request() };
+    let error = plan(&parse("FROM busybox").unwrap(), &request, &images(&["busybox"])).unwrap_err();
+    assert_eq!(error.to_string(), "target stage \"nope\" could not be found");
+    assert!(wrong("FROM busybox\nUSER ${").contains("missing '}'"));
+}
