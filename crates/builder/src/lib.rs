@@ -2,9 +2,11 @@
 
 pub mod check;
 pub mod context;
+pub mod copy;
 pub mod dockerfile;
 pub mod expand;
 mod glob;
 pub mod ignore;
 mod nearest;
 pub mod plan;
+pub mod solve;

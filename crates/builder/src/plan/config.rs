@@ -71,7 +71,7 @@ impl Stage {
         let path = self.absolute(&path);
         self.config().working_dir.clone_from(&path);
         let user = self.user().to_owned();
-        Ok((path != "/").then(|| Op::Mkdir(Mkdir { path, user })))
+        Ok((path != "/").then_some(Op::Mkdir(Mkdir { path, user })))
     }
 
     /// The shell's words, with a line for it.

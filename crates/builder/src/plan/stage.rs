@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use oci::Platform;
 use oci::image::{ContainerConfig, ImageConfig};
 
-use super::graph::{Context, Git, Http, Image, Op, Vertex};
+use super::graph::{Context, Copy, Git, Http, Image, Op, Source, Unpack, Vertex};
 use super::scope::{Scope, Variables, platform_variables};
 use super::{Entry, Error, Images, Plan, Request, Wanted};
 use crate::dockerfile::{self, Dockerfile, Instruction, Located};
@@ -219,7 +219,11 @@ impl<'a> Planner<'a> {
             for from in self.file.stages[number].instructions.iter().flat_map(sources) {
                 open.extend(self.find(from, self.file.stages.len()));
                 let is_stage = self.find(from, self.file.stages.len()).is_some();
-                if !is_stage && let Some(wanted) = self.wanted(from, &self.request.platform, 0) {
+                let is_number = from.parse::<usize>().is_ok();
+                if !is_stage
+                    && !is_number
+                    && let Some(wanted) = self.wanted(from, &self.request.platform, 0)
+                {
                     missing.insert(wanted);
                 }
             }
@@ -309,7 +313,10 @@ impl<'a> Planner<'a> {
             None => {
                 stage.vertex = match base.as_str() {
                     "scratch" => self.share("scratch", || (Op::Scratch, String::new())),
-                    _ => self.source(&base, &source.lines, &platform)?,
+                    _ => {
+                        let from = self.source(&base, &source.lines, &platform)?;
+                        self.upon_scratch(from)
+                    }
                 };
                 stage.image.architecture.clone_from(&platform.architecture);
                 stage.image.os.clone_from(&platform.os);
@@ -326,6 +333,28 @@ impl<'a> Planner<'a> {
             stage.config().working_dir = absolute("/", &directory);
         }
         Ok(stage)
+    }
+
+    /// Layers with what a source of files holds, for a stage to stand on.
+    fn upon_scratch(&mut self, from: usize) -> usize {
+        if self.vertices[from].op.is_step() {
+            return from;
+        }
+        let scratch = self.share("scratch", || (Op::Scratch, String::new()));
+        let op = Op::Copy(Copy {
+            sources: vec![Source { input: 1, path: "/".into(), unpack: Unpack::Try }],
+            destination: "/".into(),
+            into: true,
+            chown: None,
+            chmod: None,
+            link: false,
+            parents: false,
+            exclude: Vec::new(),
+        });
+        let name = self.vertices[from].name.clone();
+        let inputs = vec![scratch, from];
+        self.vertices.push(Vertex { op, inputs, name, fresh: false, lines: None });
+        self.vertices.len() - 1
     }
 
     fn label(&self, number: usize) -> (String, bool) {
