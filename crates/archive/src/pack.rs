@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps};
 
 use crate::{Entry, Kind, Time, walk, writer};
 
@@ -20,23 +20,73 @@ const BUFFER: usize = 256 << 10;
 enum Style {
     /// Whiteouts and opaque directories in the notation of image layers.
     Layer,
+    /// As `Layer`, and the directory becomes what the tar would be unpacked to.
+    Seal,
     Plain,
 }
 
-/// An upper directory as the tar of an image layer, without some of its paths.
+impl Style {
+    fn is_layer(self) -> bool {
+        self != Style::Plain
+    }
+}
+
+/// Takes a tar as it is written, and hears where a file's content begins.
+pub trait Sink: Write {
+    /// The next `size` bytes are the content of the file at `path`, relative to the root.
+    fn payload(&mut self, path: &Path, size: u64) -> io::Result<()>;
+}
+
+/// For whom content is as good as headers.
+struct Unmarked<'w>(&'w mut dyn Write);
+
+impl Write for Unmarked<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Sink for Unmarked<'_> {
+    fn payload(&mut self, _: &Path, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    pub members: u64,
+    /// Bytes of the files, each inode once; directories count nothing.
+    pub size: u64,
+}
+
+/// An upper directory as the tar of an image layer, without some of its paths. Names that would be read as whiteouts are
+/// left out, too.
 pub fn write_layer(
     upper: &OwnedFd,
     left_out: &BTreeSet<PathBuf>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let out = &mut Unmarked(out);
     let mut tree = Tree::new(upper.as_fd(), Style::Layer, None, out)?;
     tree.left_out = Some(left_out);
-    tree.write_below()
+    tree.write_below().map(drop)
+}
+
+/// As [`write_layer`] of an upper directory that nobody writes to any more, which becomes a layer itself: what the tar
+/// does not say (sockets, attributes of the kernel's overlay) is taken out of it. The root's own attributes are not told.
+pub fn seal_layer(upper: &OwnedFd, out: &mut dyn Sink) -> io::Result<Written> {
+    Tree::new(upper.as_fd(), Style::Seal, None, out)?.write_below()
 }
 
 /// What lies below a directory.
 pub fn write_plain(root: &OwnedFd, out: &mut dyn Write) -> io::Result<()> {
-    Tree::new(root.as_fd(), Style::Plain, None, out)?.write_below()
+    let out = &mut Unmarked(out);
+    Tree::new(root.as_fd(), Style::Plain, None, out)?.write_below().map(drop)
 }
 
 /// A directory and what lies below it, under the name `shown`.
@@ -45,6 +95,7 @@ pub fn write_directory(
     shown: &[u8],
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let out = &mut Unmarked(out);
     let mut tree = Tree::new(directory, Style::Plain, Some(shown.to_owned()), out)?;
     let stat = rustix::fs::fstat(&tree.root)?;
     let mut entry = tree.entry(Kind::Directory, [shown, b"/"].concat(), &stat);
@@ -53,7 +104,7 @@ pub fn write_directory(
     if sys::path::is_kernel_interface(tree.root.as_fd())? {
         tree.pending.clear();
     }
-    tree.write_below()
+    tree.write_below().map(drop)
 }
 
 /// Anything but a directory, under the name `shown`. A link is not followed.
@@ -63,6 +114,7 @@ pub fn write_file(
     shown: &[u8],
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let out = &mut Unmarked(out);
     let mut tree = Tree::new(parent.as_fd(), Style::Plain, None, out)?;
     tree.pending.clear();
     let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -71,11 +123,11 @@ pub fn write_file(
         Some(Kind::Directory) => return Err(io::ErrorKind::IsADirectory.into()),
         Some(kind) => {
             let entry = tree.entry(kind, shown.to_owned(), &stat);
-            tree.write_leaf(parent, name, entry)?;
+            tree.write_leaf(parent, Path::new(name), entry)?;
         }
         None => return Err(io::Error::other("archive/tar: sockets not supported")),
     }
-    tree.write_below()
+    tree.write_below().map(drop)
 }
 
 struct Tree<'o> {
@@ -85,7 +137,8 @@ struct Tree<'o> {
     style: Style,
     /// What members' paths begin with.
     shown: Option<Vec<u8>>,
-    out: &'o mut dyn Write,
+    out: &'o mut dyn Sink,
+    written: Written,
     left_out: Option<&'o BTreeSet<PathBuf>>,
     /// First path of each inode that has several names.
     links: HashMap<(u64, u64), PathBuf>,
@@ -106,7 +159,7 @@ impl<'o> Tree<'o> {
         root: BorrowedFd<'_>,
         style: Style,
         shown: Option<Vec<u8>>,
-        out: &'o mut dyn Write,
+        out: &'o mut dyn Sink,
     ) -> io::Result<Self> {
         let root = walk::open_directory(root, Path::new(""))?;
         let pending = below(&root, Path::new(""))?;
@@ -114,10 +167,23 @@ impl<'o> Tree<'o> {
         let links = HashMap::new();
         let buffer = Vec::new();
         let (left_out, parent) = (None, None);
-        Ok(Self { root, device, style, shown, out, left_out, links, pending, parent, buffer })
+        let written = Written::default();
+        Ok(Self {
+            root,
+            device,
+            style,
+            shown,
+            out,
+            written,
+            left_out,
+            links,
+            pending,
+            parent,
+            buffer,
+        })
     }
 
-    fn write_below(mut self) -> io::Result<()> {
+    fn write_below(mut self) -> io::Result<Written> {
         while let Some(path) = self.pending.pop() {
             if self.left_out.is_some_and(|left_out| left_out.contains(&path)) {
                 continue;
@@ -128,7 +194,8 @@ impl<'o> Tree<'o> {
                 result => result?,
             }
         }
-        writer::finish(self.out)
+        writer::finish(self.out)?;
+        Ok(self.written)
     }
 
     /// A member's path in the archive.
@@ -156,10 +223,24 @@ impl<'o> Tree<'o> {
 
     fn write_member(&mut self, parent: &OwnedFd, name: &OsStr, path: &Path) -> io::Result<()> {
         let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if self.style == Style::Layer && is_whiteout(&stat) {
+        let kind = match kind(&stat) {
+            // Unpacked, the name would hide another.
+            Some(_) if self.style.is_layer() && name.as_bytes().starts_with(b".wh.") => None,
+            kind => kind,
+        };
+        let Some(kind) = kind else {
+            return match self.style {
+                Style::Seal => take_out(parent, name),
+                Style::Layer | Style::Plain => Ok(()),
+            };
+        };
+        self.written.members += 1;
+        if self.style == Style::Seal {
+            strip(&below_descriptor(parent, name), kind)?;
+        }
+        if self.style.is_layer() && is_whiteout(&stat) {
             return self.whiteout(path);
         }
-        let Some(kind) = kind(&stat) else { return Ok(()) };
         let mut entry = self.entry(kind, self.shown(path), &stat);
         if kind == Kind::Directory {
             return self.directory(parent, name, path, &stat, entry);
@@ -174,7 +255,8 @@ impl<'o> Tree<'o> {
                 return writer::write_header(self.out, &entry);
             }
         }
-        self.write_leaf(parent, name, entry)
+        self.written.size += stat.st_size.cast_unsigned();
+        self.write_leaf(parent, path, entry)
     }
 
     /// In whole seconds but for layers, as Docker has it: that is half as much to send of a small file.
@@ -186,10 +268,11 @@ impl<'o> Tree<'o> {
         entry
     }
 
-    fn write_leaf(&mut self, parent: &OwnedFd, name: &OsStr, mut entry: Entry) -> io::Result<()> {
+    fn write_leaf(&mut self, parent: &OwnedFd, path: &Path, mut entry: Entry) -> io::Result<()> {
         match entry.kind {
-            Kind::File => self.file(parent, name, entry),
+            Kind::File => self.file(parent, path, entry),
             Kind::Symlink => {
+                let name = path.file_name().unwrap_or_default();
                 entry.link = rustix::fs::readlinkat(parent, name, Vec::new())?.into_bytes();
                 writer::write_header(self.out, &entry)
             }
@@ -197,8 +280,9 @@ impl<'o> Tree<'o> {
         }
     }
 
-    fn file(&mut self, parent: &OwnedFd, name: &OsStr, mut entry: Entry) -> io::Result<()> {
+    fn file(&mut self, parent: &OwnedFd, path: &Path, mut entry: Entry) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let name = path.file_name().unwrap_or_default();
         let file = File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?);
         // Of the file that is open, whatever the name meant before.
         let stat = rustix::fs::fstat(&file)?;
@@ -208,6 +292,9 @@ impl<'o> Tree<'o> {
         entry.size = stat.st_size.cast_unsigned();
         entry.xattrs = xattrs(file.as_fd())?;
         writer::write_header(self.out, &entry)?;
+        if entry.size > 0 {
+            self.out.payload(path, entry.size)?;
+        }
         let copied = self.content(&mut (&file).take(entry.size))?;
         // Shrunk meanwhile: the header has promised more.
         self.content(&mut io::repeat(0).take(entry.size - copied))?;
@@ -243,7 +330,7 @@ impl<'o> Tree<'o> {
         entry.path.push(b'/');
         entry.xattrs = xattrs(directory.as_fd())?;
         writer::write_header(self.out, &entry)?;
-        if self.style == Style::Layer && is_opaque(directory.as_fd()) {
+        if self.style.is_layer() && is_opaque(directory.as_fd()) {
             let marker =
                 Entry { path: [&entry.path[..], b".wh..wh..opq"].concat(), ..writer::plain(0) };
             writer::write_header(self.out, &marker)?;
@@ -261,6 +348,64 @@ impl<'o> Tree<'o> {
         let marker = Entry { path: self.shown(&marker), mode: 0, ..writer::plain(0) };
         writer::write_header(self.out, &marker)
     }
+}
+
+/// Removes what no layer holds; that it was ever there shows in no time.
+fn take_out(parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    let stat = rustix::fs::fstat(parent)?;
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Err(rustix::io::Errno::ISDIR) => {
+            sys::remove::tree(&below_descriptor(parent, name))?;
+        }
+        result => result?,
+    }
+    restore_times(parent.as_fd(), &stat)
+}
+
+fn below_descriptor(parent: &OwnedFd, name: &OsStr) -> PathBuf {
+    Path::new(&sys::path::by_descriptor(parent.as_fd())).join(name)
+}
+
+/// Gives a directory back the times that it had before something in it was removed.
+pub fn restore_times(directory: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
+    let time = |seconds, nanoseconds: u64| Timespec {
+        tv_sec: seconds,
+        tv_nsec: i64::try_from(nanoseconds).unwrap_or(0),
+    };
+    let times = Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    };
+    Ok(rustix::fs::futimens(directory, &times)?)
+}
+
+/// Takes the attributes away that a tar does not carry. Labels of the host's own security module stay.
+pub fn strip(path: &Path, kind: Kind) -> io::Result<()> {
+    let names = xattr_names(|list| rustix::fs::llistxattr(path, list))?;
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let name_text = OsStr::from_bytes(name);
+        let is_kept = match name {
+            _ if name == sys::overlay::opaque_attribute().as_bytes() => {
+                kind == Kind::Directory && is_yes(path, name_text)
+            }
+            _ if name.starts_with(b"user.") => !name.starts_with(b"user.overlay."),
+            b"security.capability" => matches!(kind, Kind::File | Kind::Directory),
+            _ => LABELS.iter().any(|label| name.starts_with(label)),
+        };
+        if !is_kept {
+            rustix::fs::lremovexattr(path, name_text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Attributes that security modules of the host give by themselves.
+const LABELS: [&[u8]; 4] =
+    [b"security.selinux", b"security.SMACK64", b"security.ima", b"security.evm"];
+
+fn is_yes(path: &Path, attribute: &OsStr) -> bool {
+    let mut value = [0; 8];
+    rustix::fs::lgetxattr(path, attribute, &mut value).is_ok_and(|length| &value[..length] == b"y")
 }
 
 pub fn is_whiteout(stat: &Stat) -> bool {
@@ -310,18 +455,31 @@ fn entry(kind: Kind, path: Vec<u8>, stat: &Stat) -> Entry {
 
 /// What Docker keeps in tars: file capabilities, and what users set.
 fn xattrs(file: BorrowedFd<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut list = vec![0; MAX_XATTR];
-    let length = match rustix::fs::flistxattr(file, &mut list[..]) {
-        Err(rustix::io::Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        result => result?,
-    };
-    let names = list[..length].split(|byte| *byte == 0);
+    let names = xattr_names(|list| rustix::fs::flistxattr(file, list))?;
+    let names = names.split(|byte| *byte == 0);
     let wanted = names.filter(|name| *name == b"security.capability" || name.starts_with(b"user."));
-    let mut value = vec![0; MAX_XATTR];
     let mut xattrs = Vec::new();
     for name in wanted.filter(|name| !name.starts_with(b"user.overlay.")) {
+        let mut value = vec![0; MAX_XATTR];
         let length = rustix::fs::fgetxattr(file, OsStr::from_bytes(name), &mut value[..])?;
-        xattrs.push((name.to_vec(), value[..length].to_vec()));
+        value.truncate(length);
+        xattrs.push((name.to_vec(), value));
     }
     Ok(xattrs)
+}
+
+/// Names with a NUL behind each. Few files have some, and very few many.
+fn xattr_names(list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<u8>> {
+    let mut few = [0; 256];
+    match list(&mut few) {
+        Ok(length) => Ok(few[..length].to_vec()),
+        Err(rustix::io::Errno::OPNOTSUPP) => Ok(Vec::new()),
+        Err(rustix::io::Errno::RANGE) => {
+            let mut many = vec![0; MAX_XATTR];
+            let length = list(&mut many)?;
+            many.truncate(length);
+            Ok(many)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -8,6 +8,7 @@ use oci::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::Store;
+use crate::database::Durability;
 use crate::error::{Error, Result};
 
 pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
@@ -36,9 +37,9 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps a small document; syncing it is what makes it visible only once whole. Whether its name survives a power
-    /// loss is the caller's to see to, once for all that it adds.
-    pub(crate) fn add_blob(&self, bytes: &[u8]) -> Result<Digest> {
+    /// Keeps a small document; syncing it is what makes it visible only once whole, unless the caller syncs all there is.
+    /// Whether its name survives a power loss is the caller's to see to, once for all that it adds.
+    pub(crate) fn add_blob(&self, bytes: &[u8], durability: Durability) -> Result<Digest> {
         let digest = digest_of(bytes);
         let path = self.root.blob(&digest);
         if path.exists() {
@@ -48,7 +49,10 @@ impl Store {
         let temporary = staged.path().join("blob");
         let failed = |error| Error::io(format!("write blob {digest}"), error);
         let mut file = fs::File::create_new(&temporary).map_err(failed)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
+        if durability == Durability::PowerLoss {
+            file.sync_all().map_err(failed)?;
+        }
         fs::rename(&temporary, &path).map_err(failed)?;
         Ok(digest)
     }

@@ -3,34 +3,26 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Transaction;
 
 use crate::Store;
-use crate::database::Durability;
+use crate::database::{Database, Durability};
 use crate::error::{Error, Result};
 use crate::leases::now;
+use crate::root::Root;
 use crate::volumes::Rows;
 
 const UNUSED_LAYERS: &str = "FROM layers WHERE number NOT IN (SELECT layer FROM image_layers)
         AND number NOT IN (SELECT layer FROM snapshot_layers)
+        AND number NOT IN (SELECT layer FROM build_layers)
         AND 'layer ' || diff_id NOT IN (SELECT resource FROM leases WHERE expires > ?1)";
 
 impl Store {
     /// Removes what is unused.
     pub(crate) fn collect_garbage(&self) -> Result<()> {
-        // No layer becomes visible meanwhile: between a rename and its row one would look like a leftover.
-        let _committing = self.next_layer.lock().unwrap_or_else(PoisonError::into_inner);
-        let (layers, blobs) = self.write(Durability::PowerLoss, |transaction| {
-            Ok((unused_layers(transaction)?, unused_blobs(transaction)?))
-        })?;
-        for digest in blobs {
-            self.root.discard(&self.root.blobs().join(digest.trim_start_matches("sha256:")))?;
-        }
-        for number in layers {
-            self.root.discard(&self.root.layer(number))?;
-        }
+        collect(&self.root, &self.database, &self.next_layer)?;
         self.maintenance.wake();
         Ok(())
     }
@@ -43,18 +35,22 @@ impl Store {
     /// At open: leases of the dead end, directories without a row go, numbers continue after the highest.
     pub(crate) fn reconcile(&self) -> Result<()> {
         self.write(Durability::ProcessDeath, |db| Ok(db.execute("DELETE FROM leases", [])?))?;
+        if matches!(self.rows(), Rows::MayBeLost) {
+            self.write(Durability::ProcessDeath, drop_unsynced)?;
+        }
         self.collect_garbage()?;
         let known: HashSet<u64> = self.database.read(|db| {
             let mut statement = db.prepare("SELECT number FROM layers")?;
             Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })?;
-        self.discard_unknown("layers", |name| {
+        self.root.discard_unknown("layers", |name| {
             name.parse().is_ok_and(|number| known.contains(&number))
         })?;
         let blobs = self.known_blobs()?;
-        self.discard_unknown("blobs/sha256", |name| blobs.contains(name))?;
+        self.root.discard_unknown("blobs/sha256", |name| blobs.contains(name))?;
         let containers: HashSet<String> = self.snapshots().all()?.into_iter().collect();
-        self.discard_unknown("containers", |name| containers.contains(name))?;
+        self.root.discard_unknown("containers", |name| containers.contains(name))?;
+        self.builds().reconcile()?;
         self.fill_in_listing()?;
         self.volumes().reconcile(self.rows())?;
         self.note_boot()?;
@@ -79,18 +75,6 @@ impl Store {
         noted.map_err(|error| Error::io("note the kernel's run", error))
     }
 
-    fn discard_unknown(&self, directory: &str, is_known: impl Fn(&str) -> bool) -> Result<()> {
-        let directory = self.root.path().join(directory);
-        let entries = fs::read_dir(&directory)
-            .map_err(|error| Error::io(directory.display().to_string(), error))?;
-        for entry in entries.flatten() {
-            if !entry.file_name().to_str().is_some_and(&is_known) {
-                self.root.discard(&entry.path())?;
-            }
-        }
-        Ok(())
-    }
-
     /// Hex parts of the digests that images and their roots name.
     pub(crate) fn known_blobs(&self) -> Result<HashSet<String>> {
         let sql = "SELECT id FROM images UNION SELECT root FROM roots
@@ -104,6 +88,40 @@ impl Store {
                 .collect::<rusqlite::Result<_>>()?)
         })
     }
+}
+
+/// Rows first, then what they named, out of sight.
+pub(crate) fn collect(root: &Root, database: &Database, next_layer: &Mutex<u64>) -> Result<()> {
+    // No layer becomes visible meanwhile: between a rename and its row one would look like a leftover.
+    let _committing = next_layer.lock().unwrap_or_else(PoisonError::into_inner);
+    let (layers, blobs) = database.write(Durability::PowerLoss, |transaction| {
+        Ok((unused_layers(transaction)?, unused_blobs(transaction)?))
+    })?;
+    for digest in blobs {
+        root.discard(&root.blobs().join(digest.trim_start_matches("sha256:")))?;
+    }
+    for number in layers {
+        root.discard(&root.layer(number))?;
+    }
+    Ok(())
+}
+
+/// After the host went down: layers that were never synced may lack anything. No image has one; what does is a step that
+/// was running, or the cache.
+fn drop_unsynced(transaction: &Transaction<'_>) -> Result<()> {
+    transaction.execute_batch(
+        "CREATE TEMP TABLE lost AS SELECT number FROM layers
+             WHERE synced = 0 AND number NOT IN (SELECT layer FROM image_layers);
+         DELETE FROM build_records
+             WHERE key IN (SELECT record FROM build_layers WHERE layer IN (SELECT number FROM lost));
+         DELETE FROM containers
+             WHERE id IN (SELECT container FROM snapshot_layers WHERE layer IN (SELECT number FROM lost));
+         DELETE FROM snapshots
+             WHERE container IN (SELECT container FROM snapshot_layers WHERE layer IN (SELECT number FROM lost));
+         DELETE FROM layers WHERE number IN (SELECT number FROM lost);
+         DROP TABLE lost;",
+    )?;
+    Ok(())
 }
 
 fn unused_layers(transaction: &Transaction<'_>) -> Result<Vec<u64>> {
@@ -125,6 +143,7 @@ fn unused_blobs(transaction: &Transaction<'_>) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshots::Base;
 
     #[test]
     fn a_containers_directory_without_a_row_goes_at_the_next_open() {
@@ -135,8 +154,13 @@ mod tests {
             document: Vec::new(),
         };
         let store = Store::open(root.path()).unwrap();
-        store.snapshots().make("whole", None).unwrap().keep(&container("whole"), &[]).unwrap();
-        drop(store.snapshots().make("given-up", None).unwrap());
+        store
+            .snapshots()
+            .make("whole", Base::Layers(&[]))
+            .unwrap()
+            .keep(&container("whole"), &[])
+            .unwrap();
+        drop(store.snapshots().make("given-up", Base::Layers(&[])).unwrap());
         assert!(!root.path().join("containers/given-up").exists());
         drop(store);
         // A crash between the directory and the row.

@@ -4,6 +4,7 @@
 //! removed at the next open. The API is synchronous: an asynchronous caller brings a blocking thread.
 
 mod blobs;
+pub mod builds;
 mod compression;
 mod database;
 pub mod downloads;
@@ -35,7 +36,7 @@ pub use root::Staged;
 
 use database::{Database, Durability};
 use layers::in_flight::InFlight;
-use maintenance::Maintenance;
+use maintenance::{Maintenance, Upkeep};
 use quotas::Quotas;
 use root::Root;
 
@@ -46,7 +47,8 @@ pub struct Store {
     root: Arc<Root>,
     limits: Limits,
     /// The number of the next layer; held while one is made visible.
-    next_layer: Mutex<u64>,
+    next_layer: Arc<Mutex<u64>>,
+    build_state: Arc<builds::State>,
     /// Held from a document's file to the rows that name it, and from the rows' end to the file's.
     documents: Mutex<()>,
     next_lease: AtomicU64,
@@ -62,15 +64,22 @@ impl Store {
     pub fn open_with(data_root: &Path, limits: Limits) -> Result<Store> {
         let root = Arc::new(Root::open(data_root)?);
         let database = Arc::new(Database::open(&root.path().join("gantry.db"))?);
-        let maintenance = Maintenance::start(root.clone(), database.clone())
+        let (next_layer, build_state) = (Arc::default(), Arc::<builds::State>::default());
+        let upkeep = Upkeep {
+            root: Arc::clone(&root),
+            database: Arc::clone(&database),
+            next_layer: Arc::clone(&next_layer),
+            builds: Arc::clone(&build_state),
+        };
+        let maintenance = Maintenance::start(upkeep)
             .map_err(|error| Error::io("start the store's upkeep", error))?;
-        let next_layer = Mutex::new(0);
         let store = Store {
             maintenance,
             database,
             root,
             limits,
             next_layer,
+            build_state,
             documents: Mutex::default(),
             next_lease: AtomicU64::new(0),
             in_flight: InFlight::default(),
@@ -99,9 +108,11 @@ impl Store {
         self.database.writes()
     }
 
-    /// Gives up memory that only many readers at once need.
+    /// For when nothing happens for a while: gives up memory that only many readers at once need, and has what builds
+    /// left to be synced.
     pub fn rest(&self) {
         self.database.rest();
+        self.maintenance.wake_to_sync();
     }
 
     fn write<T>(

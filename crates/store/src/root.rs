@@ -34,6 +34,7 @@ impl Root {
             "containers",
             "empty",
             "volumes",
+            "build-cache",
         ] {
             make_directory(&root.path.join(directory))?;
         }
@@ -74,14 +75,22 @@ impl Root {
         self.path.join("layers").join(number.to_string())
     }
 
+    /// Where layers lie, top first. Overlayfs needs one lower directory: without layers it is an empty one.
+    pub(crate) fn lower(&self, layers: &[u64]) -> Vec<PathBuf> {
+        if layers.is_empty() {
+            return vec![self.path.join("empty")];
+        }
+        layers.iter().rev().map(|number| self.layer(*number).join("diff")).collect()
+    }
+
     /// Names the run of the kernel in which the root was last opened.
     pub(crate) fn boot(&self) -> PathBuf {
         self.path.join("last-boot")
     }
 
-    /// The lower directory of containers without layers.
-    pub(crate) fn empty(&self) -> PathBuf {
-        self.path.join("empty")
+    /// What the cache mount of that number holds.
+    pub(crate) fn cache_mount(&self, number: u64) -> PathBuf {
+        self.path.join("build-cache").join(number.to_string())
     }
 
     pub(crate) fn container(&self, id: &str) -> PathBuf {
@@ -117,6 +126,23 @@ impl Root {
         for entry in fs::read_dir(self.path.join("trash")).into_iter().flatten().flatten() {
             let _ = sys::remove::tree(&entry.path()).or_else(|_| fs::remove_file(entry.path()));
         }
+    }
+
+    /// Takes what lies in one of the root's directories without being known out of sight.
+    pub(crate) fn discard_unknown(
+        &self,
+        directory: &str,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        let directory = self.path.join(directory);
+        let entries = fs::read_dir(&directory)
+            .map_err(|error| Error::io(directory.display().to_string(), error))?;
+        for entry in entries.flatten() {
+            if !entry.file_name().to_str().is_some_and(&is_known) {
+                self.discard(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     fn unique(&self) -> String {

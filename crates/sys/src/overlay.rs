@@ -71,6 +71,9 @@ impl Overlay {
         for (key, path) in self.writable() {
             overlay.set(key, &value(path, &mut held)?)?;
         }
+        for (key, setting) in self.settings() {
+            overlay.set(key, setting)?;
+        }
         for flag in self.flags() {
             overlay.set_flag(flag)?;
         }
@@ -80,6 +83,17 @@ impl Overlay {
     fn flags(&self) -> impl Iterator<Item = &'static str> {
         let flags = [("volatile", self.volatile), ("userxattr", needs_user_attributes())];
         flags.into_iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| flag)
+    }
+
+    /// A writable layer is one of an image one day: no directory of it may name another, no file may lack its content,
+    /// whatever the host's defaults are. By `userxattr` the kernel sees to that itself.
+    fn settings(&self) -> &'static [(&'static str, &'static str)] {
+        match self.upper {
+            Some(_) if !needs_user_attributes() => {
+                &[("redirect_dir", "off"), ("metacopy", "off"), ("index", "off")]
+            }
+            _ => &[],
+        }
     }
 
     /// The options that make it writable, by their names.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use api::containers::{Change, Config};
 use oci::{Digest, Platform};
 use store::Store;
-use store::snapshots::ChangeKind;
+use store::snapshots::{Base, ChangeKind};
 use sys::overlay::Overlay;
 
 use super::create::no_such_image;
@@ -63,7 +63,7 @@ impl Disk {
         let stored = stored(record)?;
         let (store, mounts) = (Arc::clone(&self.0), record.mounts.clone());
         blocking(move || {
-            let snapshot = store.snapshots().make(&stored.id, Some(&image))?;
+            let snapshot = store.snapshots().make(&stored.id, Base::Image(&image))?;
             limit.map_or(Ok(()), |bytes| snapshot.limit(bytes))?;
             claims.fill(&mounts, || snapshot.read_only())?;
             snapshot.keep(&stored, claims.new_volumes())?;

@@ -2,6 +2,7 @@
 //! archive had neither), a root to one image per platform.
 
 mod archive;
+mod built;
 mod commit;
 mod history;
 mod import;
@@ -158,13 +159,23 @@ impl Images<'_> {
     /// Records an image whose layers are there, and the names that it takes from others.
     fn put(&self, new: &NewImage<'_>, references: &[Reference]) -> Result<Digest> {
         let _documents = self.store.hold_documents();
-        let id = self.store.add_blob(new.config)?;
+        let unsynced = self.store.database.read(layers::unsynced)?;
+        let durability = match unsynced.as_slice() {
+            [] => Durability::PowerLoss,
+            // One sync of all there is comes next.
+            _ => Durability::ProcessDeath,
+        };
+        let id = self.store.add_blob(new.config, durability)?;
         for document in new.documents {
-            self.store.add_blob(document)?;
+            self.store.add_blob(document, durability)?;
         }
-        // Also where all were there: an image that came to nothing may have brought them just now.
-        sync_directory(&self.store.root.blobs())?;
+        match durability {
+            // Also where all were there: an image that came to nothing may have brought them just now.
+            Durability::PowerLoss => sync_directory(&self.store.root.blobs())?,
+            Durability::ProcessDeath => layers::sync(self.store.root.path())?,
+        }
         self.store.write(Durability::PowerLoss, |transaction| {
+            layers::mark_synced(transaction, &unsynced)?;
             insert_image(transaction, &id, new)?;
             for reference in references {
                 set_reference(

@@ -15,7 +15,7 @@ impl Images<'_> {
     /// Removes dangling images, or with `all` every image without a container, if `filter` holds for it.
     pub fn prune(&self, all: bool, filter: &Filter, uses: &[Use]) -> Result<Pruned> {
         let mut pruned = Pruned::default();
-        let before = self.disk_usage()?;
+        let before = self.layers_size()?;
         let removal = Removal { force: false, prune: true };
         for image in self.list(&Filter { all: true, ..Filter::default() })? {
             let in_use = uses.iter().any(|one| one.image == image.id);
@@ -30,13 +30,25 @@ impl Images<'_> {
                 pruned.removed.extend(self.remove(&name, removal, uses).unwrap_or_default());
             }
         }
-        pruned.reclaimed = before.saturating_sub(self.disk_usage()?);
+        pruned.reclaimed = before.saturating_sub(self.layers_size()?);
         Ok(pruned)
     }
 
-    /// Bytes of all layers, each once.
+    /// Bytes of all layers, each once, but for those that the build cache alone has: they are on its account.
     pub fn disk_usage(&self) -> Result<u64> {
-        let sql = "SELECT coalesce(sum(size), 0) FROM layers";
+        self.sum_of(
+            "SELECT coalesce(sum(size), 0) FROM layers
+             WHERE number IN (SELECT layer FROM image_layers)
+             OR number NOT IN (SELECT layer FROM build_layers)",
+        )
+    }
+
+    /// Bytes of all that is here.
+    fn layers_size(&self) -> Result<u64> {
+        self.sum_of("SELECT coalesce(sum(size), 0) FROM layers")
+    }
+
+    fn sum_of(&self, sql: &str) -> Result<u64> {
         self.store.database.read(|db| Ok(db.query_row(sql, [], |row| row.get(0))?))
     }
 }

@@ -48,8 +48,23 @@ impl Store {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Layer> {
         let staged = self.stage_layer(source, progress)?;
+        self.add_staged(staged, lease, Durability::PowerLoss)
+    }
+
+    /// As [`add_layer`](Self::add_layer), and a loss of power takes the layer away again, unless an image has it by then.
+    pub fn add_unsynced_layer(&self, source: &mut dyn Read, lease: &Lease<'_>) -> Result<Layer> {
+        let staged = self.stage_layer(source, &mut |_| ())?;
+        self.add_staged(staged, lease, Durability::ProcessDeath)
+    }
+
+    pub(crate) fn add_staged(
+        &self,
+        staged: StagedLayer,
+        lease: &Lease<'_>,
+        durability: Durability,
+    ) -> Result<Layer> {
         let diff_id = staged.diff_id.clone();
-        self.commit_layers(vec![Arc::new(staged)], lease)?;
+        self.commit(vec![Arc::new(staged)], lease, durability)?;
         let missing = || Error::system(format!("layer {diff_id} vanished"));
         self.layer(&diff_id)?.ok_or_else(missing)
     }
@@ -92,17 +107,29 @@ impl Store {
         Err(Error::system(format!("layer {} is damaged on disk", layer.diff_id)))
     }
 
-    /// Makes staged layers visible, all for the price of one sync. Of two that bring the same layer at once the first
-    /// wins; the other's copy is dropped.
     pub(crate) fn commit_layers(
         &self,
         staged: Vec<Arc<StagedLayer>>,
         lease: &Lease<'_>,
     ) -> Result<()> {
+        self.commit(staged, lease, Durability::PowerLoss)
+    }
+
+    /// Makes staged layers visible, all for the price of one sync, or of none where they need not survive the host. Of
+    /// two that bring the same layer at once the first wins; the other's copy is dropped.
+    fn commit(
+        &self,
+        staged: Vec<Arc<StagedLayer>>,
+        lease: &Lease<'_>,
+        durability: Durability,
+    ) -> Result<()> {
         if staged.is_empty() {
             return Ok(());
         }
-        sync(self.root.path())?;
+        let is_synced = durability == Durability::PowerLoss;
+        if is_synced {
+            sync(self.root.path())?;
+        }
         let mut next = self.next_layer.lock().unwrap_or_else(PoisonError::into_inner);
         let resources: Vec<String> =
             staged.iter().map(|one| layer_resource(&one.diff_id)).collect();
@@ -127,12 +154,14 @@ impl Store {
         if layers.is_empty() && blobs.is_empty() {
             return Ok(());
         }
-        sync_directory(&self.root.path().join("layers"))?;
+        if is_synced {
+            sync_directory(&self.root.path().join("layers"))?;
+        }
         if !blobs.is_empty() {
             sync_directory(&self.root.blobs())?;
         }
-        self.write(Durability::PowerLoss, |transaction| {
-            layers.iter().try_for_each(|layer| insert(transaction, layer))?;
+        self.write(durability, |transaction| {
+            layers.iter().try_for_each(|layer| insert(transaction, layer, is_synced))?;
             blobs.iter().try_for_each(|blob| blob.insert(transaction))
         })
     }
@@ -140,12 +169,12 @@ impl Store {
 
 /// A layer that is unpacked and that nobody sees yet.
 pub struct StagedLayer {
-    staged: Staged,
+    pub(crate) staged: Staged,
     pub(crate) diff_id: Digest,
     /// Of its bytes as they came.
     pub(crate) blob: Digest,
-    size: u64,
-    tar_size: u64,
+    pub(crate) size: u64,
+    pub(crate) tar_size: u64,
     /// The blob, where it was fetched.
     pub(crate) download: Option<Arrived>,
 }
@@ -166,10 +195,32 @@ impl StagedLayer {
     }
 }
 
-fn insert(db: &Connection, layer: &Layer) -> Result<()> {
-    let sql = "INSERT INTO layers (number, diff_id, size, tar_size) VALUES (?1, ?2, ?3, ?4)";
-    let values = (layer.number, layer.diff_id.as_str(), layer.size, layer.tar_size);
+fn insert(db: &Connection, layer: &Layer, is_synced: bool) -> Result<()> {
+    let sql =
+        "INSERT INTO layers (number, diff_id, size, tar_size, synced) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let values = (layer.number, layer.diff_id.as_str(), layer.size, layer.tar_size, is_synced);
     db.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+pub(crate) fn numbers(db: &Connection, layers: &[Digest]) -> Result<Vec<u64>> {
+    let missing = |layer| Error::not_found(format!("layer {layer} is missing"));
+    let number = |layer| Ok(find(db, layer)?.ok_or_else(|| missing(layer))?.number);
+    layers.iter().map(number).collect()
+}
+
+/// Numbers of layers that a loss of power would still take.
+pub(crate) fn unsynced(db: &Connection) -> Result<Vec<u64>> {
+    let mut statement = db.prepare_cached("SELECT number FROM layers WHERE synced = 0")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Notes that layers are on the disk; they were synced after their rows were read.
+pub(crate) fn mark_synced(db: &Connection, numbers: &[u64]) -> Result<()> {
+    let mut statement = db.prepare_cached("UPDATE layers SET synced = 1 WHERE number = ?1")?;
+    for number in numbers {
+        statement.execute([number])?;
+    }
     Ok(())
 }
 

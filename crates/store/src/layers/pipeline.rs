@@ -19,11 +19,11 @@ use super::extract::{Notation, extract};
 use crate::compression::{Compression, read_start};
 use archive::Limits;
 
-const CHUNK: usize = 256 << 10;
-const QUEUE: usize = 16;
+pub(crate) const CHUNK: usize = 256 << 10;
+pub(crate) const QUEUE: usize = 16;
 const RATIO_FREE: u64 = 1 << 30;
 
-type Chunk = Arc<Vec<u8>>;
+pub(crate) type Chunk = Arc<Vec<u8>>;
 
 /// What was found out about a layer by reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +158,7 @@ fn inflate(
     }
 }
 
-fn hash(input: &Receiver<Chunk>) -> (Digest, u64) {
+pub(crate) fn hash(input: &Receiver<Chunk>) -> (Digest, u64) {
     let mut hash = Sha256::new();
     let mut size = 0;
     for chunk in input {

@@ -36,7 +36,7 @@ impl Snapshot<'_> {
         let lower =
             Overlay { lower: self.lower(), ..Overlay::default() }.mount().map_err(failed)?;
         let upper = self.open_upper()?;
-        let stubs = stubs(&upper, &lower).map_err(failed)?;
+        let stubs = stubs(&upper, &lower, &[]).map_err(failed)?;
         let mut comparison = Comparison { upper, lower, found: BTreeMap::new() };
         comparison.run().map_err(failed)?;
         comparison.found.retain(|path, _| !stubs.contains(path));
@@ -51,7 +51,7 @@ impl Snapshot<'_> {
         let lower =
             Overlay { lower: self.lower(), ..Overlay::default() }.mount().map_err(failed)?;
         let upper = self.open_upper()?;
-        let stubs = stubs(&upper, &lower).map_err(failed)?;
+        let stubs = stubs(&upper, &lower, &[]).map_err(failed)?;
         pack::write_layer(&upper, &stubs, out).map_err(failed)
     }
 }
@@ -59,25 +59,43 @@ impl Snapshot<'_> {
 /// Where something is mounted in every container.
 const PLACES: [&str; 6] = ["dev", "proc", "sys", "etc/hostname", "etc/hosts", "etc/resolv.conf"];
 
-/// What is in the upper directory only to be mounted on: Docker has it in a layer of its own below, and so among no
-/// changes.
-fn stubs(upper: &OwnedFd, lower: &OwnedFd) -> io::Result<BTreeSet<PathBuf>> {
+/// What is in the upper directory only to be mounted on, there or at `others`, relative to the root: Docker has it in a
+/// layer of its own below, and so among no changes. The directories above go with it where nothing else is in them.
+pub(crate) fn stubs(
+    upper: &OwnedFd,
+    lower: &OwnedFd,
+    others: &[PathBuf],
+) -> io::Result<BTreeSet<PathBuf>> {
     let mut stubs = BTreeSet::new();
-    for place in PLACES.map(Path::new) {
+    let places = || PLACES.map(Path::new).into_iter().chain(others.iter().map(PathBuf::as_path));
+    for place in places() {
         if stat(lower, place).is_none() && is_empty(upper, place)? {
             stubs.insert(place.to_owned());
         }
     }
-    let etc = Path::new("etc");
-    if let Some(is) = stat(upper, etc).filter(is_directory) {
-        let directory = walk::open_directory(upper.as_fd(), etc)?;
-        let made = walk::names(&directory)?.iter().all(|name| stubs.contains(&etc.join(name)));
-        let unchanged = stat(lower, etc).is_none_or(|was| !differs(&is, &was));
-        if made && unchanged && !pack::is_opaque(directory.as_fd()) {
-            stubs.insert(etc.to_owned());
+    for place in places() {
+        for above in place.ancestors().skip(1).take_while(|path| !path.as_os_str().is_empty()) {
+            if !is_made_for(upper, lower, above, &stubs)? {
+                break;
+            }
+            stubs.insert(above.to_owned());
         }
     }
     Ok(stubs)
+}
+
+/// Whether a directory is in the upper tree only for what is to be mounted on in it.
+fn is_made_for(
+    upper: &OwnedFd,
+    lower: &OwnedFd,
+    path: &Path,
+    stubs: &BTreeSet<PathBuf>,
+) -> io::Result<bool> {
+    let Some(is) = stat(upper, path).filter(is_directory) else { return Ok(false) };
+    let directory = walk::open_directory(upper.as_fd(), path)?;
+    let made = walk::names(&directory)?.iter().all(|name| stubs.contains(&path.join(name)));
+    let unchanged = stat(lower, path).is_none_or(|was| !differs(&is, &was));
+    Ok(made && unchanged && !pack::is_opaque(directory.as_fd()))
 }
 
 fn is_empty(root: &OwnedFd, path: &Path) -> io::Result<bool> {

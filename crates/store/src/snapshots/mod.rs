@@ -11,12 +11,13 @@ use oci::Digest;
 use rusqlite::OptionalExtension;
 use sys::overlay::Overlay;
 
+pub(crate) use changes::stubs;
 pub use changes::{Change, ChangeKind};
 
 use crate::Store;
 use crate::database::Durability;
 use crate::error::{Error, Result};
-use crate::layers::disk_size;
+use crate::layers::{self, disk_size};
 use crate::records::Record;
 use crate::root::make_directory;
 use crate::volumes::{self, Volume};
@@ -45,6 +46,14 @@ pub struct Sizes {
     pub total: u64,
 }
 
+/// What a container is made from.
+#[derive(Debug, Clone, Copy)]
+pub enum Base<'b> {
+    Image(&'b Digest),
+    /// By their diff IDs, bottom first; the caller holds them.
+    Layers(&'b [Digest]),
+}
+
 impl Store {
     pub fn snapshots(&self) -> Snapshots<'_> {
         Snapshots { store: self }
@@ -52,21 +61,25 @@ impl Store {
 }
 
 impl<'s> Snapshots<'s> {
-    /// The directories of a new container's writable layer. `None` stands for no image at all.
-    pub fn make(&self, container: &str, image: Option<&Digest>) -> Result<NewSnapshot<'s>> {
+    /// The directories of a new container's writable layer.
+    pub fn make(&self, container: &str, base: Base<'_>) -> Result<NewSnapshot<'s>> {
         check_id(container)?;
-        let layers = match image {
-            Some(image) => self.store.database.read(|db| layers_of_image(db, image))?,
-            None => Vec::new(),
-        };
+        let layers = self.store.database.read(|db| match base {
+            Base::Image(image) => layers_of_image(db, image),
+            Base::Layers(layers) => layers::numbers(db, layers),
+        })?;
         if layers.len() > MAX_LAYERS {
             return Err(Error::invalid(format!(
                 "image has {} layers, and the kernel mounts at most {MAX_LAYERS}",
                 layers.len()
             )));
         }
+        let image = match base {
+            Base::Image(image) => Some(image.clone()),
+            Base::Layers(_) => None,
+        };
         let container = container.to_owned();
-        let snapshot = Snapshot { store: self.store, container, image: image.cloned(), layers };
+        let snapshot = Snapshot { store: self.store, container, image, layers };
         let new = NewSnapshot { snapshot: Some(snapshot) };
         new.make_directories()?;
         Ok(new)
@@ -79,7 +92,7 @@ impl<'s> Snapshots<'s> {
                 db.prepare_cached(sql)?.query_row([container], |row| row.get(0)).optional()?;
             let image = image
                 .ok_or_else(|| Error::not_found(format!("no snapshot of container {container}")))?;
-            Ok((image, layers(db, container)?))
+            Ok((image, layers_of_container(db, container)?))
         })?;
         Ok(Snapshot {
             store: self.store,
@@ -95,9 +108,13 @@ impl<'s> Snapshots<'s> {
         if layers.is_empty() {
             self.store.images().by_id(image)?;
         }
-        let (store, container) = (self.store, String::new());
-        let snapshot = Snapshot { store, container, image: Some(image.clone()), layers };
-        Ok(Overlay { lower: snapshot.lower(), ..Overlay::default() })
+        Ok(Overlay { lower: self.store.root.lower(&layers), ..Overlay::default() })
+    }
+
+    /// What layers hold together, bottom first, read-only. Without layers that is nothing.
+    pub fn of_layers(&self, layers: &[Digest]) -> Result<Overlay> {
+        let layers = self.store.database.read(|db| layers::numbers(db, layers))?;
+        Ok(Overlay { lower: self.store.root.lower(&layers), ..Overlay::default() })
     }
 
     /// Takes the container's record, its snapshot and `volumes` that nobody else has out of the database in one
@@ -114,7 +131,7 @@ impl<'s> Snapshots<'s> {
             let sql = "DELETE FROM containers WHERE id = ?1";
             transaction.prepare_cached(sql)?.execute([container])?;
             let sql = "DELETE FROM snapshots WHERE container = ?1
-                       RETURNING image NOT IN (SELECT id FROM images)";
+                       RETURNING image <> '' AND image NOT IN (SELECT id FROM images)";
             let mut statement = transaction.prepare_cached(sql)?;
             let was_last = statement.query_row([container], |row| row.get::<_, bool>(0));
             Ok(was_last.optional()?)
@@ -178,13 +195,21 @@ impl<'s> NewSnapshot<'s> {
         let Snapshot { store, container, image, layers } = self.inner();
         let image = image.as_ref().map_or("", Digest::as_str);
         store.write(Durability::ProcessDeath, |transaction| {
+            let known = "SELECT 1 FROM images WHERE id = ?1";
+            if !image.is_empty() && !transaction.prepare_cached(known)?.exists([image])? {
+                return Err(gone(image));
+            }
             transaction
                 .prepare_cached("INSERT INTO snapshots (container, image) VALUES (?1, ?2)")?
                 .execute((container, image))?;
-            let sql = "INSERT INTO snapshot_layers (container, position, layer)
-                       SELECT ?1, position, layer FROM image_layers WHERE image = ?2";
-            if transaction.prepare_cached(sql)?.execute((container, image))? != layers.len() {
-                return Err(Error::not_found(format!("No such image: {image}")));
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO snapshot_layers (container, position, layer)
+                 SELECT ?1, ?2, number FROM layers WHERE number = ?3",
+            )?;
+            for (position, layer) in layers.iter().enumerate() {
+                if statement.execute((container, position, layer))? == 0 {
+                    return Err(gone(image));
+                }
             }
             volumes.iter().try_for_each(|volume| volumes::insert(transaction, volume).map(drop))?;
             store.containers().insert(transaction, record)
@@ -240,12 +265,8 @@ impl Snapshot<'_> {
         Ok(Sizes { writable, total: writable + image })
     }
 
-    /// Top first. Overlayfs needs one lower directory: without layers it is an empty one.
-    fn lower(&self) -> Vec<PathBuf> {
-        if self.layers.is_empty() {
-            return vec![self.store.root.empty()];
-        }
-        self.layers.iter().rev().map(|number| self.store.root.layer(*number).join("diff")).collect()
+    pub(crate) fn lower(&self) -> Vec<PathBuf> {
+        self.store.root.lower(&self.layers)
     }
 
     pub(crate) fn open_upper(&self) -> Result<OwnedFd> {
@@ -253,6 +274,14 @@ impl Snapshot<'_> {
         let directory =
             File::open(&path).map_err(|error| Error::io(path.display().to_string(), error))?;
         Ok(directory.into())
+    }
+}
+
+/// Went since it was looked up.
+fn gone(image: &str) -> Error {
+    match image {
+        "" => Error::not_found("a layer of the container is gone"),
+        image => Error::not_found(format!("No such image: {image}")),
     }
 }
 
@@ -265,7 +294,7 @@ fn check_id(id: &str) -> Result<()> {
     Err(Error::invalid(format!("invalid container id {id:?}")))
 }
 
-fn layers(db: &rusqlite::Connection, container: &str) -> Result<Vec<u64>> {
+fn layers_of_container(db: &rusqlite::Connection, container: &str) -> Result<Vec<u64>> {
     let sql = "SELECT layer FROM snapshot_layers WHERE container = ?1 ORDER BY position";
     let mut statement = db.prepare_cached(sql)?;
     Ok(statement.query_map([container], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)

@@ -7,7 +7,7 @@ use oci::Digest;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use store::images::Loaded;
-use store::snapshots::Snapshot;
+use store::snapshots::{Base, Snapshot};
 use store::{Record, Result, Store};
 use tar::{EntryType, Header};
 
@@ -145,7 +145,7 @@ impl Fixture {
     /// A container of that id and name, made and recorded.
     pub(crate) fn container(&self, id: &str, image: &Digest) -> Snapshot<'_> {
         let record = Record { id: id.into(), name: id.into(), document: b"{}".to_vec() };
-        self.store.snapshots().make(id, Some(image)).unwrap().keep(&record, &[]).unwrap()
+        self.store.snapshots().make(id, Base::Image(image)).unwrap().keep(&record, &[]).unwrap()
     }
 
     /// The directory of a layer.

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's failure is its report, in the fixture too")]
 
+mod builds;
 mod faults;
 mod fixture;
 mod hostile;
 mod images;
 mod layers;
+mod seal;
 mod snapshots;

@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use store::images::Commit;
+use store::snapshots::Base;
 use store::snapshots::ChangeKind::{Added, Deleted, Modified};
 use store::volumes::Volume;
 use store::{Kind, Record};
@@ -143,7 +144,7 @@ fn three_hundred_layers_make_a_root_and_more_than_500_are_refused() {
         "0299"
     );
     let image = fixture.load(&archive(&["big:1"], &layers(501))).unwrap().remove(0).id;
-    let error = fixture.store.snapshots().make("c2", Some(&image)).err().expect("refused");
+    let error = fixture.store.snapshots().make("c2", Base::Image(&image)).err().expect("refused");
     assert!(error.to_string().contains("at most 500"), "{error}");
 }
 
@@ -177,7 +178,10 @@ fn removing_is_repeatable_and_ids_are_no_paths() {
     assert_eq!(fixture.store.containers().get("c1").unwrap(), None);
     assert_eq!(snapshots.get("c1").err().map(|error| error.kind()), Some(Kind::NotFound));
     for id in ["", "..", "a/b", "a\0", &"x".repeat(300)] {
-        assert_eq!(snapshots.make(id, None).err().map(|error| error.kind()), Some(Kind::Invalid));
+        assert_eq!(
+            snapshots.make(id, Base::Layers(&[])).err().map(|error| error.kind()),
+            Some(Kind::Invalid)
+        );
     }
 }
 
@@ -190,9 +194,9 @@ fn a_container_and_the_volumes_made_for_it_come_and_go_together() {
     let all = std::slice::from_ref(&volume);
     let record = |id: &str| Record { id: id.into(), name: "box".into(), document: Vec::new() };
     volumes.ensure(&volume.name).unwrap();
-    snapshots.make("c1", Some(&image)).unwrap().keep(&record("c1"), all).unwrap();
+    snapshots.make("c1", Base::Image(&image)).unwrap().keep(&record("c1"), all).unwrap();
     assert_eq!(volumes.all().unwrap(), all);
-    let taken = snapshots.make("c2", Some(&image)).unwrap().keep(&record("c2"), &[]);
+    let taken = snapshots.make("c2", Base::Image(&image)).unwrap().keep(&record("c2"), &[]);
     assert_eq!(taken.err().map(|error| error.kind()), Some(Kind::Conflict));
     assert_eq!(snapshots.all().unwrap(), ["c1"]);
     assert!(!fixture.root.path().join("containers/c2").exists());
@@ -209,7 +213,7 @@ fn a_container_and_the_volumes_made_for_it_come_and_go_together() {
 fn a_container_whose_image_went_meanwhile_is_not_made() {
     let fixture = Fixture::new();
     let image = fixture.image(&[base()]).unwrap();
-    let new = fixture.store.snapshots().make("c1", Some(&image)).unwrap();
+    let new = fixture.store.snapshots().make("c1", Base::Image(&image)).unwrap();
     let force = store::images::Removal { force: true, prune: true };
     fixture.store.images().remove("test", force, &[]).unwrap();
     let record = Record { id: "c1".into(), name: "c1".into(), document: Vec::new() };

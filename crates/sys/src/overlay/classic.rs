@@ -47,6 +47,9 @@ fn by_fsconfig(overlay: &Overlay) -> io::Result<Option<OwnedFd>> {
     for (key, path) in overlay.writable() {
         file_system.set(key, &value(path, &mut held)?)?;
     }
+    for (key, setting) in overlay.settings() {
+        file_system.set(key, setting)?;
+    }
     for flag in overlay.flags() {
         file_system.set_flag(flag)?;
     }
@@ -93,6 +96,9 @@ fn options(overlay: &Overlay, lower: &[PathBuf], held: &mut Vec<File>) -> io::Re
     let mut options = format!("lowerdir={}", joined(lower, held)?);
     for (key, path) in overlay.writable() {
         options += &format!(",{key}={}", value(path, held)?);
+    }
+    for (key, setting) in overlay.settings() {
+        options += &format!(",{key}={setting}");
     }
     for flag in overlay.flags() {
         options += ",";
