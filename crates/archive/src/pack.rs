@@ -454,7 +454,7 @@ fn entry(kind: Kind, path: Vec<u8>, stat: &Stat) -> Entry {
 }
 
 /// What Docker keeps in tars: file capabilities, and what users set.
-fn xattrs(file: BorrowedFd<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub fn xattrs(file: BorrowedFd<'_>) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let names = xattr_names(|list| rustix::fs::flistxattr(file, list))?;
     let names = names.split(|byte| *byte == 0);
     let wanted = names.filter(|name| *name == b"security.capability" || name.starts_with(b"user."));

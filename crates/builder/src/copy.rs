@@ -35,15 +35,24 @@ pub trait Tree {
     /// # Errors
     /// What the system says.
     fn names(&self, folder: &Path) -> io::Result<Vec<OsString>>;
+
+    /// All that is below a folder, in order, where that is known without looking at each folder.
+    fn below(&self, _folder: &Path) -> Option<&[Entry]> {
+        None
+    }
 }
 
 impl Tree for Listing {
+    fn below(&self, folder: &Path) -> Option<&[Entry]> {
+        Some(&self.entries[Listing::below(self, folder)])
+    }
+
     fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
         Ok(self.find(path).ok().map(|at| self.entries[at].clone()))
     }
 
     fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
-        let below = &self.entries[self.below(folder)];
+        let below = &self.entries[Listing::below(self, folder)];
         let children = below.iter().filter(|entry| entry.path.parent() == Some(folder));
         Ok(children.filter_map(|entry| entry.path.file_name().map(OsStr::to_owned)).collect())
     }
@@ -201,6 +210,16 @@ fn normal(path: &Path) -> PathBuf {
 
 /// All that is below a folder, each folder before its contents.
 fn below(tree: &dyn Tree, found: &mut Found, exclude: &Ignore) -> io::Result<()> {
+    if let Some(entries) = tree.below(&found.path) {
+        let relative = |entry: &Entry| {
+            let path = entry.path.strip_prefix(&found.path).unwrap_or(&entry.path).to_owned();
+            Entry { path, ..entry.clone() }
+        };
+        let entries = entries.iter().map(relative);
+        let taken = entries.filter(|entry| !exclude.is_ignored(&entry.path.to_string_lossy()));
+        found.entries.extend(taken);
+        return Ok(());
+    }
     let mut open = vec![PathBuf::new()];
     let mut all = Vec::new();
     while let Some(folder) = open.pop() {

@@ -1,6 +1,6 @@
 //! Where copied files come to lie upon what is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,8 @@ use crate::context::{Entry, Kind};
 pub struct Layout<'b> {
     base: &'b dyn Tree,
     items: BTreeMap<PathBuf, Item>,
+    /// Folders that are not there without this: nothing is below them but what was placed.
+    new: HashSet<PathBuf>,
     /// Of whom new files are; None leaves sources' owners.
     owner: Option<(u32, u32)>,
     mode: Option<Mode>,
@@ -50,7 +52,7 @@ impl<'b> Layout<'b> {
         mode: Option<Mode>,
         now: i64,
     ) -> Self {
-        Self { base, items: BTreeMap::new(), owner, mode, now }
+        Self { base, items: BTreeMap::new(), new: HashSet::new(), owner, mode, now }
     }
 
     /// In the order in which an archive holds them.
@@ -153,6 +155,9 @@ impl<'b> Layout<'b> {
     ) -> io::Result<()> {
         let is_folder = entry.kind == Kind::Directory;
         match self.kind(&path)? {
+            None if is_folder => {
+                self.new.insert(path.clone());
+            }
             Some(Kind::Directory) if is_folder => {
                 // The kept one's own attributes stay where it was there before.
                 return self.folder(&path);
@@ -193,9 +198,7 @@ impl<'b> Layout<'b> {
         if let Some(item) = self.items.get(path) {
             return Ok(Some(item.entry.kind.clone()));
         }
-        // Below what is new nothing else is.
-        let parent = path.parent().unwrap_or(Path::new(""));
-        if !parent.as_os_str().is_empty() && self.base.entry(parent)?.is_none() {
+        if path.parent().is_some_and(|parent| self.new.contains(parent)) {
             return Ok(None);
         }
         Ok(self.base.entry(path)?.map(|entry| entry.kind))
@@ -212,10 +215,15 @@ impl<'b> Layout<'b> {
         if let Some(parent) = path.parent() {
             self.folder(parent)?;
         }
-        let entry = match self.base.entry(path)? {
+        let there = match path.parent().is_some_and(|parent| self.new.contains(parent)) {
+            true => None,
+            false => self.base.entry(path)?,
+        };
+        let entry = match there {
             Some(entry) if entry.kind == Kind::Directory => entry,
             Some(_) => return Err(no_folder(path)),
             None => {
+                self.new.insert(path.to_owned());
                 let (uid, gid) = self.owner.unwrap_or((0, 0));
                 Entry {
                     path: path.to_owned(),

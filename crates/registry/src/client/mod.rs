@@ -7,6 +7,7 @@ mod authority;
 mod blobs;
 mod challenge;
 mod content;
+mod download;
 mod error;
 mod login;
 mod manifests;
@@ -29,6 +30,7 @@ use transport::{Answer, Question, Transport};
 
 pub use authority::{Access, Credentials};
 pub use content::Progress;
+pub use download::{Download, download};
 pub use error::{Error, Refusal, Result};
 pub use login::log_in;
 pub use manifests::{Fetched, Which};
@@ -146,7 +148,7 @@ impl Repository {
         let mut attempts = Attempts::new(self.attempts);
         loop {
             let question = self.question(Method::GET, &path, &headers, &Content::Nothing);
-            let answer = self.follow(&question).await?;
+            let answer = self.transport.follow(&question).await?;
             if answer.status == StatusCode::UNAUTHORIZED {
                 self.authority.challenged(&answer).await;
                 return Ok(());
@@ -194,7 +196,7 @@ impl Repository {
             }
             let question =
                 Question { method: method.clone(), origin, path, headers: &headers, content };
-            let answer = self.follow(&question).await?;
+            let answer = self.transport.follow(&question).await?;
             let again = answer.status == StatusCode::UNAUTHORIZED
                 && !renewed
                 && answer.origin == self.endpoint.origin
@@ -233,43 +235,6 @@ impl Repository {
         tracing::debug!("{}: {error}; again in {pause:?}", self.path);
         tokio::time::sleep(pause).await;
         Ok(())
-    }
-
-    /// Goes where the answer to a question without consequences says. Credentials are for the registry alone.
-    async fn follow(&self, question: &Question<'_>) -> Result<Answer<'_>> {
-        let mut origin = question.origin.clone();
-        let mut path = question.path.to_owned();
-        let mut headers = question.headers.clone();
-        for _ in 0..=MAX_REDIRECTS {
-            let hop = Question {
-                method: question.method.clone(),
-                origin: &origin,
-                path: &path,
-                headers: &headers,
-                content: question.content,
-            };
-            let answer = self.transport.ask(&hop).await?;
-            let is_safe = matches!(question.method, Method::GET | Method::HEAD);
-            let location = answer.header(LOCATION).map(str::to_owned);
-            let (true, true, Some(location)) = (is_safe, answer.status.is_redirection(), location)
-            else {
-                return Ok(answer);
-            };
-            let (next, next_path) = resolve(&origin, &path, &location)?;
-            if next != origin {
-                headers.remove(AUTHORIZATION);
-            }
-            if origin.scheme == Scheme::Https && next.scheme == Scheme::Http {
-                return Err(Error::invalid(format!(
-                    "{origin} leads to {next}, which is not encrypted"
-                )));
-            }
-            (origin, path) = (next, next_path);
-        }
-        Err(Error::invalid(format!(
-            "{} {}: stopped after {MAX_REDIRECTS} redirects",
-            question.origin, question.path
-        )))
     }
 }
 

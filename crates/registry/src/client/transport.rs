@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 use super::content::{Content, Sent};
 use super::error::{Error, Result};
 use super::origin::{Origin, Places, Scheme};
+use super::{MAX_REDIRECTS, resolve};
 
 const AGENT: &str = concat!("gantry/", env!("CARGO_PKG_VERSION"));
 /// Bytes a second; a server that sends less for as long as one may be silent stalls on purpose or by fault.
@@ -91,6 +92,43 @@ impl Transport {
         }
         let sender = self.connect(question.origin).await.map_err(|why| question.failed(why))?;
         self.ask_on(sender, question).await
+    }
+
+    /// Goes where the answer to a question without consequences says. Credentials are for the registry alone.
+    pub(super) async fn follow(&self, question: &Question<'_>) -> Result<Answer<'_>> {
+        let mut origin = question.origin.clone();
+        let mut path = question.path.to_owned();
+        let mut headers = question.headers.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let hop = Question {
+                method: question.method.clone(),
+                origin: &origin,
+                path: &path,
+                headers: &headers,
+                content: question.content,
+            };
+            let answer = self.ask(&hop).await?;
+            let is_safe = matches!(question.method, Method::GET | Method::HEAD);
+            let location = answer.header(LOCATION).map(str::to_owned);
+            let (true, true, Some(location)) = (is_safe, answer.status.is_redirection(), location)
+            else {
+                return Ok(answer);
+            };
+            let (next, next_path) = resolve(&origin, &path, &location)?;
+            if next != origin {
+                headers.remove(AUTHORIZATION);
+            }
+            if origin.scheme == Scheme::Https && next.scheme == Scheme::Http {
+                return Err(Error::invalid(format!(
+                    "{origin} leads to {next}, which is not encrypted"
+                )));
+            }
+            (origin, path) = (next, next_path);
+        }
+        Err(Error::invalid(format!(
+            "{} {}: stopped after {MAX_REDIRECTS} redirects",
+            question.origin, question.path
+        )))
     }
 
     async fn ask_on(

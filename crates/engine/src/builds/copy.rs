@@ -1,0 +1,266 @@
+//! COPY, ADD and WORKDIR: an archive of what comes to lie where, straight into a layer.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use archive::{Time, writer};
+use builder::context::{Entry, Kind};
+use builder::copy::{self, Item, Layout, Mode, Placing};
+use builder::ignore::Ignore;
+use builder::plan::{self, Unpack};
+use oci::Digest;
+use rustix::fs::FileType;
+use store::{Lease, Store};
+
+use super::client::Client;
+use super::files::Folder;
+use super::pipe::pipe;
+use super::trees::{Open, Tree, root};
+use super::unpack::unpacked;
+use crate::containers::spec::user;
+use crate::error::{Error, Result};
+
+/// Everything that copying needs, for a thread that may block.
+pub struct Copying {
+    pub store: Arc<Store>,
+    pub client: Arc<Client>,
+    pub lease: Arc<Lease<'static>>,
+    /// Nanoseconds since 1970.
+    pub now: i64,
+    /// Times are no later: nanoseconds since 1970.
+    pub latest: Option<i64>,
+}
+
+impl Copying {
+    /// The digest of what one input gives to a COPY.
+    pub fn digest(&self, copy: &plan::Copy, input: usize, tree: &Tree) -> Result<Digest> {
+        let open = tree.open(&self.store)?;
+        let exclude = exclude(copy)?;
+        let mut all = Vec::new();
+        for source in copy.sources.iter().filter(|source| source.input == input) {
+            all.extend(open.select(&source.path, &exclude)?);
+        }
+        open.hash(&mut all)?;
+        copy::digest(&all).map_err(Error::system)
+    }
+
+    /// The layer that a COPY makes.
+    pub fn copy(&self, copy: &plan::Copy, inputs: &[Arc<Tree>]) -> Result<Digest> {
+        let base = self.base(copy.link, &inputs[0])?;
+        let mode = copy.chmod.as_deref().map(Mode::parse).transpose().map_err(Error::invalid)?;
+        let owner = copy.chown.as_deref().map(|owner| self.owner(owner, &base)).transpose()?;
+        let exclude = exclude(copy)?;
+        let mut layout = Layout::new(base.tree(), owner, mode, self.now);
+        let mut opened = Vec::new();
+        for source in &copy.sources {
+            let placing = Placing { into: copy.into, parents: copy.parents };
+            let open = inputs[source.input].open(&self.store)?;
+            for found in open.select(&source.path, &exclude)? {
+                let archive = match source.unpack {
+                    Unpack::Try => unpacked(&self.store, &self.client, &open, &found)?,
+                    Unpack::Never => None,
+                };
+                let (number, destination) = (opened.len(), Path::new(&copy.destination));
+                match archive {
+                    None => layout.put(number, open.tree(), &found, destination, placing),
+                    Some(archive) => {
+                        let open = archive.open(&self.store)?;
+                        for found in open.select("/", &Ignore::default())? {
+                            layout
+                                .put(number, open.tree(), &found, destination, Placing::default())
+                                .map_err(not_placed)?;
+                        }
+                        opened.push(open);
+                        continue;
+                    }
+                }
+                .map_err(not_placed)?;
+            }
+            opened.push(open);
+        }
+        self.layer(layout.items(), &opened)
+    }
+
+    /// The layer with a folder.
+    pub fn mkdir(&self, mkdir: &plan::Mkdir, base: &Tree) -> Result<Digest> {
+        let base = Base::Root(root(&self.store, base.layers()?)?);
+        let owner = match mkdir.user.as_str() {
+            "" => None,
+            user => Some(self.owner(user, &base)?),
+        };
+        let mut layout = Layout::new(base.tree(), owner, None, self.now);
+        let path = Path::new(&mkdir.path);
+        let there = copy::resolve(base.tree(), path).and_then(|path| base.tree().entry(&path));
+        if !there.map_err(not_placed)?.is_some_and(|entry| entry.kind == Kind::Directory) {
+            layout.make_folder(path).map_err(not_placed)?;
+        }
+        self.layer(layout.items(), &[])
+    }
+
+    fn base(&self, link: bool, tree: &Tree) -> Result<Base> {
+        let layers = tree.layers()?;
+        match link || layers.is_empty() {
+            true => Ok(Base::Nothing),
+            false => Ok(Base::Root(root(&self.store, layers)?)),
+        }
+    }
+
+    /// `user[:group]`; a group that is not named is the user's, and of a number the same number.
+    fn owner(&self, text: &str, base: &Base) -> Result<(u32, u32)> {
+        let files = match base {
+            Base::Root(folder) => user::Files::read(folder.root().as_fd()),
+            Base::Nothing => user::Files::default(),
+        };
+        let user = user::resolve(text, &[], &files)?;
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        Ok((user.uid, if is_number { user.uid } else { user.gid }))
+    }
+
+    /// The archive of these items, unpacked into a layer while it is made.
+    fn layer(&self, items: Vec<Item>, opened: &[Open]) -> Result<Digest> {
+        let (mut out, mut archive) = pipe();
+        thread::scope(|scope| {
+            let unpacking =
+                scope.spawn(move || self.store.add_unsynced_layer(&mut archive, &self.lease));
+            let written = self.write(items, opened, &mut out).and_then(|()| out.finish());
+            let unpacked =
+                unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            match written {
+                // The other side knows why it stopped reading.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                Err(error) => {
+                    return Err(Error::invalid(archive::reason(&error)));
+                }
+                Ok(()) => {}
+            }
+            Ok(unpacked?.diff_id)
+        })
+    }
+
+    fn write(&self, items: Vec<Item>, opened: &[Open], out: &mut dyn Write) -> io::Result<()> {
+        let mut items = items.into_iter().peekable();
+        while let Some(item) = items.next() {
+            let entry = self.archived(&item.entry);
+            let Some(content) = &item.content else {
+                writer::write_header(out, &entry)?;
+                continue;
+            };
+            match &opened[content.source] {
+                Open::Folder(folder) => {
+                    let file = folder.open(&content.path)?;
+                    copy_exactly(file, &entry, out)?;
+                }
+                Open::Inline(inline) => {
+                    copy_exactly(inline.bytes(&content.path), &entry, out)?;
+                }
+                Open::Context { name, listing } => {
+                    // As many as come in a row are asked for at once.
+                    let source = content.source;
+                    let mut run = vec![item];
+                    while let Some(next) = items.next_if(|next| {
+                        next.content.as_ref().is_none_or(|content| content.source == source)
+                    }) {
+                        run.push(next);
+                    }
+                    let place = |item: &Item| listing.find(&item.content.as_ref()?.path).ok();
+                    let wanted = run.iter().filter_map(place).collect();
+                    let contents = self.client.contents(name, wanted);
+                    let mut contents = contents.map_err(|error| io::Error::other(error.to_string()))?;
+                    for item in &run {
+                        let entry = self.archived(&item.entry);
+                        if item.content.is_none() {
+                            writer::write_header(out, &entry)?;
+                            continue;
+                        }
+                        let Some((_, content)) = contents.next()? else {
+                            return Err(io::ErrorKind::UnexpectedEof.into());
+                        };
+                        copy_exactly(content, &entry, out)?;
+                    }
+                }
+            }
+        }
+        writer::finish(out)
+    }
+
+    fn archived(&self, entry: &Entry) -> archive::Entry {
+        let modified = self.latest.map_or(entry.modified, |latest| entry.modified.min(latest));
+        let mut path = entry.path.as_os_str().as_bytes().to_vec();
+        let (mut link, mut size, mut device) = (Vec::new(), 0, (0, 0));
+        let kind = match &entry.kind {
+            Kind::Directory => {
+                path.push(b'/');
+                archive::Kind::Directory
+            }
+            Kind::File { size: bytes, .. } => {
+                size = *bytes;
+                archive::Kind::File
+            }
+            Kind::Symlink { target } => {
+                link = target.as_os_str().as_bytes().to_vec();
+                archive::Kind::Symlink
+            }
+            Kind::Special { kind, device: number } => {
+                device = (rustix::fs::major(*number), rustix::fs::minor(*number));
+                match FileType::from_raw_mode(*kind) {
+                    FileType::CharacterDevice => archive::Kind::CharDevice,
+                    FileType::BlockDevice => archive::Kind::BlockDevice,
+                    _ => archive::Kind::Fifo,
+                }
+            }
+        };
+        let bytes = |(name, value): &(String, Vec<u8>)| (name.clone().into_bytes(), value.clone());
+        archive::Entry {
+            kind,
+            path,
+            link,
+            mode: entry.mode,
+            uid: entry.uid,
+            gid: entry.gid,
+            mtime: Time {
+                seconds: modified.div_euclid(1_000_000_000),
+                nanoseconds: u32::try_from(modified.rem_euclid(1_000_000_000)).unwrap_or(0),
+            },
+            device,
+            xattrs: entry.xattrs.iter().map(bytes).collect(),
+            ..writer::plain(size)
+        }
+    }
+}
+
+/// What a copy comes to lie upon.
+enum Base {
+    Root(Folder),
+    Nothing,
+}
+
+impl Base {
+    fn tree(&self) -> &dyn copy::Tree {
+        match self {
+            Self::Root(folder) => folder,
+            Self::Nothing => &copy::Empty,
+        }
+    }
+}
+
+fn exclude(copy: &plan::Copy) -> Result<Ignore> {
+    Ignore::parse(&copy.exclude.join("\n")).map_err(Error::invalid)
+}
+
+fn not_placed(error: io::Error) -> Error {
+    Error::invalid(archive::reason(&error))
+}
+
+/// A file as long as it was said to be.
+fn copy_exactly(from: impl Read, entry: &archive::Entry, out: &mut dyn Write) -> io::Result<()> {
+    writer::write_header(out, entry)?;
+    let copied = io::copy(&mut from.take(entry.size), out)?;
+    if copied != entry.size {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    writer::pad(out, entry.size)
+}
