@@ -75,7 +75,8 @@ impl Engine {
         let registries = Registries::new(live.clone(), Arc::clone(&store));
         let images =
             Images::new(Arc::clone(&store), events.clone(), containers.clone(), registries.clone());
-        let builds = Builds::new(Arc::clone(&store));
+        let builds =
+            Builds::new(Arc::clone(&store), images.clone(), containers.clone(), events.clone());
         let system = System::new(
             live,
             events.clone(),

@@ -33,7 +33,8 @@ impl Builds {
             });
         }
         while let Some(ended) = tasks.join_next().await {
-            let ended = ended.map_err(|cause| Error::system("the build was aborted").because(cause));
+            let ended =
+                ended.map_err(|cause| Error::system("the build was aborted").because(cause));
             let (wanted, image) = ended??;
             known.insert(wanted, image);
         }

@@ -169,7 +169,8 @@ impl Copying {
                     let place = |item: &Item| listing.find(&item.content.as_ref()?.path).ok();
                     let wanted = run.iter().filter_map(place).collect();
                     let contents = self.client.contents(name, wanted);
-                    let mut contents = contents.map_err(|error| io::Error::other(error.to_string()))?;
+                    let mut contents =
+                        contents.map_err(|error| io::Error::other(error.to_string()))?;
                     for item in &run {
                         let entry = self.archived(&item.entry);
                         if item.content.is_none() {

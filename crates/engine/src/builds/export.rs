@@ -41,13 +41,14 @@ impl Builds {
             match output.kind.as_str() {
                 "image" | "docker" if !has_destination(output) => {
                     let id = self.export_image(&built, options, output, client).await?;
-                    result.metadata.insert(
-                        "containerimage.config.digest".into(),
-                        json!(id.as_str()),
-                    );
+                    result
+                        .metadata
+                        .insert("containerimage.config.digest".into(), json!(id.as_str()));
                     result.metadata.insert("containerimage.digest".into(), json!(id.as_str()));
                     if !options.tags.is_empty() {
-                        result.metadata.insert("image.name".into(), json!(full_names(options).join(",")));
+                        result
+                            .metadata
+                            .insert("image.name".into(), json!(full_names(options).join(",")));
                     }
                     result.image_id = id.to_string();
                 }
@@ -130,7 +131,7 @@ impl Builds {
             if wanted.is_empty() {
                 wanted.push(id.to_string());
             }
-            builds.store.images().save(&wanted, &mut out)?;
+            builds.store.images().save(&wanted, None, &mut out)?;
             out.finish().map_err(not_sent)?;
             Ok(id)
         })
@@ -147,7 +148,11 @@ impl Builds {
         index: usize,
         client: &Arc<Client>,
     ) -> Result<()> {
-        let name = if output.kind == "tar" { "exporting to client tarball" } else { "exporting to client directory" };
+        let name = if output.kind == "tar" {
+            "exporting to client tarball"
+        } else {
+            "exporting to client directory"
+        };
         let task = Task::begin(client, name);
         let (builds, built, client) = (self.clone(), Arc::clone(built), Arc::clone(client));
         let sent = blocking(move || {
@@ -177,9 +182,9 @@ fn full_names(options: &BuildOptions) -> Vec<String> {
 
 fn references(names: &[String]) -> Result<Vec<Reference>> {
     let parse = |name: &String| {
-        Reference::parse(name).map(Reference::tag_default).map_err(|error| {
-            Error::invalid(format!("invalid tag {name:?}: {error}"))
-        })
+        Reference::parse(name)
+            .map(Reference::tag_default)
+            .map_err(|error| Error::invalid(format!("invalid tag {name:?}: {error}")))
     };
     names.iter().map(parse).collect()
 }
@@ -188,7 +193,8 @@ fn references(names: &[String]) -> Result<Vec<Reference>> {
 pub fn configuration(built: &Built) -> Result<ImageConfig> {
     let Built { plan, layers } = built;
     let epoch = plan.epoch.map(Timestamp::from_second).transpose();
-    let epoch = epoch.map_err(|error| Error::invalid(format!("invalid SOURCE_DATE_EPOCH: {error}")))?;
+    let epoch =
+        epoch.map_err(|error| Error::invalid(format!("invalid SOURCE_DATE_EPOCH: {error}")))?;
     let mut image = plan.image.clone();
     let made: Vec<Timestamp> = layers.created.iter().copied().flatten().collect();
     let wanted = plan.history.iter().filter(|entry| entry.vertex.is_some()).count();

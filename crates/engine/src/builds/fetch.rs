@@ -30,9 +30,8 @@ impl Worker {
         let mut hash = Sha256::new();
         let took = registry::client::download(&http.url, MOST, |bytes| {
             hash.update(&bytes);
-            file.write_all(&bytes).map_err(|error| {
-                registry::client::Error::Invalid(archive::reason(&error))
-            })
+            file.write_all(&bytes)
+                .map_err(|error| registry::client::Error::Invalid(archive::reason(&error)))
         })
         .await
         .map_err(|cause| Error::invalid(http.url.clone()).because(cause))?;

@@ -91,14 +91,12 @@ impl Tree for Folder {
                 }
                 // What a layer without another below leaves of a file that it hides.
                 FileType::CharacterDevice if stat.st_rdev == 0 => return Ok(None),
-                other => Kind::Special {
-                    kind: other.as_raw_mode(),
-                    device: stat.st_rdev,
-                },
+                other => Kind::Special { kind: other.as_raw_mode(), device: stat.st_rdev },
             };
             let xattrs = match kind {
                 Kind::Directory | Kind::File { .. } => {
-                    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                    let flags =
+                        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
                     let opened = rustix::fs::openat(folder, name, flags, Mode::empty())?;
                     archive::pack::xattrs(opened.as_fd())?
                 }

@@ -9,7 +9,6 @@ mod files;
 mod pipe;
 mod progress;
 mod run;
-pub mod step;
 mod trees;
 mod unpack;
 mod worker;
@@ -76,7 +75,11 @@ impl Builds {
         task.did("transferring dockerfile", options.dockerfile.text.len() as i64);
         let read = dockerfile::parse(&options.dockerfile.text).map_err(|error| {
             let message = error.to_string();
-            not_solved(Failure { message, lines: Some((error.line, error.line)), ..Failure::default() })
+            not_solved(Failure {
+                message,
+                lines: Some((error.line, error.line)),
+                ..Failure::default()
+            })
         });
         let file = match read {
             Ok(file) => file,
@@ -109,7 +112,7 @@ impl Builds {
             client: Arc::clone(client),
             lease: Arc::clone(&lease),
             vertices: Arc::clone(&vertices),
-            progress,
+            progress: Arc::clone(&progress),
             settings: Settings {
                 options: Arc::clone(&options),
                 latest: plan.epoch.map(|seconds| seconds.saturating_mul(1_000_000_000)),
@@ -117,6 +120,7 @@ impl Builds {
         };
         let solved = builder::solve::solve(Arc::new(worker), vertices, plan.result).await;
         let tree = solved.map_err(not_solved)?;
+        progress.finish();
         let Tree::Layers(layers) = &*tree else {
             return Err(Error::system("the build gave files instead of layers"));
         };
@@ -157,9 +161,7 @@ fn not_solved(failure: Failure) -> Error {
 fn platform(options: &BuildOptions) -> Result<Platform> {
     match options.platforms.as_slice() {
         [] => Ok(Platform::host()),
-        [platform] => {
-            Platform::parse(platform).map_err(|error| Error::invalid(error.to_string()))
-        }
+        [platform] => Platform::parse(platform).map_err(|error| Error::invalid(error.to_string())),
         _ => Err(Error::not_implemented(
             "images for several platforms at once are not built by this version: build them one by one",
         )),
@@ -172,7 +174,9 @@ fn request(options: &BuildOptions, platform: &Platform) -> Result<Request> {
         "none" => Network::None,
         "host" => Network::Host,
         other => {
-            return Err(Error::invalid(format!("network mode {other:?} not supported by buildkit")));
+            return Err(Error::invalid(format!(
+                "network mode {other:?} not supported by buildkit"
+            )));
         }
     };
     let allows = |what: &str| options.allow.iter().any(|allowed| allowed == what);

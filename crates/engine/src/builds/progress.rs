@@ -45,13 +45,14 @@ impl Progress {
             ..Vertex::default()
         };
         let of = instructions.len();
-        let instruction = |(number, (text, vertex)): (usize, (String, Option<usize>))| Instruction {
-            step: number + 1,
-            of,
-            text,
-            vertex: vertex.map(|vertex| digests[vertex].clone()).unwrap_or_default(),
-            image: String::new(),
-        };
+        let instruction =
+            |(number, (text, vertex)): (usize, (String, Option<usize>))| Instruction {
+                step: number + 1,
+                of,
+                text,
+                vertex: vertex.map(|vertex| digests[vertex].clone()).unwrap_or_default(),
+                image: String::new(),
+            };
         Self {
             client,
             vertices: vertices.iter().enumerate().map(told).collect(),
@@ -97,6 +98,18 @@ impl Progress {
             }
         }
         self.client.tell(Status { vertexes: vec![vertex], ..Status::default() });
+    }
+
+    /// The build succeeded: what was never looked at was not needed, because what follows it was known.
+    pub fn finish(&self) {
+        for number in 0..self.vertices.len() {
+            let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+            let seen = started.contains_key(&number);
+            drop(started);
+            if !seen {
+                self.vertex(number, News::Cached);
+            }
+        }
     }
 
     pub fn log(&self, vertex: usize, stream: u8, data: Vec<u8>) {

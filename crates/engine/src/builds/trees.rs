@@ -20,7 +20,10 @@ use crate::error::{Error, Result};
 pub enum Tree {
     Layers(Layers),
     /// What the client has.
-    Context { name: String, listing: Arc<Listing> },
+    Context {
+        name: String,
+        listing: Arc<Listing>,
+    },
     Inline(Arc<Inline>),
     /// Something fetched or unpacked; it goes with the last who has it.
     Staged(Arc<Unpacked>),
@@ -63,7 +66,8 @@ pub struct Unpacked {
 impl Unpacked {
     pub fn new(staged: Staged) -> Result<Self> {
         let folder = File::open(staged.path());
-        let folder = folder.map_err(|cause| Error::system("cannot open a folder").because(cause))?;
+        let folder =
+            folder.map_err(|cause| Error::system("cannot open a folder").because(cause))?;
         Ok(Self { folder: folder.into(), _staged: staged })
     }
 }
@@ -93,9 +97,9 @@ impl Tree {
             Self::Inline(inline) => Open::Inline(Arc::clone(inline)),
             Self::Staged(unpacked) => {
                 let folder = unpacked.folder.as_fd().try_clone_to_owned();
-                Open::Folder(Folder::new(folder.map_err(|cause| {
-                    Error::system("cannot open a folder").because(cause)
-                })?))
+                Open::Folder(Folder::new(
+                    folder.map_err(|cause| Error::system("cannot open a folder").because(cause))?,
+                ))
             }
         })
     }

@@ -26,12 +26,17 @@ pub fn unpacked(
     open: &Open,
     found: &Found,
 ) -> Result<Option<Tree>> {
-    let is_file = found.entries.first().is_some_and(|entry| matches!(entry.kind, Kind::File { .. }));
+    let is_file =
+        found.entries.first().is_some_and(|entry| matches!(entry.kind, Kind::File { .. }));
     if !is_file {
         return Ok(None);
     }
     let failed = |error: io::Error| {
-        Error::invalid(format!("cannot read /{}: {}", found.path.display(), archive::reason(&error)))
+        Error::invalid(format!(
+            "cannot read /{}: {}",
+            found.path.display(),
+            archive::reason(&error)
+        ))
     };
     let mut file = match open {
         Open::Folder(folder) => folder.open(&found.path).map_err(failed)?,

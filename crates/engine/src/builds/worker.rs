@@ -81,8 +81,10 @@ impl builder::solve::Worker for Worker {
 
     async fn known(&self, key: &Digest) -> Result<Option<Made>, Failure> {
         let found = self.builds.store.builds().get(key, &self.lease);
-        let found = found.map_err(|error| Failure { message: error.to_string(), ..Failure::default() });
-        let made = |record: CacheRecord| Some(Made { digest: record.layer?, created: record.created });
+        let found =
+            found.map_err(|error| Failure { message: error.to_string(), ..Failure::default() });
+        let made =
+            |record: CacheRecord| Some(Made { digest: record.layer?, created: record.created });
         Ok(found?.and_then(made))
     }
 

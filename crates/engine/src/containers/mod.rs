@@ -52,7 +52,7 @@ mod resource;
 mod restart_policy;
 mod shared_memory;
 pub mod signal;
-mod spec;
+pub mod spec;
 mod start;
 mod state;
 mod stats;

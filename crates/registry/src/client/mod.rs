@@ -18,7 +18,7 @@ mod tags;
 mod transport;
 mod uploads;
 
-use hyper::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use hyper::header::{AUTHORIZATION, HeaderMap};
 use hyper::{Method, StatusCode, Uri};
 use oci::Reference;
 

@@ -6,6 +6,7 @@
 //! A record that a lease has got stays until the lease ends. That is known in memory alone: after the engine's death
 //! nobody uses the cache. Uses are counted in memory, too, and written behind.
 
+mod aliases;
 mod limits;
 mod mounts;
 mod prune;

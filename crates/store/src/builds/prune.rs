@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use oci::Digest;
 
+use super::aliases::drop_aliases;
 use super::state::Pinned;
 use super::usage::{self, Cache, Listed};
 use super::{Builds, limits};
@@ -116,7 +117,10 @@ impl Builds<'_> {
         self.database.write(Durability::ProcessDeath, |transaction| {
             let sql = "DELETE FROM build_records WHERE key = ?1";
             let mut statement = transaction.prepare_cached(sql)?;
-            chosen.iter().try_for_each(|key| Ok(statement.execute([key.as_str()]).map(drop)?))
+            chosen.iter().try_for_each(|key| {
+                statement.execute([key.as_str()])?;
+                drop_aliases(transaction, key.as_str())
+            })
         })?;
         let gone: HashSet<&Digest> = chosen.iter().collect();
         let gone = || cache.records.iter().filter(|cached| gone.contains(&cached.record.key));

@@ -28,3 +28,6 @@ CREATE TABLE build_layers (
     PRIMARY KEY (record, position)
 ) WITHOUT ROWID;
 CREATE INDEX build_layers_by_layer ON build_layers (layer);
+-- What the key of a step is that takes files of another, when only the other's key is known.
+CREATE TABLE build_aliases (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX build_aliases_by_record ON build_aliases (record);
