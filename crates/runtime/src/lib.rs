@@ -34,5 +34,8 @@ pub mod view;
 pub const SUBPATH: &str = "gantry.subpath=";
 
 /// The option of a bind mount that has directories as its source, overlaid, top first: one `gantry.lower=DIRECTORY` for
-/// each. Read-only; a [`SUBPATH`] is resolved inside the whole. As little known to other runtimes.
+/// each. Read-only without an [`UPPER`]; a [`SUBPATH`] is resolved inside the whole. As little known to other runtimes.
 pub const LOWER: &str = "gantry.lower=";
+
+/// With [`LOWER`]: the directory whose `diff` and `work` take what is written; never synced.
+pub const UPPER: &str = "gantry.upper=";

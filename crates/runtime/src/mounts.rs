@@ -99,7 +99,13 @@ fn open_source(
 
 /// Directories in place of a source, or a part of what they show together.
 fn layered_source(mount: &Mount, options: &Options) -> Result<OwnedFd> {
-    let overlay = Overlay { lower: options.lower.clone(), ..Overlay::default() };
+    let overlay = Overlay {
+        lower: options.lower.clone(),
+        upper: options.upper.as_ref().map(|upper| upper.join("diff")),
+        work: options.upper.as_ref().map(|upper| upper.join("work")),
+        // It goes with its container.
+        volatile: options.upper.is_some(),
+    };
     let part = options.subpath.as_deref();
     part.map_or_else(|| overlay.mount(), |part| overlay.mount_part(part)).context(|| {
         let part = part.unwrap_or(Path::new("")).display();

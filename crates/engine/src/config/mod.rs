@@ -208,7 +208,7 @@ impl Default for Config {
 pub const OWN_RUNTIME: &str = "gantry-runtime";
 /// The names that it answers to, unless another one was registered under them: Docker's, which clients ask for.
 pub const OWN_NAMES: [&str; 3] = [OWN_RUNTIME, DEFAULT_RUNTIME, "io.containerd.runc.v2"];
-const DEFAULT_RUNTIME: &str = "runc";
+pub const DEFAULT_RUNTIME: &str = "runc";
 
 impl Config {
     /// Merges the flags with the configuration file, which is read again on SIGHUP.

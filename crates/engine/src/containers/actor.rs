@@ -241,6 +241,9 @@ impl Actor {
         action: impl Into<String>,
         more: impl IntoIterator<Item = (&'a str, String)>,
     ) {
+        if self.record.is_step() {
+            return;
+        }
         let mut attributes = self.record.event_attributes();
         attributes.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
         self.shared.events.publish(Kind::Container, action, &self.record.id, attributes);

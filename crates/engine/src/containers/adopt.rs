@@ -9,6 +9,7 @@
 //! | restarting | | the policy is asked again |
 //! | not up | a monitor | an engine was killed in the middle of a start: it is undone |
 //! | removing, dead | | the removal is finished |
+//! | a step of a build | | what is left of it is ended and removed |
 //! | not up, `--rm` | | it is removed, as Docker does: it ended, or never ran because its engine was killed before |
 //!
 //! After that the restart policies apply.
@@ -54,24 +55,29 @@ struct Alive {
 }
 
 /// Every container that is recorded, with what became of it.
-pub struct Survey(Vec<(Record, Option<Found>)>);
+pub struct Survey {
+    found: Vec<(Record, Option<Found>)>,
+    /// Steps of builds that ended with their engine, by id.
+    steps: Vec<String>,
+}
 
 impl Survey {
     /// Blocks.
     pub fn take(disk: &Disk, config: &Config) -> Result<Self> {
         let driver = cgroup_driver(config)?;
-        let records = disk.all()?;
+        let (steps, records): (Vec<_>, Vec<_>) = disk.all()?.into_iter().partition(Record::is_step);
         let found = records.into_iter().map(|record| {
             let was_up = matches!(record.state.status, Status::Running | Status::Paused);
             let state = was_up.then(|| look(&record, driver, &config.exec_root));
             (record, state)
         });
-        Ok(Self(found.collect()))
+        let steps = steps.into_iter().map(|record| record.id).collect();
+        Ok(Self { found: found.collect(), steps })
     }
 
     /// What those have who are alive, by container: they keep it.
     pub fn interfaces(&self) -> Vec<(String, Interface)> {
-        let alive = self.0.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(_))));
+        let alive = self.found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(_))));
         let interfaces = alive.flat_map(|(record, _)| {
             record.state.interfaces.iter().map(|interface| (record.id.clone(), interface.clone()))
         });
@@ -80,8 +86,9 @@ impl Survey {
 }
 
 impl Containers {
-    pub async fn adopt(&self, Survey(found): Survey) -> Result<()> {
+    pub async fn adopt(&self, Survey { found, steps }: Survey) -> Result<()> {
         self.clear_exec_root(&found).await;
+        self.remove_steps(steps).await;
         let alive = found.iter().filter(|(_, state)| matches!(state, Some(Found::Alive(_))));
         self.recover_ports(alive.map(|(record, _)| record))?;
         let runs = |state: &Option<Found>| matches!(state, Some(Found::Alive(_)));
@@ -109,6 +116,20 @@ impl Containers {
             Ok(())
         });
         if let Err(error) = cleared.await {
+            tracing::warn!("{error}");
+        }
+    }
+
+    /// What ran of them has been ended with their directories under the exec root.
+    async fn remove_steps(&self, steps: Vec<String>) {
+        let shared = Arc::clone(&self.0);
+        let removed = blocking(move || {
+            let failed = steps.iter().filter_map(|id| shared.disk.remove(id, &[]).err());
+            failed.for_each(|error| tracing::warn!("a step of a build is left: {error}"));
+            shared.clear_scratch();
+            Ok(())
+        });
+        if let Err(error) = removed.await {
             tracing::warn!("{error}");
         }
     }

@@ -216,6 +216,7 @@ impl Bundle {
             capabilities,
             last_group: self.shared.host.last_group,
             linked: self.shared.link_variables(&self.record)?,
+            is_step: self.record.is_step(),
         })
     }
 
@@ -342,12 +343,20 @@ fn hosts(shared: &Shared, record: &Record, interfaces: &[Interface]) -> Result<S
         extra.push(HostEntry { ip, names: name.to_owned() });
     }
     extra.extend(shared.link_entries(record)?);
+    if record.is_step() {
+        return Ok(network::files::with_hosts(&hosts_of_step(&record.config.hostname), &extra));
+    }
     if record.host_config.network_mode == "host" {
         let text = fs::read_to_string("/etc/hosts").unwrap_or_default();
         return Ok(network::files::with_hosts(&text, &extra));
     }
     let own = interfaces.iter().flat_map(|interface| own_entries(record, interface));
     Ok(network::files::hosts(&extra, &own.collect::<Vec<_>>()))
+}
+
+/// As BuildKit has it: without an address of its own.
+fn hosts_of_step(hostname: &str) -> String {
+    format!("127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n")
 }
 
 fn own_entries(record: &Record, interface: &Interface) -> Vec<HostEntry> {

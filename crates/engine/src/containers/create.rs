@@ -64,6 +64,7 @@ impl Containers {
             state: State::default(),
             restart_count: 0,
             stopped_by_hand: false,
+            step: None,
             exec_ids: Vec::new(),
         };
         logging::tag(&record, &shared.config.data_root)?;
@@ -106,7 +107,7 @@ impl Containers {
     }
 
     /// Fills what the request left open with the engine's defaults; what inspect shows.
-    fn apply_defaults(&self, host: &mut HostConfig) -> Result<()> {
+    pub(super) fn apply_defaults(&self, host: &mut HostConfig) -> Result<()> {
         let config = self.0.live.now();
         let engine_log =
             LogConfig { driver: config.log_driver.clone(), config: Some(config.log_opts.clone()) };

@@ -58,12 +58,15 @@ impl Disk {
 
     /// Snapshot, record and volumes of a new container, or nothing of it. `limit` is of what it writes, in bytes.
     pub async fn create(&self, record: &Record, limit: Option<u64>, claims: Claims) -> Result<()> {
-        let image = Digest::parse(&record.image)
-            .map_err(|cause| Error::system("the image's id").because(cause))?;
-        let stored = stored(record)?;
+        let image = match record.step {
+            Some(_) => None,
+            None => Some(image_of(record)?),
+        };
+        let (stored, layers) = (stored(record)?, record.step.clone().unwrap_or_default());
         let (store, mounts) = (Arc::clone(&self.0), record.mounts.clone());
         blocking(move || {
-            let snapshot = store.snapshots().make(&stored.id, Base::Image(&image))?;
+            let base = image.as_ref().map_or(Base::Layers(&layers), Base::Image);
+            let snapshot = store.snapshots().make(&stored.id, base)?;
             limit.map_or(Ok(()), |bytes| snapshot.limit(bytes))?;
             claims.fill(&mounts, || snapshot.read_only())?;
             snapshot.keep(&stored, claims.new_volumes())?;
@@ -129,7 +132,7 @@ impl Disk {
     /// A root that goes with its container need not survive the host.
     pub fn overlay(&self, record: &Record) -> Result<Overlay> {
         let snapshot = self.0.snapshots().get(&record.id)?;
-        Ok(snapshot.overlay(record.host_config.auto_remove))
+        Ok(snapshot.overlay(record.host_config.auto_remove || record.is_step()))
     }
 
     /// The root as it is, for reading: needs no directory of the writable one, which the kernel gives to one mount.
@@ -199,6 +202,10 @@ impl Disk {
         })
         .await
     }
+}
+
+fn image_of(record: &Record) -> Result<Digest> {
+    Digest::parse(&record.image).map_err(|cause| Error::system("the image's id").because(cause))
 }
 
 fn stored(record: &Record) -> Result<store::Record> {

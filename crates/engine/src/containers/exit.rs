@@ -124,6 +124,9 @@ impl Actor {
         let Some(time) = nanoseconds.and_then(|time| i64::try_from(time).ok()) else {
             return self.tell(action, more);
         };
+        if self.record.is_step() {
+            return;
+        }
         let mut attributes = self.record.event_attributes();
         attributes.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
         self.shared.events.publish_at(time, Kind::Container, action, &self.record.id, attributes);

@@ -43,6 +43,7 @@ pub fn with_layers<'p>(disk: &Disk, points: &'p [MountPoint]) -> Result<Cow<'p, 
     Ok(Cow::Owned(points))
 }
 
+/// Whose layers are not known yet.
 fn is_image(point: &MountPoint) -> bool {
-    point.kind == mounts::Kind::Image
+    point.kind == mounts::Kind::Image && point.layers.is_empty()
 }

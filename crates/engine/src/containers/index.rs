@@ -73,6 +73,8 @@ pub struct Index(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     containers: BTreeMap<String, Handle>,
+    /// Those that nobody finds: steps of builds.
+    hidden: BTreeMap<String, Handle>,
     /// Name to id, also of containers that are being made.
     names: HashMap<String, String>,
     /// Exec id to container id.
@@ -126,9 +128,18 @@ impl Index {
         self.lock().containers.insert(handle.id.to_string(), handle);
     }
 
+    pub fn hide(&self, handle: Handle) {
+        self.lock().hidden.insert(handle.id.to_string(), handle);
+    }
+
+    pub fn hidden(&self) -> Vec<Handle> {
+        self.lock().hidden.values().cloned().collect()
+    }
+
     pub fn remove(&self, id: &str, name: &str) {
         let mut inner = self.lock();
         inner.containers.remove(id);
+        inner.hidden.remove(id);
         if inner.names.get(name).is_some_and(|owner| owner == id) {
             inner.names.remove(name);
         }
@@ -223,6 +234,18 @@ mod tests {
         assert_eq!(found(&index, "ab").unwrap_err(), "multiple IDs found with provided prefix: ab");
         assert_eq!(found(&index, "x").unwrap_err(), "No such container: x");
         assert!(found(&index, "").is_err());
+    }
+
+    #[test]
+    fn nobody_finds_what_is_hidden() {
+        let index = index(&["abc1"]);
+        let handle = index.find("abc1").unwrap();
+        index.remove("abc1", "");
+        index.hide(handle);
+        assert!(index.find("abc1").is_err() && index.find("a").is_err());
+        assert_eq!((index.all().len(), index.hidden().len()), (0, 1));
+        index.remove("abc1", "abc1");
+        assert!(index.hidden().is_empty());
     }
 
     #[test]

@@ -23,6 +23,8 @@ mod exec;
 mod exit;
 mod export;
 mod health;
+#[allow(dead_code, reason = "the worker that runs steps comes next")]
+mod hidden;
 mod image_mounts;
 mod image_uses;
 mod index;
@@ -35,7 +37,7 @@ mod list;
 mod logging;
 mod logs;
 pub mod merge;
-mod mounts;
+pub mod mounts;
 pub mod name;
 mod networks;
 mod pause;
@@ -92,6 +94,7 @@ pub use self::archive::Extract;
 pub use self::attach::ClientSocket;
 pub use self::disk::Disk;
 pub use self::exec::{ExecView, Stage};
+pub use self::hidden::{Hidden, Wish as HiddenWish};
 pub use self::list::{Counts, FILTERS as LIST_FILTERS, Options as ListOptions};
 pub use self::prune::FILTERS as PRUNE_FILTERS;
 pub use self::publish::target;
@@ -202,6 +205,7 @@ impl Containers {
     /// The engine's orderly end. Containers that run go on; where none does, nothing of the engine stays in the
     /// kernel.
     pub async fn close(&self) -> Remains {
+        self.end_hidden().await;
         self.0.cheap_moves.close().await;
         if self.0.index.all().iter().any(|handle| is_up(handle.record().state.status)) {
             return Remains::Containers;

@@ -48,6 +48,9 @@ pub struct MountPoint {
     /// Its layers on the disk, top first; known while the container is being started.
     #[serde(skip)]
     pub layers: Vec<PathBuf>,
+    /// Where what is written to the layers goes, as `diff` and `work`; read-only without.
+    #[serde(skip)]
+    pub upper: Option<PathBuf>,
     /// Of volumes: how it is to be made where it is not there.
     #[serde(skip)]
     pub wish: Wish,
@@ -373,7 +376,7 @@ fn anonymous_volume(destination: String) -> MountPoint {
 }
 
 /// An absolute path, cleaned of `.`, `..` and doubled slashes, that is not the root.
-fn checked_destination(path: &str) -> Result<String, Error> {
+pub fn checked_destination(path: &str) -> Result<String, Error> {
     if !path.starts_with('/') {
         return Err(Error::invalid(format!(
             "invalid mount path: '{path}' mount path must be absolute"

@@ -332,6 +332,9 @@ impl Actor {
     }
 
     fn tell_of_network(&self, network: &Network, action: &str) {
+        if self.record.is_step() {
+            return;
+        }
         let attributes = [
             ("container", self.record.id.as_str()),
             ("name", &network.name),

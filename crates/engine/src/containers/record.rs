@@ -7,6 +7,7 @@ use api::containers::{Config, HostConfig, Status};
 use api::networks::EndpointSettings;
 use network::Interface;
 use network::publish::Mapping;
+use oci::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
@@ -41,6 +42,10 @@ pub struct Record {
     pub restart_count: u32,
     /// Somebody stopped or killed it; survives the engine.
     pub stopped_by_hand: bool,
+    /// Of a step of a build, the layers that it is made from in place of an image, bottom first. Nobody but the engine
+    /// knows of such a container, and it does not outlive its engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Vec<Digest>>,
     /// The execs that inspect lists.
     #[serde(skip)]
     pub exec_ids: Vec<String>,
@@ -110,6 +115,10 @@ impl Record {
         Subject { id: &self.id, name: &self.name, status: self.state.status }
     }
 
+    pub fn is_step(&self) -> bool {
+        self.step.is_some()
+    }
+
     pub fn label(&self, key: &str) -> Option<&str> {
         self.config.labels.as_ref()?.get(key).map(String::as_str)
     }
@@ -161,6 +170,7 @@ pub mod tests {
             state: State::default(),
             restart_count: 0,
             stopped_by_hand: false,
+            step: None,
             exec_ids: Vec::new(),
         }
     }

@@ -260,6 +260,15 @@ fn other_containers_network(pid: i32) -> Result<OwnedFd> {
     Ok(namespace.into())
 }
 
+const CHAIN: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ";
+const CHAINS_END: &str = ": unknown";
+
+/// The runtime's own words in the text of a start that failed.
+pub fn without_chain(text: &str) -> &str {
+    let text = text.strip_prefix(CHAIN).unwrap_or(text);
+    text.rsplit_once(CHAINS_END).map_or(text, |(own, _)| own)
+}
+
 /// Docker's long chain, which clients search for their words.
 fn in_dockers_words(failure: Failure) -> NotStarted {
     let (code, kind) = match failure.kind {
@@ -267,9 +276,7 @@ fn in_dockers_words(failure: Failure) -> NotStarted {
         ErrorKind::Permission => (126, Kind::Invalid),
         _ => (OTHER, Kind::System),
     };
-    let text = format!(
-        "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: {failure}: unknown"
-    );
+    let text = format!("{CHAIN}unable to start container process: {failure}{CHAINS_END}");
     let text = if failure.message.ends_with("is a directory") {
         format!("{text}: permission denied")
     } else {

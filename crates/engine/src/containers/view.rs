@@ -113,7 +113,12 @@ fn storage(shared: &Shared, record: &Record) -> Result<Vec<Mount>> {
         .map(|point| MountPoint { propagation: "rprivate".into(), ..point.clone() })
         .collect();
     let directory = record.files(&shared.config.data_root);
-    let files = mounts::files(&directory, &record.mounts, record.host_config.readonly_rootfs);
+    let files = mounts::files(
+        &directory,
+        &mounts::FILES,
+        &record.mounts,
+        record.host_config.readonly_rootfs,
+    );
     let files = files.into_iter().filter(|mount| File::open(&mount.source).is_ok());
     Ok(mounts::asked_for(&asked_for).into_iter().chain(files).collect())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sys::mount::{self, Attributes, Depth};
 
-use crate::{LOWER, SUBPATH};
+use crate::{LOWER, SUBPATH, UPPER};
 
 /// What the options of one mount ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) subpath: Option<PathBuf>,
     /// The directories that a bind mount shows in place of its source, top first.
     pub(crate) lower: Vec<PathBuf>,
+    /// With `lower`: where what is written goes.
+    pub(crate) upper: Option<PathBuf>,
     /// What the file system itself is told.
     pub(crate) data: Vec<String>,
 }
@@ -96,6 +98,8 @@ impl Options {
                     self.subpath = Some(subpath.into());
                 } else if let Some(lower) = word.strip_prefix(LOWER) {
                     self.lower.push(lower.into());
+                } else if let Some(upper) = word.strip_prefix(UPPER) {
+                    self.upper = Some(upper.into());
                 } else if !self.add_attribute(word) && !self.add_propagation(word) {
                     self.data.push(word.to_owned());
                 }

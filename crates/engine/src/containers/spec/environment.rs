@@ -16,7 +16,15 @@ pub fn environment(config: &Config, user: &User, linked: Vec<String>) -> Vec<Str
         all.push("TERM=xterm".to_owned());
     }
     all.extend(linked);
-    let mut all = merged(all, config.env.iter().flatten());
+    with_home(merged(all, config.env.iter().flatten()), user)
+}
+
+/// Of a step of a build: PATH, the configuration's own, HOME. As BuildKit has it.
+pub fn of_step(config: &Config, user: &User) -> Vec<String> {
+    with_home(merged(vec![PATH.to_owned()], config.env.iter().flatten()), user)
+}
+
+fn with_home(mut all: Vec<String>, user: &User) -> Vec<String> {
     if !all.iter().any(|variable| key(variable) == "HOME") {
         all.push(format!("HOME={}", user.home));
     }

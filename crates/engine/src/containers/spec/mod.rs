@@ -58,6 +58,8 @@ pub struct Input<'a> {
     pub last_group: u32,
     /// Variables that links bring.
     pub linked: Vec<String>,
+    /// For a step of a build.
+    pub is_step: bool,
 }
 
 /// Which namespaces are a container's own.
@@ -111,7 +113,10 @@ fn process(input: &Input<'_>) -> Result<Process, Error> {
         console_size: (config.tty && height > 0).then_some(ConsoleSize { height, width }),
         user: runtime_user(input.user),
         args,
-        env: environment::environment(config, input.user, input.linked.clone()),
+        env: match input.is_step {
+            true => environment::of_step(config, input.user),
+            false => environment::environment(config, input.user, input.linked.clone()),
+        },
         cwd: working_directory(config),
         capabilities: Some(process_capabilities(input)),
         rlimits: ulimits::rlimits(input.host.resources.ulimits.iter().flatten())?,
@@ -162,7 +167,13 @@ fn all_mounts(input: &Input<'_>) -> Vec<oci::runtime::Mount> {
     all.extend(input.init.map(mounts::init));
     all.extend(user);
     // Last: they lie in /etc, which may be a mount itself.
-    all.extend(mounts::files(input.files, input.mounts, input.host.readonly_rootfs));
+    let names = match input.is_step {
+        // As in BuildKit, which keeps steps from writing to them, too.
+        true => &mounts::FILES[..2],
+        false => &mounts::FILES,
+    };
+    let read_only = input.host.readonly_rootfs || input.is_step;
+    all.extend(mounts::files(input.files, names, input.mounts, read_only));
     all
 }
 
@@ -271,6 +282,7 @@ mod tests {
             capabilities: vec!["CAP_CHOWN".into()],
             last_group: 65_535,
             linked: Vec::new(),
+            is_step: false,
         })
     }
 

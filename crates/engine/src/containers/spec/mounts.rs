@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oci::runtime::Mount;
-use runtime::{LOWER, SUBPATH};
+use runtime::{LOWER, SUBPATH, UPPER};
 
 use crate::containers::mounts::{Kind, MountPoint};
 
@@ -66,12 +66,20 @@ pub fn asked_for(points: &[MountPoint]) -> Vec<Mount> {
     sorted.into_iter().map(user_mount).collect()
 }
 
-/// The engine's files of a container: /etc/resolv.conf, hostname and hosts. `read_only` follows the root.
-pub fn files(directory: &Path, taken: &[MountPoint], read_only: bool) -> Vec<Mount> {
+/// The engine's files of a container, in /etc.
+pub const FILES: [&str; 3] = ["resolv.conf", "hosts", "hostname"];
+
+/// `read_only` follows the root.
+pub fn files(
+    directory: &Path,
+    names: &[&str],
+    taken: &[MountPoint],
+    read_only: bool,
+) -> Vec<Mount> {
     let options: &[&str] =
         if read_only { &["rbind", "ro", "rprivate"] } else { &["rbind", "rprivate"] };
-    ["resolv.conf", "hostname", "hosts"]
-        .into_iter()
+    names
+        .iter()
         .map(|name| (name, format!("/etc/{name}")))
         .filter(|(_, path)| taken.iter().all(|point| point.destination != *path))
         .map(|(name, path)| bind(&directory.join(name), &path, options))
@@ -123,8 +131,12 @@ fn user_mount(point: &MountPoint) -> Mount {
 
 fn image_mount(point: &MountPoint) -> Mount {
     let layers = point.layers.iter().map(|layer| format!("{LOWER}{}", layer.display()));
-    let mut options: Vec<String> = ["bind", "ro", "rprivate"].map(str::to_owned).into();
+    let mut options: Vec<String> = ["bind", "rprivate"].map(str::to_owned).into();
     options.extend(layers);
+    match &point.upper {
+        Some(upper) => options.push(format!("{UPPER}{}", upper.display())),
+        None => options.push("ro".into()),
+    }
     if !point.subpath.is_empty() {
         options.push(format!("{SUBPATH}{}", point.subpath));
     }
@@ -196,7 +208,7 @@ mod tests {
     #[test]
     fn the_engines_files_give_way_to_the_users() {
         let own = parse_bind("/my/hosts:/etc/hosts").unwrap();
-        let files = files(Path::new("/data"), &[own], false);
+        let files = files(Path::new("/data"), &FILES, &[own], false);
         assert_eq!(files.len(), 2);
     }
 
