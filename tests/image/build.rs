@@ -35,9 +35,9 @@ WARNING: JSONArgsRecommended - https://docs.docker.com/go/dockerfile/rule/json-a
 JSON arguments recommended for CMD to prevent unintended behavior related to OS signals
 Dockerfile:3
 --------------------
-   1 |     FROM busybox
    2 |     ENV PATH=$PATH:$MINE
    3 | >>> CMD echo hi
+   4 |     
 --------------------
 ";
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (1, expected, ""));
@@ -63,12 +63,4 @@ fn what_cannot_be_read_is_shown_where_it_is() {
     let (code, _, stderr) = check(&engine, &place.path().join("none"), &[]);
     assert_eq!(code, 1);
     assert!(stderr.contains("unable to prepare context: path "), "{stderr}");
-}
-
-#[test]
-fn building_is_refused_by_name() {
-    let engine = Engine::with_busybox();
-    let output = engine.gantry(&["build", "-t", "x", "."]);
-    assert_eq!(output.code, 1);
-    assert!(output.stderr.contains("building comes with the builder"), "{}", output.stderr);
 }

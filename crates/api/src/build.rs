@@ -76,6 +76,9 @@ pub struct Output {
     pub kind: String,
     /// What `--output` says beside `type` and `dest`.
     pub attributes: BTreeMap<String, String>,
+    /// The client takes it, as a tar: what has a `dest`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub to_client: bool,
 }
 
 /// What came of a build.

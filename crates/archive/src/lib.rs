@@ -1,9 +1,10 @@
-//! Tar streams: ustar, GNU and PAX. The reader is bounded in everything and tells payload from the rest, which
+//! Tar streams: ustar, GNU and PAX, compressed or not. The reader is bounded in everything and tells payload from the rest, which
 //! the tar-split stream needs byte for byte; no library offers both.
 //!
 //! [`pack`] writes what lies below a directory as a tar, [`unpack`] the reverse, both by descriptor: whoever owns the
 //! tree, or made the archive, may swap names and links meanwhile and leads nowhere outside of it.
 
+pub mod compression;
 pub mod header;
 pub mod pack;
 pub mod pax;

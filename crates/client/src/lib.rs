@@ -14,6 +14,7 @@ mod ssh;
 mod stream;
 mod transport;
 
+pub mod build;
 pub mod containers;
 pub mod exec;
 pub mod images;
@@ -24,6 +25,7 @@ pub mod system;
 pub mod volumes;
 
 pub use dial::Trust;
+pub use mux::{Accepted, Receiver, Sender, Stream};
 
 pub use body::{Body, JsonLines, Upload};
 pub use error::{Error, Result};

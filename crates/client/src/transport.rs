@@ -1,5 +1,6 @@
 //! Connecting, asking, and reading answers.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, OnceLock};
 
@@ -37,6 +38,7 @@ pub struct Options {
 }
 
 const AUTH: HeaderName = HeaderName::from_static(AUTH_HEADER);
+const REGISTRY_CONFIG: HeaderName = HeaderName::from_static("x-registry-config");
 const PATH_STAT: HeaderName = HeaderName::from_static(api::containers::PATH_STAT);
 
 /// A client of one engine. Cheap until its first request.
@@ -190,7 +192,21 @@ impl Client {
     ) -> Result<Body> {
         let path = format!("/v{}{path}", self.version().await?);
         let mut request = self.request(method, &path, Upload::empty())?;
-        request.headers_mut().insert(AUTH, secret(auth)?);
+        request.headers_mut().insert(AUTH, secret(&auth.to_header())?);
+        self.streamed(request).await
+    }
+
+    /// As [`stream`](Self::stream), with what every registry is to be shown.
+    pub(crate) async fn stream_with_auths(
+        &self,
+        auths: &BTreeMap<String, AuthConfig>,
+        path: &str,
+        body: Upload,
+    ) -> Result<Body> {
+        let path = format!("/v{}{path}", self.version().await?);
+        let mut request = self.request(Method::POST, &path, body)?;
+        let auths = api::base64::encode(&serde_json::to_vec(auths)?);
+        request.headers_mut().insert(REGISTRY_CONFIG, secret(&auths)?);
         self.streamed(request).await
     }
 
@@ -210,15 +226,7 @@ impl Client {
         body: Upload,
         multiplexed: bool,
     ) -> Result<Hijacked> {
-        let path = format!("/v{}{path}", self.version().await?);
-        let mut request = self.request(Method::POST, &path, body)?;
-        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        request.headers_mut().insert(UPGRADE, HeaderValue::from_static("tcp"));
-        let mut sender = self.take().await?;
-        let response = check(self.send(&mut sender, request).await?).await?;
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Error::NotUpgraded("a raw stream"));
-        }
+        let response = self.upgraded(path, body, "tcp").await?;
         let multiplexed = match header(&response, &CONTENT_TYPE).as_str() {
             api::stream::MULTIPLEXED => true,
             api::stream::RAW if *self.version.get().unwrap_or(&Version::MIN) >= Version::v1(42) => {
@@ -227,6 +235,25 @@ impl Client {
             _ => multiplexed,
         };
         Hijacked::new(hyper::upgrade::on(response).await?, multiplexed)
+    }
+
+    /// Asks that the connection speak something else from now on.
+    pub(crate) async fn upgraded(
+        &self,
+        path: &str,
+        body: Upload,
+        protocol: &'static str,
+    ) -> Result<Response<Incoming>> {
+        let path = format!("/v{}{path}", self.version().await?);
+        let mut request = self.request(Method::POST, &path, body)?;
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        request.headers_mut().insert(UPGRADE, HeaderValue::from_static(protocol));
+        let mut sender = self.take().await?;
+        let response = check(self.send(&mut sender, request).await?).await?;
+        match response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => Ok(response),
+            _ => Err(Error::NotUpgraded("a raw stream")),
+        }
     }
 
     fn request(&self, method: Method, path: &str, body: Upload) -> Result<Request<Upload>> {
@@ -321,8 +348,9 @@ impl Client {
     }
 }
 
-fn secret(auth: &AuthConfig) -> Result<HeaderValue> {
-    let value = HeaderValue::try_from(auth.to_header()).map_err(hyper::http::Error::from)?;
+fn secret(text: &str) -> Result<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).map_err(hyper::http::Error::from)?;
+    value.set_sensitive(true);
     Ok(value)
 }
 

@@ -13,7 +13,7 @@ mod stream;
 
 pub use connection::{Accepted, Connection, MOST_STREAMS, Side};
 pub use frame::MAX_PAYLOAD;
-pub use stream::{Receiver, Sender, Stream};
+pub use stream::{Reader, Receiver, Sender, Stream};
 
 #[cfg(test)]
 mod tests;

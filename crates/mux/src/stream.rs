@@ -36,6 +36,27 @@ pub struct Receiver {
     ended: bool,
 }
 
+/// The bytes of a stream, read by a thread that may wait.
+#[derive(Debug)]
+pub struct Reader {
+    receiver: Receiver,
+    current: Bytes,
+}
+
+impl io::Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.receiver.recv_blocking()? {
+                Some(bytes) => self.current = bytes,
+                None => return Ok(0),
+            }
+        }
+        let count = self.current.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.current.split_to(count));
+        Ok(count)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Arrived {
     Data(Bytes),
@@ -139,6 +160,11 @@ impl Receiver {
             all.extend_from_slice(&bytes);
         }
         Ok(all)
+    }
+
+    /// For threads that may wait.
+    pub fn into_reader(self) -> Reader {
+        Reader { receiver: self, current: Bytes::new() }
     }
 
     fn take(&mut self, arrived: Option<Arrived>) -> io::Result<Option<Bytes>> {

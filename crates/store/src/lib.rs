@@ -5,7 +5,6 @@
 
 mod blobs;
 pub mod builds;
-mod compression;
 mod database;
 pub mod downloads;
 pub mod error;
@@ -26,7 +25,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 pub use archive::Limits;
-pub use compression::decompressed;
 pub use error::{Error, Kind, Result};
 pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, StagedLayer};

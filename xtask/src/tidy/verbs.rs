@@ -9,7 +9,7 @@ use crate::Result;
 const NOUNS: [&str; 5] = ["container", "image", "network", "system", "volume"];
 
 /// Verbs whose endpoint has another name in the Engine API, or which are made of several.
-const OTHER_NAMES: [(&str, &str, &str); 19] = [
+const OTHER_NAMES: [(&str, &str, &str); 18] = [
     ("container", "cp", "container_archive"),
     ("container", "diff", "container_changes"),
     ("container", "exec", "exec_create"),
@@ -17,7 +17,6 @@ const OTHER_NAMES: [(&str, &str, &str); 19] = [
     ("container", "port", "container_inspect"),
     ("container", "rm", "container_remove"),
     ("container", "run", "container_create"),
-    ("image", "build", "image_inspect_raw"),
     ("image", "inspect", "image_inspect_raw"),
     ("image", "ls", "image_list"),
     ("image", "rm", "image_remove"),

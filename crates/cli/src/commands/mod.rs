@@ -1,5 +1,7 @@
 //! Every command, by the names it is typed by.
 
+pub(crate) mod builder;
+pub(crate) mod buildx;
 pub(crate) mod completion;
 pub(crate) mod container;
 pub(crate) mod context;
@@ -24,6 +26,8 @@ pub(crate) enum Entry {
 }
 
 pub(crate) const GROUPS: &[&Group] = &[
+    &builder::GROUP,
+    &buildx::GROUP,
     &container::GROUP,
     &context::GROUP,
     &image::GROUP,
@@ -85,8 +89,11 @@ const COMMON: [&str; 6] = ["run", "exec", "ps", "images", "version", "info"];
 
 /// Commands of Docker that are not here yet, and with what they come.
 const LATER: &[(&str, &str)] = &[
-    ("builder", "the builder"),
-    ("buildx", "the builder"),
+    ("builder prune", "the builder"),
+    ("buildx bake", "the builder"),
+    ("buildx du", "the builder"),
+    ("buildx imagetools", "the builder"),
+    ("buildx prune", "the builder"),
     ("compose", "Compose"),
     ("manifest", "the registry"),
     ("network", "the networks"),

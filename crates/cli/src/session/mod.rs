@@ -8,7 +8,7 @@ mod grep;
 mod keys;
 mod resume;
 mod signals;
-mod terminal;
+pub(crate) mod terminal;
 
 use std::io::{self, IsTerminal, Read};
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! The terminal on stdin and its size.
 
 use std::io;
+use std::os::fd::AsFd;
 
 use rustix::termios::{
     LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr,
@@ -54,8 +55,13 @@ impl Drop for Silent {
 
 /// Height and width of the terminal on stdout.
 pub(crate) fn window_size() -> Option<(u16, u16)> {
-    if !isatty(io::stdout()) {
+    size_of(&io::stdout())
+}
+
+/// Height and width of a terminal; `None` for what is none, or does not know them.
+pub(crate) fn size_of(stream: &impl AsFd) -> Option<(u16, u16)> {
+    if !isatty(stream) {
         return None;
     }
-    tcgetwinsize(io::stdout()).ok().map(|size| (size.ws_row, size.ws_col))
+    tcgetwinsize(stream).ok().map(|size| (size.ws_row, size.ws_col))
 }

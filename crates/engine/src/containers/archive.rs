@@ -102,7 +102,7 @@ fn extract_to(
     };
     let target = Target { root: view.root(), directory: &directory, shown: &directory };
     // Docker takes a bad archive for a failure of its own.
-    store::decompressed(tar)
+    archive::compression::decompressed(tar)
         .and_then(|tar| unpack::unpack(tar, target, options))
         .map_err(|error| Error::new(Kind::System, archive::reason(&error)))
 }

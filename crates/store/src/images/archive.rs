@@ -9,11 +9,11 @@ use oci::Digest;
 
 use super::LoadEvent;
 use crate::Store;
-use crate::compression::{Compression, read_start};
 use crate::error::{Error, Result};
 use crate::layers::in_flight::Turn;
 use crate::layers::{StagedLayer, layer_resource};
 use crate::leases::Lease;
+use archive::compression::{Compression, read_start};
 use archive::reader::{Forget, Reader};
 use archive::{BLOCK, Entry, Kind, header::Header};
 

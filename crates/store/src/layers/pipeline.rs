@@ -16,8 +16,8 @@ use oci::Digest;
 use sha2::{Digest as _, Sha256};
 
 use super::extract::{Notation, extract};
-use crate::compression::{Compression, read_start};
 use archive::Limits;
+use archive::compression::{Compression, read_start};
 
 pub(crate) const CHUNK: usize = 256 << 10;
 pub(crate) const QUEUE: usize = 16;

@@ -1,144 +1,121 @@
-//! `gantry image build`: as far as this version goes, the checks of a Dockerfile.
+//! `gantry image build`: an image out of a Dockerfile.
 
+mod answers;
+mod check;
+mod git;
+mod options;
 mod print;
+mod progress;
+mod session;
+mod source;
+mod tar;
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use builder::check::{Known, Options};
-use builder::dockerfile::{self, Dockerfile};
-use builder::ignore::Ignore;
+use api::build::{BuildOptions, BuildResult, Dockerfile};
+use api::registry::AuthConfig;
 use serde_json::Value;
 
+use self::answers::Answers;
+use self::progress::Progress;
+use self::source::Source;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
-use crate::error::{Failure, Result};
-use crate::flags::{Flag, Parsed};
-
-const FLAGS: &[Flag] = &[
-    Flag::list("build-arg", "Set build-time variables"),
-    Flag::bool("check", "Check the Dockerfile, and build nothing"),
-    Flag::string("file", "Name of the Dockerfile (default: \"PATH/Dockerfile\")").short('f'),
-    Flag::bool("no-cache", "Do not use cache when building the image"),
-    Flag::bool("pull", "Always attempt to pull all referenced images"),
-    Flag::bool("quiet", "Suppress the build output and print image ID on success").short('q'),
-    Flag::list("tag", "Name and optionally a tag (format: \"name:tag\")").short('t'),
-    Flag::string("target", "Set the target build stage to build"),
-];
+use crate::credentials;
+use crate::error::{Failure, Result, os_error};
+use crate::flags::Parsed;
+use crate::output::say;
+use crate::reference;
 
 pub(crate) const COMMAND: Command = Command {
     name: "build",
-    aliases: &[],
-    paths: &["image build", "build"],
-    usage: "[OPTIONS] PATH | -",
-    about: "Check a Dockerfile. Building itself is not in this version",
-    flags: &[FLAGS],
+    aliases: &["b"],
+    paths: &["image build", "build", "builder build", "buildx build"],
+    usage: "[OPTIONS] PATH | URL | -",
+    about: "Start a build",
+    flags: &[options::FLAGS],
     args: Args::Exactly(1),
     trailing: false,
     run: run!(run),
 };
 
-/// A Dockerfile is small; what is not was meant for something else.
-const LARGEST: u64 = 16 << 20;
-
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    if !parsed.bool("check") {
-        return Err(Failure::new(
-            "gantry: 'build' is in this version with --check only: building comes with the builder.",
-        ));
+    let source = Source::find(parsed.arg(0), parsed.str("file"))?;
+    if parsed.bool("check") {
+        return check::check(context, &source).await;
     }
-    let place = parsed.arg(0);
-    let source = Source::find(place, parsed.str("file"))?;
-    let file = match dockerfile::parse(&source.text) {
-        Ok(file) => file,
-        Err(error) => {
-            let lines = error.line..=error.line;
-            eprint!("{}", print::excerpt(&source.name, &source.text, &lines));
-            return Err(Failure::new(format!("ERROR: failed to build: {error}")));
-        }
+    let mut progress = Progress::new(parsed)?;
+    let (mut options, local) = options::parse(context, parsed)?;
+    options.dockerfile = Dockerfile { name: source.name.clone(), text: source.text.clone() };
+    options.auths = auths(context, &options);
+    for name in ["iidfile", "metadata-file"] {
+        forget(parsed.str(name))?;
+    }
+    let client = context.connect().await?;
+    let Some(session) = client.image_build(&options).await? else {
+        return tar::build(&client, options, &local, source, progress.is_quiet()).await;
     };
-    let options = Options::parse(file.directives.check.as_deref().unwrap_or_default())
-        .map_err(Failure::new)?;
-    let variables = variables(context, &file).await;
-    let known =
-        Known { ignore: source.ignore.as_ref(), variables: &|image| variables.get(image).cloned() };
-    let findings = builder::check::check(&file, &known, &options);
-    print::findings(&findings, &source.name, &source.text)?;
-    Ok(u8::from(!findings.is_empty()))
-}
-
-struct Source {
-    /// As it is shown.
-    name: String,
-    text: String,
-    ignore: Option<Ignore>,
-}
-
-impl Source {
-    fn find(place: &str, file: &str) -> Result<Self> {
-        if place == "-" {
-            let text = read(std::io::stdin(), "-")?;
-            return Ok(Self { name: "Dockerfile".into(), text, ignore: None });
-        }
-        let directory = Path::new(place);
-        if !directory.is_dir() {
-            return Err(Failure::new(format!(
-                "ERROR: unable to prepare context: path {place:?} not found"
-            )));
-        }
-        let path = match file {
-            "" => directory.join("Dockerfile"),
-            file => PathBuf::from(file),
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let opened = std::fs::File::open(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Failure::new(format!(
-                "ERROR: failed to read dockerfile: open {}: no such file or directory",
-                path.display()
-            )),
-            _ => Failure::new(format!(
-                "ERROR: failed to read dockerfile: {}: {error}",
-                path.display()
-            )),
-        })?;
-        let text = read(opened, &name)?;
-        Ok(Self { text, ignore: ignore(directory, &path)?, name })
+    progress.begin(&context.name());
+    let answers = Arc::new(Answers::new(local, &source));
+    let result = session::follow(session, answers, &mut progress).await;
+    progress.end(result.as_ref().err(), &source);
+    match result {
+        Ok(built) => finish(parsed, &built, progress.is_quiet()),
+        Err(failure) => Err(Failure::new(format!("ERROR: failed to solve: {failure}"))),
     }
 }
 
-/// The file of that very Dockerfile goes before that of the context.
-fn ignore(directory: &Path, dockerfile: &Path) -> Result<Option<Ignore>> {
-    let mut own = dockerfile.as_os_str().to_owned();
-    own.push(".dockerignore");
-    for path in [PathBuf::from(own), directory.join(".dockerignore")] {
-        if let Ok(file) = std::fs::File::open(&path) {
-            let text = read(file, &path.display().to_string())?;
-            return Ignore::parse(&text).map(Some).map_err(Failure::new);
-        }
+fn finish(parsed: &Parsed, built: &BuildResult, is_quiet: bool) -> Done {
+    write(parsed.str("iidfile"), built.image_id.as_bytes())?;
+    if parsed.is_set("metadata-file") {
+        let metadata: &BTreeMap<String, Value> = &built.metadata;
+        let text = serde_json::to_string_pretty(metadata).map_err(|error| error.to_string())?;
+        write(parsed.str("metadata-file"), text.as_bytes())?;
     }
-    Ok(None)
+    if is_quiet && !built.image_id.is_empty() {
+        say(&built.image_id)?;
+    }
+    Ok(0)
 }
 
-fn read(from: impl Read, name: &str) -> Result<String> {
-    let mut bytes = Vec::new();
-    from.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Failure::new(format!("{name} is larger than {LARGEST} bytes")));
+/// What an earlier build wrote is not to be taken for this one's.
+fn forget(path: &str) -> Result<()> {
+    match std::fs::remove_file(path) {
+        _ if path.is_empty() => Ok(()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(path, &error)),
+        _ => Ok(()),
     }
-    String::from_utf8(bytes).map_err(|_| Failure::new(format!("{name} is not UTF-8 text")))
 }
 
-/// The variables of base images that an engine, should one be there, has.
-async fn variables(context: &Context, file: &Dockerfile) -> BTreeMap<String, Vec<String>> {
-    let mut known = BTreeMap::new();
-    let Ok(client) = context.connect_if_there().await else { return known };
-    for stage in &file.stages {
-        let Ok(image) = client.image_inspect_raw(&stage.base, "").await else { continue };
-        let Ok(image) = serde_json::from_slice::<Value>(&image) else { continue };
-        let entries = image["Config"]["Env"].as_array().into_iter().flatten();
-        let names = entries.filter_map(|entry| Some(entry.as_str()?.split_once('=')?.0.to_owned()));
-        known.insert(stage.base.clone(), names.collect());
+/// As a whole or not at all.
+fn write(path: &str, content: &[u8]) -> Result<()> {
+    if path.is_empty() {
+        return Ok(());
     }
-    known
+    let temporary = format!("{path}.{}", std::process::id());
+    std::fs::write(&temporary, content)
+        .and_then(|()| std::fs::rename(&temporary, Path::new(path)))
+        .map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &str, error: &std::io::Error) -> Failure {
+    Failure::new(format!("ERROR: {path}: {}", os_error(error)))
+}
+
+/// Credentials for the registries that the Dockerfile and the tags name. Those of no other leave this machine.
+fn auths(context: &Context, options: &BuildOptions) -> BTreeMap<String, AuthConfig> {
+    let mut images: Vec<String> = options.tags.clone();
+    if let Ok(file) = builder::dockerfile::parse(&options.dockerfile.text) {
+        images.extend(file.stages.into_iter().map(|stage| stage.base));
+    }
+    let named = options.contexts.values().filter_map(|place| place.strip_prefix("docker-image://"));
+    images.extend(named.map(str::to_owned));
+    let caches = options.cache_from.iter().chain(&options.cache_to);
+    images.extend(caches.filter_map(|cache| cache.get("ref").cloned()));
+    let known = images.iter().filter(|image| reference::check(image).is_ok());
+    let keys = known.map(|image| credentials::key(reference::domain(image)));
+    let auths = keys.map(|key| (key.clone(), context.config().auth(&key)));
+    auths.filter(|(_, auth)| !auth.is_empty()).collect()
 }

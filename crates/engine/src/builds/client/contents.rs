@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use builder::context::{Kind, Listing};
-use bytes::{Buf, Bytes};
 use oci::Digest;
 use sha2::{Digest as _, Sha256};
 
@@ -26,7 +25,7 @@ pub enum Source {
     /// An unpacked archive.
     Folder(Arc<OwnedFd>),
     /// What a client sends: the files' bytes, one behind the other.
-    Stream { receiver: mux::Receiver, arrived: Bytes },
+    Stream(mux::Reader),
 }
 
 struct Checked {
@@ -66,7 +65,7 @@ impl Contents {
                 let opened = builder::context::open(folder.as_fd(), path);
                 Some(opened.map_err(|error| named(path, &error))?)
             }
-            Source::Stream { .. } => None,
+            Source::Stream(_) => None,
         };
         self.current =
             Some(Checked { place, hash: Sha256::new(), left: size, file, is_checked: false });
@@ -104,17 +103,7 @@ impl Read for Content<'_> {
 
 fn read(source: &mut Source, file: Option<&mut File>, buffer: &mut [u8]) -> io::Result<usize> {
     match (source, file) {
-        (Source::Stream { receiver, arrived }, _) => {
-            while arrived.is_empty() {
-                match receiver.recv_blocking()? {
-                    Some(bytes) => *arrived = bytes,
-                    None => return Ok(0),
-                }
-            }
-            let count = arrived.len().min(buffer.len());
-            arrived.copy_to_slice(&mut buffer[..count]);
-            Ok(count)
-        }
+        (Source::Stream(sent), _) => sent.read(buffer),
         (Source::Folder(_), Some(file)) => file.read(buffer),
         (Source::Folder(_), None) => Ok(0),
     }

@@ -100,7 +100,7 @@ impl Session {
             self.ask(&Ask::Contents { context: context.to_owned() })?;
         sender.send_blocking(wire::encode_places(&wanted)).map_err(lost)?;
         sender.finish();
-        Contents::new(Source::Stream { receiver, arrived: Bytes::new() }, listing, wanted)
+        Contents::new(Source::Stream(receiver.into_reader()), listing, wanted)
     }
 
     pub(super) async fn secret(&self, id: &str) -> Result<Option<Vec<u8>>> {

@@ -57,7 +57,7 @@ impl Context {
             Target { root: folder.as_fd(), directory: Path::new(""), shown: Path::new("") };
         let read = Arc::default();
         let tar = Counted { inner: tar, read: Arc::clone(&read) };
-        let tar = store::decompressed(tar).map_err(failed)?;
+        let tar = archive::compression::decompressed(tar).map_err(failed)?;
         let tar = Bounded { inner: tar, given: 0, read, limits };
         let options = unpack::Options {
             owner: unpack::Owner::Archived,

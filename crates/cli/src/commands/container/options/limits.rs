@@ -21,7 +21,7 @@ pub(super) fn check_cpus(text: &str) -> Result<(), String> {
     flags::nano_cpus(text).map(drop)
 }
 
-pub(super) fn check_ulimit(text: &str) -> Result<(), String> {
+pub(in crate::commands) fn check_ulimit(text: &str) -> Result<(), String> {
     ulimit(text).map(drop)
 }
 
@@ -46,7 +46,7 @@ pub(super) fn check_sysctl(text: &str) -> Result<(), String> {
 }
 
 /// `name=soft[:hard]`; -1 is unlimited.
-fn ulimit(text: &str) -> Result<Ulimit, String> {
+pub(in crate::commands) fn ulimit(text: &str) -> Result<Ulimit, String> {
     let invalid = || format!("invalid ulimit argument: {text}");
     let (name, values) = text.split_once('=').ok_or_else(invalid)?;
     if !Ulimit::NAMES.contains(&name) {

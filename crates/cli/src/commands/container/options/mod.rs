@@ -8,8 +8,8 @@ pub(in crate::commands) mod env;
 mod gpus;
 mod health;
 mod later;
-mod limits;
-mod mounts;
+pub(in crate::commands) mod limits;
+pub(in crate::commands) mod mounts;
 mod network;
 mod security;
 

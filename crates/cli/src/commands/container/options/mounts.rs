@@ -213,7 +213,7 @@ fn boolean(key: &str, value: &str) -> Result<bool, String> {
 }
 
 /// Fields of a line of CSV, where a quoted one may hold commas; in the words of Go's reader where it is none.
-pub(super) fn fields(text: &str) -> Result<Vec<String>, String> {
+pub(in crate::commands) fn fields(text: &str) -> Result<Vec<String>, String> {
     if text.is_empty() {
         return Err("EOF".to_owned());
     }

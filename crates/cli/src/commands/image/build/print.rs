@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use builder::check::Finding;
 
 /// How many lines are shown around those that are meant.
-const AROUND: usize = 4;
+const AROUND: usize = 2;
 const RULE: &str = "--------------------";
 
 pub(super) fn findings(findings: &[Finding], name: &str, text: &str) -> io::Result<()> {
@@ -26,7 +26,8 @@ pub(super) fn findings(findings: &[Finding], name: &str, text: &str) -> io::Resu
 
 /// The lines, marked, with some around them.
 pub(super) fn excerpt(name: &str, text: &str, marked: &RangeInclusive<usize>) -> String {
-    let lines: Vec<&str> = text.lines().collect();
+    // As BuildKit counts: what follows the last end of a line is one more.
+    let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let (mut first, mut last) = (*marked.start(), (*marked.end()).min(lines.len()));
     let mut added = 0;
     while added < AROUND {

@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 const XZ_MEMORY: u64 = 256 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compression {
+pub enum Compression {
     None,
     Gzip,
     Zstd,
@@ -16,7 +16,7 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
-    pub(crate) fn detect(start: &[u8]) -> Compression {
+    pub fn detect(start: &[u8]) -> Compression {
         match start {
             [0x1f, 0x8b, 8, ..] => Compression::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
@@ -26,7 +26,7 @@ impl Compression {
         }
     }
 
-    pub(crate) fn reader<'r, R: Read + 'r>(self, source: R) -> io::Result<Box<dyn Read + 'r>> {
+    pub fn reader<'r, R: Read + 'r>(self, source: R) -> io::Result<Box<dyn Read + 'r>> {
         Ok(match self {
             Compression::None => Box::new(source),
             Compression::Gzip => Box::new(MultiGzDecoder::new(source)),
@@ -50,7 +50,7 @@ pub fn decompressed<'r>(mut source: impl Read + 'r) -> io::Result<Box<dyn Read +
 }
 
 /// Fills `buffer` as far as the source goes.
-pub(crate) fn read_start(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub fn read_start(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match source.read(&mut buffer[filled..]) {

@@ -1,0 +1,7 @@
+//! `gantry buildx ...`: what scripts for Docker call.
+
+use super::image::build;
+use crate::command::Group;
+
+pub(crate) const GROUP: Group =
+    Group { name: "buildx", about: "Docker Buildx", commands: &[&build::COMMAND] };
