@@ -34,12 +34,12 @@ impl Builds {
         options: &Arc<BuildOptions>,
         client: &Arc<Client>,
     ) -> Result<BuildResult> {
-        let default = [Output { kind: "image".into(), attributes: BTreeMap::new() }];
+        let default = [Output { kind: "image".into(), ..Output::default() }];
         let outputs = if options.outputs.is_empty() { &default[..] } else { &options.outputs };
         let mut result = BuildResult::default();
         for (index, output) in outputs.iter().enumerate() {
             match output.kind.as_str() {
-                "image" | "docker" if !has_destination(output) => {
+                "image" | "docker" if !output.to_client => {
                     let id = self.export_image(&built, options, output, client).await?;
                     result
                         .metadata
@@ -169,10 +169,6 @@ impl Builds {
 
 fn not_sent(cause: io::Error) -> Error {
     Error::system("cannot send the result to the client").because(cause)
-}
-
-fn has_destination(output: &Output) -> bool {
-    output.attributes.contains_key("dest")
 }
 
 fn full_names(options: &BuildOptions) -> Vec<String> {

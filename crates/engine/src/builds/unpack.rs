@@ -60,7 +60,8 @@ pub fn unpacked(
         limits: Limits::default(),
         rename: None,
     };
-    unpack(store::decompressed(file).map_err(failed)?, target, options).map_err(failed)?;
+    unpack(archive::compression::decompressed(file).map_err(failed)?, target, options)
+        .map_err(failed)?;
     Ok(Some(Tree::Staged(Unpacked::new(staged)?.into())))
 }
 
@@ -80,7 +81,7 @@ fn kept(store: &Store, mut content: impl Read) -> io::Result<File> {
 fn is_archive(file: &mut File) -> io::Result<bool> {
     let mut head = Vec::new();
     // What is no compressed data at all is none that holds a tar.
-    let read = store::decompressed(&mut *file)
+    let read = archive::compression::decompressed(&mut *file)
         .and_then(|decompressed| decompressed.take(HEAD).read_to_end(&mut head));
     file.rewind()?;
     Ok(read.is_ok() && head.get(MAGIC) == Some(b"ustar"))

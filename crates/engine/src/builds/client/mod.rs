@@ -2,7 +2,7 @@
 //!
 //! An [`Upload`] brought its context as an archive. A [`Session`] keeps its files and is asked for them over streams of
 //! one connection (docs/design/0018-build-session.md). To the worker the two are the same.
-#![allow(dead_code, reason = "the worker that asks them comes with the solver")]
+#![allow(dead_code, reason = "steps ask for secrets and agents once they run")]
 
 mod classic;
 mod contents;

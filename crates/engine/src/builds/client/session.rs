@@ -213,10 +213,11 @@ async fn pump(stream: Stream, agent: DuplexStream) {
     tokio::join!(to_client, from_client);
 }
 
-/// What a build's error is to its client. What the solver knows of it comes as the cause.
+/// What a build's error is to its client: the solver's own account where it gave one.
 pub fn failure(error: &Error) -> Failure {
     let known = error.source.as_deref().and_then(|cause| cause.downcast_ref::<Failure>());
-    Failure { message: error.to_string(), ..known.cloned().unwrap_or_default() }
+    let plain = || Failure { message: error.to_string(), ..Failure::default() };
+    known.cloned().unwrap_or_else(plain)
 }
 
 fn lost(error: io::Error) -> Error {
