@@ -4,6 +4,7 @@
 //!
 //! Runs where a real Docker is at hand: `cargo xtask e2e --against docker`.
 
+mod builds;
 mod help;
 mod normalise;
 
