@@ -9,7 +9,6 @@ mod files;
 mod pipe;
 mod progress;
 mod run;
-#[allow(dead_code, reason = "the worker that runs steps comes next")]
 pub mod step;
 mod trees;
 mod unpack;

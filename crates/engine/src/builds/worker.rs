@@ -203,11 +203,12 @@ impl Worker {
         let known = source.and_then(|source| source.downcast_ref::<Failure>());
         let known = known.cloned().unwrap_or_default();
         let lines = self.vertices[vertex].lines.as_ref();
+        let message = if known.message.is_empty() { error.to_string() } else { known.message };
         Failure {
-            message: error.to_string(),
+            message,
             vertex: self.progress.name(vertex),
             lines: lines.map(|lines| (*lines.start(), *lines.end())),
-            ..known
+            code: known.code,
         }
     }
 

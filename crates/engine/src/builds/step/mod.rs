@@ -15,7 +15,6 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use api::build::Limits;
 use api::containers::{Config, DeviceRequest, HostConfig, Resources, Ulimit};
@@ -127,7 +126,6 @@ pub struct Ended {
     pub oom: bool,
     /// What it changed; nothing where it failed or changed nothing.
     pub layer: Option<Layer>,
-    pub took: Duration,
 }
 
 /// Runs steps; a handle that is cheap to copy.
@@ -192,19 +190,17 @@ impl Steps {
         output: Output,
         stopped: &mut oneshot::Receiver<()>,
     ) -> Result<Ended> {
-        let started = Instant::now();
         let mut forwarded = tokio::spawn(output::forward(hidden.output().await?, output.clone()));
         if let Err(words) = hidden.start().await? {
             let said = Bytes::from(format!("runc run failed: {words}\n"));
             // Nobody listens where the build was given up.
             let _ = output.send((2, said)).await;
-            return Ok(Ended { code: 1, oom: false, layer: None, took: started.elapsed() });
+            return Ok(Ended { code: 1, oom: false, layer: None });
         }
         let exit = tokio::select! {
             exit = hidden.ended() => exit,
             _ = &mut *stopped => return Err(cancelled(hidden).await),
         };
-        let took = started.elapsed();
         tokio::select! {
             // Its failure is that nobody takes any more.
             _ = &mut forwarded => {}
@@ -218,7 +214,7 @@ impl Steps {
             _ => None,
         };
         let oom = hidden.record().state.oom_killed;
-        Ok(Ended { code: exit.code, oom, layer, took })
+        Ok(Ended { code: exit.code, oom, layer })
     }
 
     async fn seal(
