@@ -5,6 +5,7 @@
 
 mod authority;
 mod clients;
+mod compose;
 mod consistency;
 mod container;
 mod context;

@@ -5,6 +5,7 @@
 //! Runs where a real Docker is at hand: `cargo xtask e2e --against docker`.
 
 mod builds;
+mod compose_config;
 mod help;
 mod normalise;
 

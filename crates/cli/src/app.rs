@@ -58,39 +58,42 @@ fn dispatch(words: &[String]) -> Result<u8> {
         return print(help::topic(globals, &rest)?).map(|()| 0);
     }
     match commands::find(&name) {
-        Some(Entry::Command(command)) => run(command, format!("gantry {name}"), globals, &rest),
+        Some(Entry::Command(command)) => {
+            run(command, format!("gantry {name}"), Context::new(globals), &rest)
+        }
         Some(Entry::Group(group)) => run_in(group, globals, &rest),
         None => Err(commands::not_there(&name)),
     }
 }
 
 fn run_in(group: &'static Group, globals: Parsed, words: &[String]) -> Result<u8> {
-    match words.first().map(String::as_str) {
-        None => {
-            warn(help::group(group).trim_end_matches('\n'));
-            Ok(0)
+    let path = format!("gantry {}", group.name);
+    let before = flags::parse(&[group.flags], words, Interspersed::No).map_err(|error| {
+        let help = help::group(group);
+        Failure::with_code(BAD_FLAG, format!("{error}\nSee '{path} --help'.\n{help}"))
+    })?;
+    let verb = before.args.first().map(String::as_str);
+    if before.help || verb == Some("help") {
+        return print(help::group(group)).map(|()| 0);
+    }
+    let Some(verb) = verb else {
+        warn(help::group(group).trim_end_matches('\n'));
+        return Ok(0);
+    };
+    match group.find(verb) {
+        Some(command) => {
+            let words = before.args[1..].to_vec();
+            let path = format!("{path} {}", command.name);
+            run(command, path, Context::with_group(globals, before), &words)
         }
-        Some("--help" | "-h" | "help") => print(help::group(group)).map(|()| 0),
-        Some(flag) if flag.starts_with('-') => {
-            let path = format!("gantry {}", group.name);
-            let help = help::group(group);
-            let message = format!("unknown flag: {flag}\nSee '{path} --help'.\n{help}");
-            Err(Failure::with_code(BAD_FLAG, message))
-        }
-        Some(verb) => match group.find(verb) {
-            Some(command) => {
-                let path = format!("gantry {} {}", group.name, command.name);
-                run(command, path, globals, &words[1..])
-            }
-            None => match commands::coming_later(&format!("{} {verb}", group.name)) {
-                Some(failure) => Err(failure),
-                None => Err(Failure::new(help::group(group).trim_end_matches('\n'))),
-            },
+        None => match commands::coming_later(&format!("{} {verb}", group.name)) {
+            Some(failure) => Err(failure),
+            None => Err(Failure::new(help::group(group).trim_end_matches('\n'))),
         },
     }
 }
 
-fn run(command: &'static Command, path: String, globals: Parsed, words: &[String]) -> Result<u8> {
+fn run(command: &'static Command, path: String, context: Context, words: &[String]) -> Result<u8> {
     let interspersed = if command.trailing { Interspersed::No } else { Interspersed::Yes };
     let parsed = flags::parse(command.flags, words, interspersed)
         .map_err(|error| Failure::with_code(BAD_FLAG, format!("{error}\nSee '{path} --help'.")))?;
@@ -104,7 +107,6 @@ fn run(command: &'static Command, path: String, globals: Parsed, words: &[String
             command.summary()
         )));
     }
-    let context = Context::new(globals);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on((command.run)(&context, &parsed));
     // A thread may still sit in a read of stdin; the process ends without it.

@@ -66,6 +66,8 @@ impl Args {
 pub(crate) struct Group {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
+    /// Before the verb.
+    pub(crate) flags: &'static [Flag],
     pub(crate) commands: &'static [&'static Command],
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn complete(words: &[String]) -> String {
     let candidates = match place(before) {
         Place::Value(flag) => values(flag, before),
         Place::Command => commands_of_root(current, before),
+        Place::Verb(group) if current.starts_with('-') => flags_of(&[group.flags], current, before),
         Place::Verb(group) => commands::shown(group).map(described).collect(),
         Place::Argument(path, command, arguments) => {
             arguments_of(&path, command, arguments, current, before)
@@ -53,12 +54,19 @@ fn place(before: &[String]) -> Place {
     let [name, rest @ ..] = rest else { return Place::Command };
     match (commands::find(name), rest) {
         (Some(Entry::Command(command)), rest) => argument(command.paths[0], command, rest),
-        (Some(Entry::Group(group)), []) => Place::Verb(group),
-        (Some(Entry::Group(group)), [verb, rest @ ..]) => match group.find(verb) {
-            Some(command) => argument(&format!("{} {}", group.name, command.name), command, rest),
-            None => Place::Nothing,
+        (Some(Entry::Group(group)), rest) => match skip_flags(&[group.flags], rest) {
+            (_, Some(flag)) => Place::Value(flag),
+            ([], None) => Place::Verb(group),
+            ([verb, rest @ ..], None) => verb_of(group, verb, rest),
         },
         (None, _) => Place::Nothing,
+    }
+}
+
+fn verb_of(group: &'static Group, verb: &str, rest: &[String]) -> Place {
+    match group.find(verb) {
+        Some(command) => argument(&format!("{} {}", group.name, command.name), command, rest),
+        None => Place::Nothing,
     }
 }
 

@@ -52,12 +52,23 @@ fn log_level(level: &str) -> Result<(), String> {
 
 pub(crate) struct Context {
     globals: Parsed,
+    /// The flags between a noun and its verb.
+    group: Parsed,
     config: OnceCell<ConfigFile>,
 }
 
 impl Context {
     pub(crate) fn new(globals: Parsed) -> Self {
-        Self { globals, config: OnceCell::new() }
+        Self::with_group(globals, Parsed::default())
+    }
+
+    pub(crate) fn with_group(globals: Parsed, group: Parsed) -> Self {
+        Self { globals, group, config: OnceCell::new() }
+    }
+
+    /// What was said before the verb.
+    pub(crate) fn group(&self) -> &Parsed {
+        &self.group
     }
 
     pub(crate) fn config(&self) -> &ConfigFile {

@@ -51,8 +51,19 @@ pub(crate) fn usage(command: &Command, path: &str) -> String {
 }
 
 pub(crate) fn group(group: &'static Group) -> String {
-    let mut text =
-        format!("\nUsage:  gantry {} COMMAND\n\n{}\n\nCommands:\n", group.name, group.about);
+    group_wrapped(group, width())
+}
+
+fn group_wrapped(group: &'static Group, width: usize) -> String {
+    let options = flags::usages(&[group.flags], width, |flag| flag.default.to_owned());
+    let (usage, options) = match options.is_empty() {
+        true => ("COMMAND", String::new()),
+        false => ("[OPTIONS] COMMAND", format!("Options:\n{options}\n")),
+    };
+    let mut text = format!(
+        "\nUsage:  gantry {} {usage}\n\n{}\n\n{options}Commands:\n",
+        group.name, group.about
+    );
     for command in commands::shown(group) {
         text += &format!("  {:11} {}\n", command.name, command.summary());
     }
@@ -103,7 +114,7 @@ mod tests {
         for (name, _) in commands::lists().into_iter().flat_map(|(_, rows)| rows) {
             match commands::find(name) {
                 Some(Entry::Command(it)) => text += &wrapped(it, &format!("gantry {name}"), 79),
-                Some(Entry::Group(it)) => text += &group(it),
+                Some(Entry::Group(it)) => text += &group_wrapped(it, 79),
                 None => panic!("{name} is listed and not found"),
             }
         }

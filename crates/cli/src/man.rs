@@ -98,7 +98,11 @@ fn of_group(group: &'static Group) -> String {
     let rows: Vec<_> =
         commands::shown(group).map(|command| (command.name, command.summary())).collect();
     head(&[group.name], group.about)
-        + &synopsis(&[group.name], "COMMAND")
+        + &synopsis(
+            &[group.name],
+            if group.flags.is_empty() { "COMMAND" } else { "[OPTIONS] COMMAND" },
+        )
+        + &options_section("OPTIONS", &[group.flags])
         + &commands_section("Commands", group.name, &rows)
         + &see_also("")
 }

@@ -3,6 +3,7 @@
 pub(crate) mod builder;
 pub(crate) mod buildx;
 pub(crate) mod completion;
+pub(crate) mod compose;
 pub(crate) mod container;
 pub(crate) mod context;
 pub(crate) mod image;
@@ -28,6 +29,7 @@ pub(crate) enum Entry {
 pub(crate) const GROUPS: &[&Group] = &[
     &builder::GROUP,
     &buildx::GROUP,
+    &compose::GROUP,
     &container::GROUP,
     &context::GROUP,
     &image::GROUP,
@@ -94,7 +96,6 @@ const LATER: &[(&str, &str)] = &[
     ("buildx du", "the builder"),
     ("buildx imagetools", "the builder"),
     ("buildx prune", "the builder"),
-    ("compose", "Compose"),
     ("manifest", "the registry"),
     ("network", "the networks"),
     ("plugin create", "the registry"),

@@ -4,4 +4,4 @@ use super::image::build;
 use crate::command::Group;
 
 pub(crate) const GROUP: Group =
-    Group { name: "builder", about: "Manage builds", commands: &[&build::COMMAND] };
+    Group { name: "builder", about: "Manage builds", flags: &[], commands: &[&build::COMMAND] };

@@ -4,4 +4,4 @@ use super::image::build;
 use crate::command::Group;
 
 pub(crate) const GROUP: Group =
-    Group { name: "buildx", about: "Docker Buildx", commands: &[&build::COMMAND] };
+    Group { name: "buildx", about: "Docker Buildx", flags: &[], commands: &[&build::COMMAND] };

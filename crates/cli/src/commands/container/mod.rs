@@ -40,6 +40,7 @@ use crate::session::{DEFAULT_KEYS, Keys};
 pub(crate) const GROUP: Group = Group {
     name: "container",
     about: "Manage containers",
+    flags: &[],
     commands: &[
         &attach::COMMAND,
         &commit::COMMAND,

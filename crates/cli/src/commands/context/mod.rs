@@ -18,6 +18,7 @@ use crate::contexts::Meta;
 pub(crate) const GROUP: Group = Group {
     name: "context",
     about: "Manage contexts",
+    flags: &[],
     commands: &[
         &create::COMMAND,
         &export::COMMAND,

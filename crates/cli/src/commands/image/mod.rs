@@ -18,6 +18,7 @@ use crate::command::Group;
 pub(crate) const GROUP: Group = Group {
     name: "image",
     about: "Manage images",
+    flags: &[],
     commands: &[
         &build::COMMAND,
         &history::COMMAND,

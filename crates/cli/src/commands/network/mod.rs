@@ -15,6 +15,7 @@ use crate::command::Group;
 pub(crate) const GROUP: Group = Group {
     name: "network",
     about: "Manage networks",
+    flags: &[],
     commands: &[
         &connect::COMMAND,
         &create::COMMAND,

@@ -5,4 +5,4 @@ pub(crate) mod ls;
 use crate::command::Group;
 
 pub(crate) const GROUP: Group =
-    Group { name: "plugin", about: "Manage plugins", commands: &[&ls::COMMAND] };
+    Group { name: "plugin", about: "Manage plugins", flags: &[], commands: &[&ls::COMMAND] };

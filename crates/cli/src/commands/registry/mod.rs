@@ -5,4 +5,4 @@ pub(crate) mod serve;
 use crate::command::Group;
 
 pub(crate) const GROUP: Group =
-    Group { name: "registry", about: "Serve a registry", commands: &[&serve::COMMAND] };
+    Group { name: "registry", about: "Serve a registry", flags: &[], commands: &[&serve::COMMAND] };

@@ -11,6 +11,7 @@ use crate::command::Group;
 pub(crate) const GROUP: Group = Group {
     name: "system",
     about: "Manage Gantry",
+    flags: &[],
     commands: &[
         &df::COMMAND,
         &dial_stdio::COMMAND,

@@ -18,6 +18,7 @@ use crate::command::Group;
 pub(crate) const GROUP: Group = Group {
     name: "volume",
     about: "Manage volumes",
+    flags: &[],
     commands: &[
         &clone::COMMAND,
         &create::COMMAND,

@@ -1,0 +1,50 @@
+//! `gantry compose ...`: the model is crate compose; here are flags, messages and what is printed.
+
+pub(crate) mod config;
+mod project;
+pub(crate) mod version;
+
+use crate::command::Group;
+use crate::flags::Flag;
+
+pub(crate) const GROUP: Group = Group {
+    name: "compose",
+    about: "Define and run multi-container applications with Gantry",
+    flags: FLAGS,
+    commands: &[&config::COMMAND, &version::COMMAND],
+};
+
+const FLAGS: &[Flag] = &[
+    Flag::list("file", "Compose configuration files").short('f').type_name("stringArray"),
+    Flag::string("project-name", "Project name").short('p'),
+    Flag::list("profile", "Specify a profile to enable").type_name("stringArray"),
+    Flag::list("env-file", "Specify an alternate environment file").type_name("stringArray"),
+    Flag::string(
+        "project-directory",
+        "Specify an alternate working directory\n(default: the path of the, first specified, Compose file)",
+    ),
+    Flag::string(
+        "ansi",
+        "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")",
+    )
+    .default("auto")
+    .check(ansi),
+    Flag::string("progress", "Set type of progress output (auto, tty, plain, quiet)")
+        .default("auto")
+        .check(progress),
+    Flag::int("parallel", "Control max parallelism, -1 for unlimited").default("-1"),
+    Flag::bool("dry-run", "Execute command in dry run mode"),
+    Flag::bool("compatibility", "Run compose in backward compatibility mode"),
+];
+
+fn ansi(text: &str) -> Result<(), String> {
+    one_of(text, &["never", "always", "auto"], "--ansi")
+}
+
+fn progress(text: &str) -> Result<(), String> {
+    one_of(text, &["auto", "tty", "plain", "quiet"], "--progress")
+}
+
+fn one_of(text: &str, known: &[&str], flag: &str) -> Result<(), String> {
+    if known.contains(&text) { Ok(()) } else { Err(format!("unsupported {flag} value {text:?}")) }
+}

@@ -1,0 +1,67 @@
+//! The project that a command line means.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read};
+
+use compose::{Loaded, Options};
+
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::output::warn;
+
+/// What the flags before the verb say.
+pub(super) fn options(context: &Context, services: &[String]) -> Result<Options> {
+    let flags = context.group();
+    let directory = std::env::current_dir()?;
+    let variable = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let environment: BTreeMap<String, String> = std::env::vars_os().filter_map(variable).collect();
+    let mut options = Options::new(directory, environment);
+    options.files = flags.list("file");
+    options.project_name = flags.is_set("project-name").then(|| flags.string("project-name"));
+    options.project_directory =
+        flags.is_set("project-directory").then(|| flags.str("project-directory").into());
+    options.env_files = flags.list("env-file");
+    options.profiles = flags.list("profile");
+    options.services = services.to_vec();
+    if options.files.iter().any(|file| file == "-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        options.stdin = Some(text);
+    }
+    Ok(options)
+}
+
+/// Loads it and says what a user should know about it.
+pub(super) fn load(options: &Options) -> Result<Loaded> {
+    let loaded = compose::load(options).map_err(failure)?;
+    for warning in &loaded.warnings {
+        caution(warning);
+    }
+    Ok(loaded)
+}
+
+/// A file that is wrong has an exit code of its own.
+pub(super) fn failure(error: compose::Error) -> Failure {
+    Failure::with_code(code(&error), error.to_string())
+}
+
+fn code(error: &compose::Error) -> u8 {
+    match error {
+        compose::Error::Read { .. } | compose::Error::Missing(_) => 14,
+        compose::Error::Usage(_) => 1,
+        _ => 15,
+    }
+}
+
+/// As Docker Compose words what is no error.
+pub(super) fn caution(text: &str) {
+    if std::io::stderr().is_terminal() {
+        warn(format_args!("WARN[0000] {text}"));
+    } else {
+        let now =
+            jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        warn(format_args!("time=\"{now}\" level=warning msg={text:?}"));
+    }
+}
