@@ -1,4 +1,5 @@
 mod build;
+mod build_context;
 mod commit;
 mod history;
 mod hostile;

@@ -134,6 +134,36 @@ pub struct Reason {
     pub text: String,
 }
 
+/// What the build cache remembers of a step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CacheRecord {
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// With a blank before it, as Docker writes it.
+    #[serde(rename = " Parents", alias = "Parents", skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
+    /// `regular`, `source.local`, `exec.cachemount`, ...
+    #[serde(rename = "Type")]
+    pub kind: String,
+    pub description: String,
+    pub in_use: bool,
+    pub shared: bool,
+    pub size: i64,
+    /// RFC 3339.
+    pub created_at: String,
+    pub last_used_at: Option<String>,
+    pub usage_count: i64,
+}
+
+/// The answer to `/build/prune`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct CachePruneReport {
+    pub caches_deleted: Option<Vec<String>>,
+    pub space_reclaimed: u64,
+}
+
 /// Why a build failed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

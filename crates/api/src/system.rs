@@ -214,7 +214,7 @@ wire! {
         #[serde(skip_serializing_if = "Option::is_none")]
         pub volume_usage: Option<Usage<crate::volumes::Volume>>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        pub build_cache_usage: Option<Usage<serde_json::Value>>,
+        pub build_cache_usage: Option<Usage<crate::build::CacheRecord>>,
     }
 
     /// Until 1.52. What was not asked for is null.
@@ -223,7 +223,7 @@ wire! {
         pub images: Option<Vec<crate::images::Summary>>,
         pub containers: Option<Vec<crate::containers::Summary>>,
         pub volumes: Option<Vec<crate::volumes::Volume>>,
-        pub build_cache: Option<Vec<serde_json::Value>>,
+        pub build_cache: Option<Vec<crate::build::CacheRecord>>,
     }
 
     pub struct AddressPool {

@@ -16,7 +16,12 @@ pub(crate) const fn filter(help: &'static str) -> Flag {
 
 /// Whether the person at the terminal agrees. No answer is a no.
 pub(crate) fn confirm(warning: &str) -> Result<bool> {
-    print(format!("{warning}\nAre you sure you want to continue? [y/N] "))?;
+    ask(&format!("{warning}\nAre you sure you want to continue?"))
+}
+
+/// As [`confirm`], in words of its own.
+pub(crate) fn ask(question: &str) -> Result<bool> {
+    print(format!("{question} [y/N] "))?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y"))

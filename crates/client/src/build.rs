@@ -2,7 +2,8 @@
 
 use std::io;
 
-use api::build::{BuildOptions, News};
+use api::Filters;
+use api::build::{BuildOptions, CachePruneReport, News};
 use api::progress::Message;
 use bytes::{Buf, BytesMut};
 use mux::{Accepted, Connection, Receiver, Side, Stream};
@@ -98,6 +99,22 @@ impl Client {
             .set("cpusetmems", &limits.cpuset_mems);
         let body = self.stream_with_auths(&options.auths, &query.on("/build"), tar).await?;
         Ok(body.json_lines())
+    }
+}
+
+impl Client {
+    /// Removes from the build cache. `keep` are bytes that may stay.
+    pub async fn build_prune(
+        &self,
+        all: bool,
+        keep: i64,
+        filters: &Filters,
+    ) -> Result<CachePruneReport> {
+        let query = Query::default()
+            .flag("all", all)
+            .number("keep-storage", (keep > 0).then_some(keep))
+            .set("filters", filters.encode());
+        self.post_query(&query.on("/build/prune")).await
     }
 }
 

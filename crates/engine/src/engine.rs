@@ -83,6 +83,7 @@ impl Engine {
             images.clone(),
             containers.clone(),
             volumes.clone(),
+            builds.clone(),
             store,
             id,
         );

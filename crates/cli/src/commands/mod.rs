@@ -91,11 +91,8 @@ const COMMON: [&str; 6] = ["run", "exec", "ps", "images", "version", "info"];
 
 /// Commands of Docker that are not here yet, and with what they come.
 const LATER: &[(&str, &str)] = &[
-    ("builder prune", "the builder"),
     ("buildx bake", "the builder"),
-    ("buildx du", "the builder"),
     ("buildx imagetools", "the builder"),
-    ("buildx prune", "the builder"),
     ("manifest", "the registry"),
     ("network", "the networks"),
     ("plugin create", "the registry"),

@@ -1,6 +1,7 @@
 //! Builds: who asks for them, and what becomes of them (docs/design/0017-builds.md).
 
 mod bases;
+pub mod cache;
 pub mod client;
 mod copy;
 mod export;

@@ -27,6 +27,7 @@ pub enum Kind {
     Network,
     Volume,
     Daemon,
+    Builder,
 }
 
 impl Kind {
@@ -36,6 +37,7 @@ impl Kind {
             Self::Image => "image",
             Self::Network => "network",
             Self::Volume => "volume",
+            Self::Builder => "builder",
             Self::Daemon => "daemon",
         }
     }

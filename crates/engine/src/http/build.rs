@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use api::Filters;
 use api::build::{BuildOptions, BuildResult, Dockerfile, Failure, Limits, Status};
 use api::progress::Message;
 use api::registry::AuthConfig;
@@ -20,6 +21,7 @@ use super::images::{line, stream_of};
 use super::json::json;
 use super::query::Query;
 use super::{Body, BodyWriter, Call, OnDisconnect, Response, Router};
+use crate::builds::cache;
 use crate::builds::client::{Classic, Client, Session, Told, Upload, failure};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result, blocking};
@@ -255,8 +257,34 @@ fn auths(call: &Call) -> BTreeMap<String, AuthConfig> {
     auths.into_iter().map(|(name, auth)| (name, auth.with_password())).collect()
 }
 
-async fn prune(_: Call) -> Result<Response> {
-    Ok(json(&serde_json::json!({ "CachesDeleted": null, "SpaceReclaimed": 0 })))
+async fn prune(call: Call) -> Result<Response> {
+    let wanted = cache::wanted(
+        &Filters::parse(call.query.get("filters"))?,
+        call.query.flag("all"),
+        keep(&call.query)?,
+    )?;
+    let engine = call.engine;
+    Ok(json(&blocking(move || engine.builds.prune(&wanted)).await?))
+}
+
+/// Bytes that may stay. Newer clients have three names for it; the least that one of them says counts.
+fn keep(query: &Query) -> Result<u64> {
+    let mut keep = None;
+    for name in ["keep-storage", "reserved-space", "max-used-space"] {
+        let text = query.get(name);
+        if text.is_empty() {
+            continue;
+        }
+        let bytes: i64 = text.parse().map_err(|_| {
+            Error::invalid(format!(
+                "{name} is in bytes and expects an integer, got {text}: {}",
+                super::query::not_a_number("Atoi", text)
+            ))
+        })?;
+        let bytes = u64::try_from(bytes).unwrap_or_default();
+        keep = Some(keep.map_or(bytes, |kept: u64| kept.min(bytes)));
+    }
+    Ok(keep.unwrap_or_default())
 }
 
 async fn cancel(_: Call) -> Result<Response> {

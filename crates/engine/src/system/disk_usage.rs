@@ -45,12 +45,13 @@ impl System {
         };
         let containers = objects.containers.then(|| self.containers.disk_usage()).transpose()?;
         let volumes = objects.volumes.then(|| self.volumes.disk_usage()).transpose()?;
+        let cache = objects.build_cache.then(|| self.builds.cache_usage()).transpose()?;
         Ok(DiskUsage {
             legacy: None,
             image_usage: images,
             container_usage: containers.map(container_usage),
             volume_usage: volumes.map(volume_usage),
-            build_cache_usage: objects.build_cache.then(Usage::default),
+            build_cache_usage: cache,
         })
     }
 }

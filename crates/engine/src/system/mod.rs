@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use store::Store;
 
+use crate::builds::Builds;
 use crate::config::{Config, Live};
 use crate::containers::Containers;
 use crate::events::Events;
@@ -40,6 +41,7 @@ pub struct System {
     images: Images,
     containers: Containers,
     volumes: Volumes,
+    builds: Builds,
     store: Arc<Store>,
     /// Identifies this engine's data root.
     id: String,
@@ -52,10 +54,11 @@ impl System {
         images: Images,
         containers: Containers,
         volumes: Volumes,
+        builds: Builds,
         store: Arc<Store>,
         id: String,
     ) -> Self {
-        Self { config, events, images, containers, volumes, store, id }
+        Self { config, events, images, containers, volumes, builds, store, id }
     }
 
     /// The configuration as of now.

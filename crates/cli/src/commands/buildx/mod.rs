@@ -1,7 +1,12 @@
 //! `gantry buildx ...`: what scripts for Docker call.
 
+use super::builder::{du, prune};
 use super::image::build;
 use crate::command::Group;
 
-pub(crate) const GROUP: Group =
-    Group { name: "buildx", about: "Docker Buildx", flags: &[], commands: &[&build::COMMAND] };
+pub(crate) const GROUP: Group = Group {
+    name: "buildx",
+    about: "Build images, as Docker's plugin of that name does",
+    flags: &[],
+    commands: &[&build::COMMAND, &du::COMMAND, &prune::COMMAND],
+};

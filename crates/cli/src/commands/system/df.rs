@@ -1,5 +1,6 @@
 //! `gantry system df`: what takes how much of the disk.
 
+use api::build::CacheRecord as Cache;
 use api::containers::Summary as Container;
 use api::images::Summary as Image;
 use api::system::LegacyDiskUsage;
@@ -14,7 +15,7 @@ use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
 use crate::output::list::{Listing, RawLine, Row, Style, print_list, render};
 use crate::output::print;
-use crate::output::units::human_size;
+use crate::output::units::{ago, human_size};
 
 const FLAGS: &[Flag] =
     &[Flag::format(), Flag::bool("verbose", "Show detailed information on space usage").short('v')];
@@ -121,14 +122,6 @@ struct VolumeUsage {
     size: i64,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Cache {
-    size: i64,
-    in_use: bool,
-    shared: bool,
-}
-
 /// One line of the totals, in objects and bytes.
 struct Total {
     name: &'static str,
@@ -144,13 +137,12 @@ impl Usage {
     fn of(usage: LegacyDiskUsage) -> Result<Self> {
         let read = |error: serde_json::Error| Failure::new(error.to_string());
         let volumes = serde_json::to_value(usage.volumes.unwrap_or_default());
-        let cache = serde_json::to_value(usage.build_cache.unwrap_or_default());
         Ok(Self {
             layers: usage.layers_size,
             images: usage.images.unwrap_or_default(),
             containers: usage.containers.unwrap_or_default(),
             volumes: volumes.and_then(serde_json::from_value).map_err(read)?,
-            cache: cache.and_then(serde_json::from_value).map_err(read)?,
+            cache: usage.build_cache.unwrap_or_default(),
         })
     }
 
@@ -228,7 +220,7 @@ impl Usage {
             table(&containers::LISTING, CONTAINERS_TABLE, self.container_rows(false))?,
             table(&VOLUMES, VOLUMES_TABLE, self.volume_rows())?,
             human_size(self.cache().size as f64, 4),
-            table(&BUILD_CACHE, BUILD_CACHE_TABLE, Vec::new())?,
+            table(&BUILD_CACHE, BUILD_CACHE_TABLE, self.cache_rows())?,
         ))
     }
 
@@ -239,7 +231,7 @@ impl Usage {
             ("Images", rows(self.image_rows(true))),
             ("Containers", rows(self.container_rows(true))),
             ("Volumes", rows(self.volume_rows())),
-            ("BuildCache", Json::Array(Vec::new())),
+            ("BuildCache", rows(self.cache_rows())),
         ];
         let document = Json::Object(fields.map(|(name, value)| (name.to_owned(), value)).into());
         if given == "json" {
@@ -268,6 +260,31 @@ impl Usage {
     fn container_rows(&self, no_trunc: bool) -> Vec<Row> {
         let own = |container: &Container| Container { size_root_fs: 0, ..container.clone() };
         self.containers.iter().map(|one| containers::row(own(one), no_trunc)).collect()
+    }
+
+    /// What was used last comes last.
+    fn cache_rows(&self) -> Vec<Row> {
+        let mut records: Vec<&Cache> = self.cache.iter().collect();
+        records.sort_by_key(|record| (&record.last_used_at, &record.id));
+        let since = |time: &str| {
+            time.parse::<jiff::Timestamp>().map(|time| ago(time.as_second())).unwrap_or_default()
+        };
+        let row = |record: &&Cache| {
+            Row::new()
+                .cell("ID", record.id.get(..12).unwrap_or(&record.id))
+                .cell("Parent", record.parents.join(", "))
+                .cell("CacheType", &record.kind)
+                .cell("Description", &record.description)
+                .cell("InUse", record.in_use.to_string())
+                .cell("Shared", record.shared.to_string())
+                .cell("Size", human_size(record.size as f64, 3))
+                .cell("CreatedAt", &record.created_at)
+                .cell("CreatedSince", since(&record.created_at))
+                .cell("LastUsedAt", record.last_used_at.as_deref().unwrap_or_default())
+                .cell("LastUsedSince", since(record.last_used_at.as_deref().unwrap_or_default()))
+                .cell("UsageCount", record.usage_count.to_string())
+        };
+        records.iter().map(row).collect()
     }
 
     fn volume_rows(&self) -> Vec<Row> {

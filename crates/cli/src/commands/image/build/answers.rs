@@ -57,36 +57,28 @@ impl Answers {
         };
         match ask {
             Ask::Listing { context } => {
-                self.in_thread(sender, move |me, to| me.list(&context, to)).await
+                in_thread(move || conclude(self.list(&context, &sender), sender)).await;
             }
-            Ask::Contents { context } => {
-                let places = receiver.collect(LARGEST_WISH).await;
-                let send = move |me: &Self, to: &Sender| me.contents(&context, &places?, to);
-                self.in_thread(sender, send).await;
+            Ask::Contents { context } => match receiver.collect(LARGEST_WISH).await {
+                Ok(places) => {
+                    let send = move || conclude(self.contents(&context, &places, &sender), sender);
+                    in_thread(send).await;
+                }
+                Err(error) => sender.fail(&error.to_string()),
+            },
+            Ask::Secret { id } => {
+                in_thread(move || conclude(self.secret(&id, &sender), sender)).await;
             }
-            Ask::Secret { id } => self.in_thread(sender, move |me, to| me.secret(&id, to)).await,
             Ask::Output { index } => {
-                let reader = receiver.into_reader();
-                self.in_thread(sender, move |me, _| me.store(index, reader)).await;
+                let mut reader = receiver.into_reader();
+                // The reader goes after the reason was told.
+                in_thread(move || conclude(self.store(index, &mut reader), sender)).await;
             }
             Ask::Agent { id } => match self.agent(&id).await {
                 Ok(socket) => pump(socket, sender, receiver).await,
                 Err(error) => sender.fail(&error.to_string()),
             },
         }
-    }
-
-    async fn in_thread(
-        self: Arc<Self>,
-        sender: Sender,
-        work: impl FnOnce(&Self, &Sender) -> io::Result<()> + Send + 'static,
-    ) {
-        let worked = tokio::task::spawn_blocking(move || match work(&self, &sender) {
-            Ok(()) => sender.finish(),
-            Err(error) => sender.fail(&error.to_string()),
-        });
-        // A thread that panicked has given its stream up.
-        let _ = worked.await;
     }
 
     fn list(&self, context: &str, to: &Sender) -> io::Result<()> {
@@ -212,6 +204,18 @@ impl Answers {
                 unpack(tar, target, options)
             }
         }
+    }
+}
+
+async fn in_thread(work: impl FnOnce() + Send + 'static) {
+    // A thread that panicked has given its stream up.
+    let _ = tokio::task::spawn_blocking(work).await;
+}
+
+fn conclude(result: io::Result<()>, sender: Sender) {
+    match result {
+        Ok(()) => sender.finish(),
+        Err(error) => sender.fail(&error.to_string()),
     }
 }
 
