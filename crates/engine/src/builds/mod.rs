@@ -53,6 +53,11 @@ impl Builds {
         Self { store, images, containers, events, running: Arc::default() }
     }
 
+    #[cfg(test)]
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
+    }
+
     /// The context of a client that sends it as an archive. For a thread that may wait.
     pub fn receive(&self, tar: impl Read) -> Result<Context> {
         Context::receive(&self.store, tar)

@@ -82,6 +82,11 @@ impl Disk {
         blocking(move || Ok(store.containers().update(&stored)?)).await
     }
 
+    /// Gives back what a container wrote, which is of no more use. Blocks.
+    pub fn empty(&self, id: &str) -> Result<()> {
+        Ok(self.0.snapshots().empty(id)?)
+    }
+
     /// The container with these of its volumes. Blocks.
     pub fn remove(&self, id: &str, volumes: &[&str]) -> Result<()> {
         Ok(self.0.snapshots().remove(id, volumes)?)
@@ -209,7 +214,12 @@ fn image_of(record: &Record) -> Result<Digest> {
 }
 
 fn stored(record: &Record) -> Result<store::Record> {
-    let document = serde_json::to_vec(record).map_err(|cause| {
+    let document = match record.is_step() {
+        // It is only ever removed, and its environment may hold secrets.
+        true => serde_json::to_vec(&Record { config: Config::default(), ..record.clone() }),
+        false => serde_json::to_vec(record),
+    };
+    let document = document.map_err(|cause| {
         Error::system(format!("cannot write the record of container {}", record.id)).because(cause)
     })?;
     Ok(store::Record { id: record.id.clone(), name: record.name.clone(), document })

@@ -39,6 +39,7 @@ pub struct Wish {
 /// One of them, from its making to [`remove`](Hidden::remove).
 pub struct Hidden {
     handle: Handle,
+    shared: Arc<Shared>,
 }
 
 impl Containers {
@@ -75,7 +76,7 @@ impl Containers {
         let (actor, handle) = Actor::new(shared.clone(), record);
         shared.index.hide(handle.clone());
         tokio::spawn(actor.run());
-        let hidden = Hidden { handle };
+        let hidden = Hidden { handle, shared: Arc::clone(shared) };
         match make_uppers(uppers).await {
             Ok(()) => Ok(hidden),
             Err(error) => {
@@ -93,7 +94,7 @@ impl Containers {
     /// At the engine's end: nobody waits for them any more.
     pub(super) async fn end_hidden(&self) {
         for handle in self.0.index.hidden() {
-            let hidden = Hidden { handle };
+            let hidden = Hidden { handle, shared: Arc::clone(&self.0) };
             hidden.kill().await;
             hidden.remove().await;
         }
@@ -150,6 +151,12 @@ impl Hidden {
 
     /// What resists is removed at the engine's next start.
     pub async fn remove(self) {
+        let (shared, id) = (Arc::clone(&self.shared), Arc::clone(&self.handle.id));
+        // Before anything is written: it may have filled the disk.
+        let emptied = blocking(move || shared.disk.empty(&id));
+        if let Err(error) = emptied.await {
+            tracing::warn!(container = &*self.handle.id, "what a step wrote is left: {error}");
+        }
         let options = Remove { force: true, volumes: true };
         let removed = self.handle.ask(|reply| Request::Remove { options, reply }).await;
         if let Err(error) = removed {

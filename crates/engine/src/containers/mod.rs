@@ -23,7 +23,6 @@ mod exec;
 mod exit;
 mod export;
 mod health;
-#[allow(dead_code, reason = "the worker that runs steps comes next")]
 mod hidden;
 mod image_mounts;
 mod image_uses;

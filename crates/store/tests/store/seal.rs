@@ -306,6 +306,21 @@ fn what_was_made_to_be_mounted_on_is_in_no_layer() {
 }
 
 #[test]
+fn cve_2024_23652_what_was_mounted_on_is_looked_for_in_the_root_alone() {
+    let host = tempfile::tempdir().unwrap();
+    fs::create_dir(host.path().join("victim")).unwrap();
+    // The step moved what was above its mount away, and put a link in its place.
+    let swapped = |root: &Path| {
+        symlink(host.path(), root.join("a")).unwrap();
+        symlink("../../../../../../../../../../..", root.join("up")).unwrap();
+    };
+    let up = format!("/up{}/victim", host.path().display());
+    let places = ["/a/victim", up.as_str(), "/a/../../../../etc/keep", "/../../.."];
+    assert_eq!(seal(&Fixture::new(), swapped, &places).unwrap(), ["a", "up"]);
+    assert!(host.path().join("victim").is_dir());
+}
+
+#[test]
 fn a_layer_of_layers_is_shown_by_the_next_container() {
     let fixture = Fixture::new();
     let lease = fixture.store.lease("test");

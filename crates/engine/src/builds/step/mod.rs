@@ -10,6 +10,8 @@
 mod mounts;
 mod output;
 mod scratch;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::path::PathBuf;
