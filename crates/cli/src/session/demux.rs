@@ -40,7 +40,7 @@ impl Demux {
         })
     }
 
-    pub(super) fn feed_to(
+    pub(crate) fn feed_to(
         &mut self,
         mut bytes: &[u8],
         write: &mut impl FnMut(Stream, &[u8]) -> Result<()>,

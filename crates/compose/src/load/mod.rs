@@ -42,6 +42,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// Services that are asked for; with none, all of the profiles in force.
     pub services: Vec<String>,
+    /// Services whose profiles are in force because they are named; others stay as they are.
+    pub wanted: Vec<String>,
     pub interpolate: bool,
     pub normalize: bool,
     pub resolve_paths: bool,
@@ -61,6 +63,7 @@ impl Options {
             environment,
             directory,
             services: Vec::new(),
+            wanted: Vec::new(),
             interpolate: true,
             normalize: true,
             resolve_paths: true,

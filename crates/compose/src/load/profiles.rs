@@ -19,7 +19,7 @@ pub(super) fn apply(loaded: &mut Loaded, options: &Options) -> Result {
         in_force.extend(set.into_iter().flatten().filter(|n| !n.is_empty()).map(str::to_owned));
     }
     for (name, service) in services(&loaded.tree) {
-        if options.services.contains(name) {
+        if options.services.contains(name) || options.wanted.contains(name) {
             in_force.extend(texts(service, "profiles"));
         }
     }

@@ -1,7 +1,27 @@
 //! `gantry compose ...`: the model is crate compose; here are flags, messages and what is printed.
 
 pub(crate) mod config;
+pub(crate) mod create;
+pub(crate) mod down;
+pub(crate) mod exec;
+mod follow;
+pub(crate) mod kill;
+pub(crate) mod logs;
+pub(crate) mod ls;
+pub(crate) mod pause;
+pub(crate) mod port;
+mod progress;
 mod project;
+pub(crate) mod ps;
+pub(crate) mod pull;
+pub(crate) mod restart;
+pub(crate) mod rm;
+pub(crate) mod run;
+mod services;
+pub(crate) mod start;
+pub(crate) mod stop;
+pub(crate) mod unpause;
+pub(crate) mod up;
 pub(crate) mod version;
 
 use crate::command::Group;
@@ -11,7 +31,27 @@ pub(crate) const GROUP: Group = Group {
     name: "compose",
     about: "Define and run multi-container applications with Gantry",
     flags: FLAGS,
-    commands: &[&config::COMMAND, &version::COMMAND],
+    commands: &[
+        &config::COMMAND,
+        &create::COMMAND,
+        &down::COMMAND,
+        &exec::COMMAND,
+        &kill::COMMAND,
+        &logs::COMMAND,
+        &ls::COMMAND,
+        &pause::COMMAND,
+        &port::COMMAND,
+        &ps::COMMAND,
+        &pull::COMMAND,
+        &restart::COMMAND,
+        &rm::COMMAND,
+        &run::COMMAND,
+        &start::COMMAND,
+        &stop::COMMAND,
+        &unpause::COMMAND,
+        &up::COMMAND,
+        &version::COMMAND,
+    ],
 };
 
 const FLAGS: &[Flag] = &[

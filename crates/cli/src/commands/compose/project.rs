@@ -65,3 +65,24 @@ pub(super) fn caution(text: &str) {
         warn(format_args!("time=\"{now}\" level=warning msg={text:?}"));
     }
 }
+
+/// As a model to work with.
+pub(super) fn model(context: &Context, services: &[String]) -> Result<compose::model::Project> {
+    let mut options = options(context, &[])?;
+    // Services that are named bring their profiles with them; which of the others take part is the plan's to say.
+    options.wanted = services.to_vec();
+    load(&options)?.project().map_err(failure)
+}
+
+/// A project's name, and its services where its files are at hand: what was started needs no file to be seen.
+pub(super) fn name(context: &Context, services: &[String]) -> Result<(String, Vec<String>)> {
+    let mut options = options(context, &[])?;
+    options.wanted = services.to_vec();
+    let variable = options.environment.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty());
+    let said = options.project_name.clone().or_else(|| variable.cloned());
+    match (said, load(&options)) {
+        (_, Ok(loaded)) => Ok((loaded.name.clone(), loaded.service_names())),
+        (Some(name), Err(_)) => Ok((name, Vec::new())),
+        (None, Err(why)) => Err(why),
+    }
+}

@@ -1,0 +1,128 @@
+//! The containers of a project that a command line names by their services.
+
+use api::containers::Summary;
+use client::Client;
+use compose::apply::{self, Error, Event, EventState};
+use compose::labels;
+
+use super::progress::Progress;
+use super::project;
+use crate::command::Done;
+use crate::context::Context;
+use crate::error::{Failure, Result};
+
+/// Which of a project's containers are meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    Services,
+    /// With those of `run`.
+    All,
+}
+
+/// The project's name, and its containers by number, of the services that are named, or of all.
+pub(super) async fn find(
+    context: &Context,
+    client: &Client,
+    services: &[String],
+    which: Which,
+) -> Result<(String, Vec<Summary>)> {
+    let (name, known) = project::name(context, services)?;
+    let mut containers = apply::containers(client, &name).await.map_err(failure)?;
+    let unknown = services.iter().find(|service| {
+        let there = containers.iter().any(|it| label(it, labels::SERVICE) == **service);
+        !there && !known.contains(service)
+    });
+    if let Some(service) = unknown {
+        return Err(Failure::new(format!("no such service: {service}")));
+    }
+    containers.retain(|it| {
+        (which == Which::All || label(it, labels::ONE_OFF) != "True")
+            && (services.is_empty()
+                || services.iter().any(|name| *name == label(it, labels::SERVICE)))
+    });
+    containers.sort_by_key(|it| (label(it, labels::SERVICE), number(it)));
+    Ok((name, containers))
+}
+
+/// The container of a service that runs: the first, or the one of a number.
+pub(super) async fn one(
+    context: &Context,
+    client: &Client,
+    service: &str,
+    index: Option<i64>,
+) -> Result<Summary> {
+    let (_, known) = project::name(context, &[])?;
+    let (_, containers) = match find(context, client, &[service.to_owned()], Which::Services).await
+    {
+        Err(_) if !known.iter().any(|name| name == service) => (String::new(), Vec::new()),
+        found => found?,
+    };
+    let is_meant = |it: &Summary| {
+        index.is_none_or(|index| i64::try_from(number(it)) == Ok(index)) && it.state == "running"
+    };
+    let found = containers.into_iter().find(is_meant);
+    found.ok_or_else(|| match index {
+        Some(index) => {
+            Failure::new(format!("service {service:?} is not running container #{index}"))
+        }
+        None => Failure::new(format!("service {service:?} is not running")),
+    })
+}
+
+pub(super) fn label(container: &Summary, name: &str) -> String {
+    let labels = container.labels.as_ref();
+    labels.and_then(|labels| labels.get(name)).cloned().unwrap_or_default()
+}
+
+fn number(container: &Summary) -> usize {
+    label(container, labels::NUMBER).parse().unwrap_or_default()
+}
+
+pub(super) fn name(container: &Summary) -> String {
+    container.names.first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default()
+}
+
+/// Does the same to each of several containers at once, and says so.
+pub(super) async fn each<F: Future<Output = client::Result<()>>>(
+    context: &Context,
+    containers: &[Summary],
+    (doing, done): (&str, &str),
+    act: impl Fn(String) -> F,
+) -> Done {
+    let progress = Progress::of(context);
+    let work = containers.iter().map(|container| {
+        let subject = format!("Container {}", name(container));
+        let tell = |status: &str, state| {
+            progress.report(Event { subject: subject.clone(), status: status.to_owned(), state });
+        };
+        if !doing.is_empty() {
+            tell(doing, EventState::Working);
+        }
+        let acted = act(container.id.clone());
+        let (progress, subject, done) = (&progress, subject.clone(), done.to_owned());
+        async move {
+            let result = acted.await;
+            let (status, state) = match &result {
+                Ok(()) => (done, EventState::Done),
+                Err(_) => ("Error".to_owned(), EventState::Failed),
+            };
+            progress.report(Event { subject, status, state });
+            result
+        }
+    });
+    let failures = apply::all(work).await.into_iter().filter_map(Result::err);
+    all_or(failures.map(Error::Client).collect())
+}
+
+/// Success, or all that failed, a line each.
+pub(super) fn all_or(failures: Vec<Error>) -> Done {
+    if failures.is_empty() {
+        return Ok(0);
+    }
+    let lines: Vec<String> = failures.iter().map(Error::to_string).collect();
+    Err(Failure::new(lines.join("\n")))
+}
+
+pub(super) fn failure(error: Error) -> Failure {
+    Failure::new(error.to_string())
+}

@@ -1,0 +1,203 @@
+//! The containers of one service: how many, which are as they should be, and in what order they start.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Action, Container, Current, Plan, Recreate, Wishes};
+use crate::create;
+use crate::model::{Project, Service};
+
+/// What earlier services of the plan have come to.
+#[derive(Default)]
+pub(super) struct Done {
+    /// The steps after which all containers of a service are there.
+    made: BTreeMap<String, Vec<usize>>,
+    /// The steps after which they run.
+    started: BTreeMap<String, Vec<usize>>,
+    /// Services of which a container is a new one.
+    renewed: BTreeSet<String>,
+    /// Containers that are to be started, or run already.
+    to_start: BTreeMap<String, Vec<usize>>,
+}
+
+pub(super) fn converge(
+    plan: &mut Plan,
+    project: &Project,
+    current: &Current,
+    service: &Service,
+    (wishes, recreate): (&Wishes, Recreate),
+    resources: &[usize],
+    done: &mut Done,
+) -> Result<(), String> {
+    check_attributes(service)?;
+    let wanted = service.replicas();
+    let there = current.of_service(&service.name);
+    let (kept, surplus) = there.split_at(wanted.min(there.len()));
+    for container in surplus {
+        plan.push(container.removal(), "there are more than wanted", vec![]);
+    }
+    let mut before: Vec<usize> = resources.to_vec();
+    for dependency in service.depends_on.keys() {
+        before.extend(done.made.get(dependency).into_iter().flatten());
+    }
+    let (mut made, mut numbers) = (Vec::new(), Vec::new());
+    for container in kept {
+        numbers.push(container.number);
+        let why = reason(project, current, service, container, recreate, done);
+        let Some(reason) = why else {
+            let action =
+                Action::Leave { name: container.name.clone(), runs: container.is_running() };
+            made.push(plan.push(action, "it is as the project says", vec![]));
+            continue;
+        };
+        let action = Action::Recreate {
+            service: service.name.clone(),
+            number: container.number,
+            id: container.id.clone(),
+            carried: carried(service, container, wishes),
+        };
+        done.renewed.insert(service.name.clone());
+        made.push(plan.push(action, reason, before.clone()));
+    }
+    for number in free_numbers(&numbers, wanted - kept.len()) {
+        check_image(project, current, service)?;
+        let action = Action::Create { service: service.name.clone(), number };
+        numbers.push(number);
+        done.renewed.insert(service.name.clone());
+        made.push(plan.push(action, "there are fewer than wanted", before.clone()));
+    }
+    done.made.insert(service.name.clone(), made);
+    done.to_start.insert(service.name.clone(), numbers);
+    Ok(())
+}
+
+/// Why a container cannot stay.
+fn reason(
+    project: &Project,
+    current: &Current,
+    service: &Service,
+    container: &Container,
+    recreate: Recreate,
+    done: &Done,
+) -> Option<&'static str> {
+    match recreate {
+        Recreate::Never => return None,
+        Recreate::Always => return Some("it was asked for"),
+        Recreate::WhereChanged => {}
+    }
+    let name = create::name(project, service, container.number);
+    if container.name.ends_with(&format!("_{name}")) {
+        return Some("an earlier change was broken off before it had its name");
+    }
+    if container.hash != service.hash {
+        return Some("its configuration has changed");
+    }
+    let image = current.images.get(&service.image_name(&project.name));
+    if image.is_some_and(|image| *image != container.image) {
+        return Some("its image has changed");
+    }
+    let networks = service.networks.keys().filter_map(|key| project.networks.get(key));
+    if container.is_running()
+        && networks.into_iter().any(|network| !container.networks.contains(&network.name))
+    {
+        return Some("it is not on a network that it should be on");
+    }
+    let shares = [&service.network_mode, &service.ipc, &service.pid];
+    let mut neighbours = shares.into_iter().filter_map(|said| said.strip_prefix("service:"));
+    if neighbours.any(|other| done.renewed.contains(other)) {
+        return Some("it shares a namespace with a container that is a new one");
+    }
+    None
+}
+
+/// The volumes without a name that go over to the new container: those at places where the service wants one, and the
+/// image's.
+fn carried(service: &Service, container: &Container, wishes: &Wishes) -> BTreeMap<String, String> {
+    if wishes.renew_anonymous_volumes {
+        return BTreeMap::new();
+    }
+    let declared = |target: &str| {
+        service.volumes.iter().find(|mount| mount.target.trim_end_matches('/') == target)
+    };
+    let stays = |(target, name): &(&String, &String)| match declared(target) {
+        Some(mount) => mount.kind == "volume" && mount.source.is_empty(),
+        None => is_anonymous(name),
+    };
+    let pairs = container.volumes.iter().filter(stays);
+    pairs.map(|(target, name)| (target.clone(), name.clone())).collect()
+}
+
+/// Names that engines give: 64 hexadecimal digits.
+fn is_anonymous(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn free_numbers(taken: &[usize], count: usize) -> Vec<usize> {
+    (1..).filter(|number| !taken.contains(number)).take(count).collect()
+}
+
+/// What a service asks for and this version does not do is refused before anything is made.
+fn check_attributes(service: &Service) -> Result<(), String> {
+    let asked = [
+        ("post_start", !service.post_start.is_empty()),
+        ("pre_stop", !service.pre_stop.is_empty()),
+        ("use_api_socket", service.use_api_socket),
+        ("credential_spec", service.credential_spec.is_some()),
+    ];
+    match asked.iter().find(|(_, is_asked)| *is_asked) {
+        Some((name, _)) => Err(format!("service {}: {name} is not in this version", service.name)),
+        None => Ok(()),
+    }
+}
+
+fn check_image(project: &Project, current: &Current, service: &Service) -> Result<(), String> {
+    let image = service.image_name(&project.name);
+    match service.build.is_some() && !current.images.contains_key(&image) {
+        true => Err(format!(
+            "service {} is built, and building is not in this version: make the image {image} first",
+            service.name
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Starts what does not run, once what it depends on is as it needs it.
+pub(super) fn start(
+    plan: &mut Plan,
+    service: &Service,
+    current: &Current,
+    taking_part: &BTreeSet<&str>,
+    done: &mut Done,
+) {
+    let numbers = done.to_start.remove(&service.name).unwrap_or_default();
+    let made = done.made.get(&service.name).cloned().unwrap_or_default();
+    let is_left = |number: usize| {
+        let running = current.of_service(&service.name).into_iter().find(|it| it.number == number);
+        running.is_some_and(|it| {
+            made.iter().any(|step| {
+                matches!(&plan.steps[*step].action, Action::Leave { name, runs: true } if *name == it.name)
+            })
+        })
+    };
+    let to_start: Vec<usize> = numbers.into_iter().filter(|number| !is_left(*number)).collect();
+    let mut before = made.clone();
+    if !to_start.is_empty() {
+        for (other, dependency) in &service.depends_on {
+            if !taking_part.contains(other.as_str()) {
+                continue;
+            }
+            let after = done.started.get(other).cloned().unwrap_or_default();
+            let action = Action::Await {
+                service: other.clone(),
+                condition: dependency.condition,
+                required: dependency.required,
+            };
+            before.push(plan.push(action, "another service depends on it", after));
+        }
+    }
+    let mut started = made;
+    for number in to_start {
+        let action = Action::Start { service: service.name.clone(), number };
+        started.push(plan.push(action, "it does not run", before.clone()));
+    }
+    done.started.insert(service.name.clone(), started);
+}
