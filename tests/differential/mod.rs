@@ -6,6 +6,7 @@
 
 mod builds;
 mod compose_config;
+mod compose_projects;
 mod help;
 mod normalise;
 

@@ -41,6 +41,8 @@ pub(super) async fn up(
     shown: &Shown,
     (ending, since, timeout): (Ending, jiff::Timestamp, Option<i64>),
 ) -> Done {
+    // Before anybody is told that there is something to interrupt.
+    let mut signals = Signals::catch()?;
     let mut containers =
         apply::containers(client, &project.name).await.map_err(services::failure)?;
     containers.retain(|it| project.services.contains_key(&label(it, labels::SERVICE)));
@@ -65,7 +67,6 @@ pub(super) async fn up(
         let (printer, logs) = (&printer, logs.clone());
         async move { follow_to_the_end(client, container, logs, (printer, at)).await }
     });
-    let mut signals = Signals::catch()?;
     let ended = async {
         match &ending {
             Ending::WithTheLast => {
