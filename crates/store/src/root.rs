@@ -1,5 +1,6 @@
 //! The data root's directories. Nothing in `staging` or `trash` is ever visible; both are emptied at open.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -75,12 +76,15 @@ impl Root {
         self.path.join("layers").join(number.to_string())
     }
 
-    /// Where layers lie, top first. Overlayfs needs one lower directory: without layers it is an empty one.
+    /// Where layers lie, top first. Overlayfs needs one lower directory: without layers it is an empty one. It takes none
+    /// twice: of a layer that is there more than once, all that the lower ones show is hidden by the topmost.
     pub(crate) fn lower(&self, layers: &[u64]) -> Vec<PathBuf> {
         if layers.is_empty() {
             return vec![self.path.join("empty")];
         }
-        layers.iter().rev().map(|number| self.layer(*number).join("diff")).collect()
+        let mut seen = HashSet::new();
+        let topmost = layers.iter().rev().filter(|number| seen.insert(**number));
+        topmost.map(|number| self.layer(*number).join("diff")).collect()
     }
 
     /// Names the run of the kernel in which the root was last opened.

@@ -149,6 +149,25 @@ fn three_hundred_layers_make_a_root_and_more_than_500_are_refused() {
 }
 
 #[test]
+fn a_layer_that_is_there_more_than_once_is_as_good_as_its_topmost() {
+    let fixture = Fixture::new();
+    let layer = |content: &str| Tar::new().directory("d/").file("d/f", content).build();
+    let (old, new, empty) = (layer("old"), layer("new"), Tar::new().build());
+    let hides = Tar::new().file("d/.wh.f", "").file("kept", "x").build();
+    let read = |id: &str, layers: &[Vec<u8>]| {
+        let image = fixture.image(layers).unwrap();
+        let mount = fixture.container(id, &image).overlay(true).mount().unwrap();
+        let root = PathBuf::from(format!("/proc/self/fd/{}", mount.as_raw_fd()));
+        (fs::read_to_string(root.join("d/f")).ok(), root.join("kept").exists())
+    };
+    let of = [old.clone(), empty.clone(), new.clone(), empty.clone(), old.clone()];
+    assert_eq!(read("c1", &of), (Some("old".into()), false));
+    let of = [old.clone(), hides.clone(), old, hides.clone(), empty];
+    assert_eq!(read("c2", &of), (None, true));
+    assert_eq!(read("c3", &[new, hides.clone(), hides]), (None, true));
+}
+
+#[test]
 fn layers_of_a_container_outlive_its_image() {
     let fixture = Fixture::new();
     let snapshot = changed(&fixture);
