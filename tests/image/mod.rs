@@ -1,5 +1,6 @@
 mod build;
 mod build_context;
+mod build_progress;
 mod commit;
 mod history;
 mod hostile;
