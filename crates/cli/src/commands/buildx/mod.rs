@@ -6,7 +6,7 @@ use crate::command::Group;
 
 pub(crate) const GROUP: Group = Group {
     name: "buildx",
-    about: "Build images, as Docker's plugin of that name does",
+    about: "Docker Buildx",
     flags: &[],
     commands: &[&build::COMMAND, &du::COMMAND, &prune::COMMAND],
 };

@@ -250,6 +250,20 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_both_streams_stay_whole() {
+        let mut error = log("a", 1.0, "err\n");
+        error.logs[0].stream = 2;
+        let out = printed(vec![
+            told(vec![vertex("a", 0.0, None)]),
+            log("a", 1.0, "begun "),
+            error,
+            log("a", 2.0, "ended\n"),
+            told(vec![vertex("a", 0.0, Some(3.0))]),
+        ]);
+        assert_eq!(out, "\n#1 a\n#1 1.000 err\n#1 2.000 begun ended\n#1 DONE 3.0s\n");
+    }
+
+    #[test]
     fn a_step_that_is_silent_gives_up_the_word() {
         let (mut steps, mut plain) = (Steps::default(), Plain::default());
         steps.add(told(vec![vertex("a", 0.0, None), vertex("b", 0.0, None)]));

@@ -34,8 +34,8 @@ pub(super) struct Step {
     pub(super) parts: Vec<Part>,
     /// Lines of output and other news that were not printed yet.
     pub(super) lines: Vec<String>,
-    /// Output since the last end of a line.
-    partial: Vec<u8>,
+    /// Output since the last end of a line, of either stream: commands write to both at once.
+    partial: [Vec<u8>; 2],
     pub(super) tail: VecDeque<String>,
     /// Something was told since it was printed.
     pub(super) has_news: bool,
@@ -144,7 +144,7 @@ impl Step {
             self.error = vertex.error;
         }
         if self.is_completed() {
-            self.end_line(self.completed);
+            (0..self.partial.len()).for_each(|stream| self.end_line(stream, self.completed));
         }
         self.has_news = true;
     }
@@ -169,26 +169,27 @@ impl Step {
 
     fn output(&mut self, log: &VertexLog) {
         let at = time(Some(&log.timestamp));
+        let stream = usize::from(log.stream == 2);
         for piece in log.data.split_inclusive(|byte| *byte == b'\n') {
-            self.partial.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || self.partial.len() > LONGEST_LINE {
-                self.end_line(at);
+            self.partial[stream].extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.partial[stream].len() > LONGEST_LINE {
+                self.end_line(stream, at);
             }
         }
         self.has_news = true;
     }
 
-    fn end_line(&mut self, at: Option<Timestamp>) {
-        if self.partial.is_empty() {
+    fn end_line(&mut self, stream: usize, at: Option<Timestamp>) {
+        let bytes = std::mem::take(&mut self.partial[stream]);
+        if bytes.is_empty() {
             return;
         }
-        let line = String::from_utf8_lossy(&self.partial);
+        let line = String::from_utf8_lossy(&bytes);
         let since = match (self.started, at) {
             (Some(started), Some(at)) => between(started, at),
             _ => 0.0,
         };
         let line = format!("{since:.3} {}", line.trim_end_matches(['\n', '\r']));
-        self.partial.clear();
         self.tail.push_back(line.clone());
         if self.tail.len() > TAIL {
             self.tail.pop_front();
