@@ -301,6 +301,17 @@ fn headers(side: &dyn Side, name: &str) -> BTreeMap<String, File> {
     }
     child.wait().unwrap();
     finish(&mut side.docker(&["rm", id])).ok();
+    // Which name of a file is its first is the archiver's choice.
+    let links: Vec<_> = files
+        .iter()
+        .filter(|(_, file)| file.kind == b'1')
+        .map(|(path, file)| (path.clone(), file.link.clone()))
+        .collect();
+    for (path, first) in links {
+        if let Some(file) = files.get(&first).cloned() {
+            files.insert(path, file);
+        }
+    }
     files
 }
 
@@ -345,18 +356,14 @@ impl File {
     /// All but its time and its bytes.
     fn shown(&self, exactly: bool) -> String {
         let Self { kind, mode, owner: (uid, gid), link, device, attributes, content, .. } = self;
-        // Which name of a file is its first is the archiver's choice.
-        let hard = *kind == b'1' && exactly;
-        let kind = if hard { b'0' } else { *kind };
-        let link = if hard { "" } else { link };
-        let size = if hard { 0 } else { content.len() };
         let text = match content.len() {
             0..80 if !exactly => format!(" {:?}", String::from_utf8_lossy(content)),
             _ => String::new(),
         };
         format!(
-            "{} {mode:o} {uid}:{gid} {link} {device:?} {attributes:?} {size}{text}",
-            char::from(kind)
+            "{} {mode:o} {uid}:{gid} {link} {device:?} {attributes:?} {}{text}",
+            char::from(*kind),
+            content.len()
         )
     }
 }

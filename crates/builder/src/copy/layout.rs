@@ -158,10 +158,8 @@ impl<'b> Layout<'b> {
             None if is_folder => {
                 self.new.insert(path.clone());
             }
-            Some(Kind::Directory) if is_folder => {
-                // The kept one's own attributes stay where it was there before.
-                return self.folder(&path);
-            }
+            // It gets the attributes of the one that is copied upon it.
+            Some(Kind::Directory) if is_folder => {}
             Some(Kind::Directory) => {
                 return Err(io::Error::other(format!(
                     "cannot replace to directory /{} with file",

@@ -155,6 +155,10 @@ fn files_come_to_lie_where_docker_puts_them() {
         ["r 700", "r/g.o 640 <d/s/g.o"],
         "the old one stays as it is"
     );
+    let base_of_d = tree(&["n/", "n/s/"]);
+    let over = laid_out(&base_of_d, "d", "/n", plain).unwrap();
+    assert_eq!(over[0], "n 700", "where contents go stays as it is");
+    assert!(over.contains(&"n/s 700".to_owned()), "what is copied upon gets the new attributes");
     assert_eq!(put("*.txt", "/", into), ["a.txt 640 <a.txt", "b.txt 640 <b.txt"]);
     let parents = Placing { into: true, parents: true };
     assert_eq!(

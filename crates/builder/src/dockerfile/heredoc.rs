@@ -6,7 +6,7 @@ use super::words;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heredoc {
     pub name: String,
-    /// Each line with its newline; of a chomped document without leading tabs.
+    /// Each line with its newline, as it stands there: a shell that reads the document itself also takes its tabs away.
     pub content: String,
     /// Whether variables in it are expanded: unless the name was quoted.
     pub expand: bool,
@@ -14,6 +14,18 @@ pub struct Heredoc {
     pub chomp: bool,
     /// The descriptor that a shell is to read it from.
     pub descriptor: u32,
+}
+
+impl Heredoc {
+    /// What the document says: of a chomped one without leading tabs.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if !self.chomp {
+            return self.content.clone();
+        }
+        let lines = self.content.split_inclusive('\n');
+        lines.map(|line| line.trim_start_matches('\t')).collect()
+    }
 }
 
 /// Whether the instruction takes any.

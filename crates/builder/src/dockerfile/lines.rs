@@ -92,8 +92,8 @@ fn take_heredocs(
             let unterminated = || SyntaxError::new(line, "unterminated heredoc");
             let line = physical.get(*at).ok_or_else(unterminated)?;
             *at += 1;
-            let line = if heredoc.chomp { line.trim_start_matches('\t') } else { line };
-            if line == heredoc.name {
+            let end = if heredoc.chomp { line.trim_start_matches('\t') } else { line };
+            if end == heredoc.name {
                 break;
             }
             heredoc.content.push_str(line);

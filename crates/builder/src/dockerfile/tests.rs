@@ -247,7 +247,7 @@ fn documents_stand_behind_their_instruction() {
         panic!("{copy:?}")
     };
     assert_eq!(
-        (a.name.as_str(), a.content.as_str(), a.expand, a.chomp),
+        (a.name.as_str(), a.text().as_str(), a.expand, a.chomp),
         ("A", "one\n", false, true)
     );
     assert_eq!((b.content.as_str(), b.expand), ("two\n", true));

@@ -32,8 +32,8 @@ impl Stage {
                 Ok(())
             }
             Instruction::Onbuild(trigger) => {
+                // BuildKit's history does not speak of it.
                 self.config().on_build.get_or_insert_default().push(trigger.clone());
-                self.note(format!("ONBUILD {trigger}"));
                 Ok(())
             }
             Instruction::Shell(words) => {

@@ -88,8 +88,8 @@ impl Planner<'_> {
 
     fn inline(&mut self, stage: &Stage, heredoc: &Heredoc) -> Result<usize, String> {
         let content = match heredoc.expand {
-            true => stage.scope.document(&heredoc.content)?,
-            false => heredoc.content.clone(),
+            true => stage.scope.document(&heredoc.text())?,
+            false => heredoc.text(),
         };
         let op = Op::Inline(Inline { files: BTreeMap::from([(heredoc.name.clone(), content)]) });
         Ok(self.share(&format!("{op:?}"), || (op, "[internal] preparing inline document".into())))

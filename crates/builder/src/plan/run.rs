@@ -145,11 +145,12 @@ fn arguments(stage: &mut Stage, run: &dockerfile::Run) -> (Vec<String>, Option<M
     match (&run.command, run.heredocs.as_slice()) {
         (Command::Exec(words), _) => (words.clone(), None),
         (Command::Shell(line), [script]) if line.is_empty() => {
-            if !script.content.starts_with("#!") {
-                return (stage.through_shell(script.content.clone()), None);
+            let content = script.text();
+            if !content.starts_with("#!") {
+                return (stage.through_shell(content), None);
             }
             let target = format!("{PIPES}/{}", script.name);
-            let kind = MountKind::Script { content: script.content.clone() };
+            let kind = MountKind::Script { content };
             (stage.through_shell(target.clone()), Some(Mount { target, kind }))
         }
         (Command::Shell(line), heredocs) => {
@@ -168,7 +169,8 @@ fn arguments(stage: &mut Stage, run: &dockerfile::Run) -> (Vec<String>, Option<M
 fn shown(run: &dockerfile::Run, text: &str) -> String {
     match (&run.command, run.heredocs.as_slice()) {
         (Command::Shell(line), [script]) if line.is_empty() => {
-            let mut lines = script.content.lines();
+            let content = script.text();
+            let mut lines = content.lines();
             let first = lines.next().unwrap_or_default();
             let more = if lines.next().is_some() { "..." } else { "" };
             format!("{text} ({first}{more})")

@@ -109,9 +109,10 @@ impl Scope {
             self.variables.set(name, value.clone());
         }
         self.named.push((name.to_owned(), value.clone()));
+        let is_inherited = default.is_none() && !given.contains_key(name);
         Ok(match value {
-            Some(value) => format!("{name}={value}"),
-            None => name.to_owned(),
+            Some(value) if !is_inherited => format!("{name}={value}"),
+            _ => name.to_owned(),
         })
     }
 

@@ -105,7 +105,6 @@ MAINTAINER me
             "STOPSIGNAL SIGINT",
             "SHELL [/bin/ash -c]",
             r#"ENTRYPOINT ["/bin/ash" "-c" "x"]"#,
-            "ONBUILD RUN echo",
             "MAINTAINER me",
         ]
     );

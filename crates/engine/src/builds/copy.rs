@@ -31,8 +31,6 @@ pub struct Copying {
     pub lease: Arc<Lease<'static>>,
     /// Nanoseconds since 1970.
     pub now: i64,
-    /// Times are no later: nanoseconds since 1970.
-    pub latest: Option<i64>,
 }
 
 impl Copying {
@@ -144,7 +142,7 @@ impl Copying {
     fn write(&self, items: Vec<Item>, opened: &[Open], out: &mut dyn Write) -> io::Result<()> {
         let mut items = items.into_iter().peekable();
         while let Some(item) = items.next() {
-            let entry = self.archived(&item.entry);
+            let entry = Self::archived(&item.entry);
             let Some(content) = &item.content else {
                 writer::write_header(out, &entry)?;
                 continue;
@@ -172,7 +170,7 @@ impl Copying {
                     let mut contents =
                         contents.map_err(|error| io::Error::other(error.to_string()))?;
                     for item in &run {
-                        let entry = self.archived(&item.entry);
+                        let entry = Self::archived(&item.entry);
                         if item.content.is_none() {
                             writer::write_header(out, &entry)?;
                             continue;
@@ -188,8 +186,7 @@ impl Copying {
         writer::finish(out)
     }
 
-    fn archived(&self, entry: &Entry) -> archive::Entry {
-        let modified = self.latest.map_or(entry.modified, |latest| entry.modified.min(latest));
+    fn archived(entry: &Entry) -> archive::Entry {
         let mut path = entry.path.as_os_str().as_bytes().to_vec();
         let (mut link, mut size, mut device) = (Vec::new(), 0, (0, 0));
         let kind = match &entry.kind {
@@ -223,8 +220,8 @@ impl Copying {
             uid: entry.uid,
             gid: entry.gid,
             mtime: Time {
-                seconds: modified.div_euclid(1_000_000_000),
-                nanoseconds: u32::try_from(modified.rem_euclid(1_000_000_000)).unwrap_or(0),
+                seconds: entry.modified.div_euclid(1_000_000_000),
+                nanoseconds: u32::try_from(entry.modified.rem_euclid(1_000_000_000)).unwrap_or(0),
             },
             device,
             xattrs: entry.xattrs.iter().map(bytes).collect(),

@@ -9,6 +9,7 @@ mod fetch;
 mod files;
 mod pipe;
 mod progress;
+mod rewrite;
 mod run;
 pub mod step;
 mod trees;
@@ -29,9 +30,9 @@ use self::client::{Client, Context};
 use self::export::Built;
 use self::progress::{Progress, Task};
 use self::trees::Tree;
-use self::worker::{Running, Settings, Worker};
+use self::worker::{Running, Worker};
 use crate::containers::Containers;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, blocking};
 use crate::events::Events;
 use crate::images::Images;
 
@@ -120,10 +121,7 @@ impl Builds {
             lease: Arc::clone(&lease),
             vertices: Arc::clone(&vertices),
             progress: Arc::clone(&progress),
-            settings: Settings {
-                options: Arc::clone(&options),
-                latest: plan.epoch.map(|seconds| seconds.saturating_mul(1_000_000_000)),
-            },
+            options: Arc::clone(&options),
         };
         let solved = builder::solve::solve(Arc::new(worker), vertices, plan.result).await;
         let tree = solved.map_err(not_solved)?;
@@ -131,7 +129,15 @@ impl Builds {
         let Tree::Layers(layers) = &*tree else {
             return Err(Error::system("the build gave files instead of layers"));
         };
-        let built = Arc::new(Built { plan, layers: layers.clone() });
+        let layers = match plan.epoch {
+            None => layers.clone(),
+            Some(epoch) => {
+                let (store, lease) = (Arc::clone(&self.store), Arc::clone(&lease));
+                let layers = layers.clone();
+                blocking(move || rewrite::rewritten(&store, &lease, &layers, epoch)).await?
+            }
+        };
+        let built = Arc::new(Built { plan, layers });
         self.export(built, &options, client).await
     }
 

@@ -34,7 +34,7 @@ impl Worker {
         for mount in &run.mounts {
             mounts.extend(self.mount(mount, inputs, &mut env).await?);
         }
-        let options = &self.settings.options;
+        let options = &self.options;
         let step = Step {
             layers: inputs[0].layers()?.to_vec(),
             args: run.args.clone(),

@@ -30,15 +30,7 @@ pub struct Worker {
     pub lease: Arc<Lease<'static>>,
     pub vertices: Arc<[Vertex]>,
     pub progress: Arc<Progress>,
-    pub settings: Settings,
-}
-
-/// What is the same for all steps.
-#[derive(Clone, Default)]
-pub struct Settings {
     pub options: Arc<api::build::BuildOptions>,
-    /// Nanoseconds since 1970: no time in a layer is later.
-    pub latest: Option<i64>,
 }
 
 /// Steps that are being carried out, by their keys: whoever wants the same waits, and finds it in the cache.
@@ -170,7 +162,6 @@ impl Worker {
             client: Arc::clone(&self.client),
             lease: Arc::clone(&self.lease),
             now,
-            latest: self.settings.latest,
         }
     }
 
@@ -214,7 +205,7 @@ impl Worker {
 
     /// Says why a step runs, where that was asked for.
     async fn explain(&self, vertex: usize, key: &Key) {
-        if !self.settings.options.explain_cache {
+        if !self.options.explain_cache {
             return;
         }
         let reason = if self.vertices[vertex].fresh {
