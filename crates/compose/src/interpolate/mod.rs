@@ -89,12 +89,12 @@ fn give_type(node: &mut Node, path: &Path, text: String, variables: &dyn Variabl
         path: path.to_string(),
         why: format!("failed to cast to expected type: {why}"),
     })?;
-    if let Value::Bool(truth) = node.value {
-        if !said.eq_ignore_ascii_case(&truth.to_string()) {
-            variables.caution(format!(
-                "{said:?} for boolean is not supported by YAML 1.2, please use `{truth}`"
-            ));
-        }
+    if let Value::Bool(truth) = node.value
+        && !said.eq_ignore_ascii_case(&truth.to_string())
+    {
+        variables.caution(format!(
+            "{said:?} for boolean is not supported by YAML 1.2, please use `{truth}`"
+        ));
     }
     Ok(())
 }

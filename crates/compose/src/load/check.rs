@@ -159,10 +159,10 @@ fn files(tree: &Node, name: &str, service: &Node) -> Result {
 
 fn scale(name: &str, service: &Node) -> Result {
     let replicas = service.get("deploy").and_then(|deploy| deploy.get("replicas"));
-    if let (Some(scale), Some(replicas)) = (service.get("scale"), replicas) {
-        if scale.value != replicas.value {
-            return normalise::distinct(name, "scale", "deploy.replicas");
-        }
+    if let (Some(scale), Some(replicas)) = (service.get("scale"), replicas)
+        && scale.value != replicas.value
+    {
+        return normalise::distinct(name, "scale", "deploy.replicas");
     }
     Ok(())
 }
@@ -180,10 +180,10 @@ fn resources(name: &str, service: &Node) -> Result {
     let Some(resources) = resources else { return Ok(()) };
     for (old, kind, new) in TWICE {
         let deployed = resources.get(kind).and_then(|kind| kind.get(new)).and_then(Node::scalar);
-        if let (Some(said), Some(deployed)) = (service.get(old).and_then(Node::scalar), deployed) {
-            if said != deployed {
-                return normalise::distinct(name, old, &format!("deploy.resources.{kind}.{new}"));
-            }
+        if let (Some(said), Some(deployed)) = (service.get(old).and_then(Node::scalar), deployed)
+            && said != deployed
+        {
+            return normalise::distinct(name, old, &format!("deploy.resources.{kind}.{new}"));
         }
     }
     Ok(())

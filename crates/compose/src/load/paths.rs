@@ -65,10 +65,11 @@ fn bind_volume(volume: &mut Node, base: &FilePath) {
     let is_local =
         volume.get("driver").and_then(Node::as_str).is_none_or(|driver| driver == "local");
     let is_bind = option(volume, "o").is_some_and(|o| o.split(',').any(|word| word == "bind"));
-    if is_local && is_bind {
-        if let Some(options) = child(volume, "driver_opts") {
-            at(options, "device", |said| path(said, base, None));
-        }
+    if is_local
+        && is_bind
+        && let Some(options) = child(volume, "driver_opts")
+    {
+        at(options, "device", |said| path(said, base, None));
     }
 }
 
