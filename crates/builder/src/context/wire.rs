@@ -7,11 +7,11 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use oci::Digest;
 
-use super::{Entry, Kind, Listing, order};
+use super::{Entry, Kind, Listing};
 
 const VERSION: u8 = 1;
 const MOST_ENTRIES: usize = 4_000_000;
@@ -85,6 +85,7 @@ pub fn decode(bytes: &[u8]) -> Result<Listing, Invalid> {
     }
     let mut listing = Listing { entries: Vec::new(), ignored: input.byte()? != 0 };
     let mut last: Vec<u8> = Vec::new();
+    let mut open = Vec::new();
     loop {
         let common = match input.number()? {
             0 if input.0.is_empty() => return Ok(listing),
@@ -97,44 +98,45 @@ pub fn decode(bytes: &[u8]) -> Result<Listing, Invalid> {
         last.truncate(common);
         last.extend_from_slice(input.text(LONGEST_PATH)?);
         let path = path(&last)?;
-        check_place(&listing, &path)?;
-        listing.entries.push(input.entry(path)?);
+        check_place(&listing, &mut open, &path)?;
+        let entry = input.entry(path)?;
+        if entry.kind == Kind::Directory {
+            open.push(listing.entries.len());
+        }
+        listing.entries.push(entry);
     }
 }
 
-/// Sorted, and every folder before what is in it.
-fn check_place(listing: &Listing, path: &Path) -> Result<(), Invalid> {
+/// Sorted, and every folder before what is in it. `open` are the places of the folders above the last entry, it included.
+fn check_place(listing: &Listing, open: &mut Vec<usize>, path: &Path) -> Result<(), Invalid> {
     if let Some(before) = listing.entries.last()
-        && order(&before.path, path).is_ge()
+        && !is_before(before.path.as_os_str().as_bytes(), path.as_os_str().as_bytes())
     {
         return Err(Invalid("not in order"));
     }
-    let parent = path.parent().unwrap_or(Path::new(""));
-    if parent.as_os_str().is_empty() {
-        return Ok(());
+    let parent = path.parent().map_or(&b""[..], |parent| parent.as_os_str().as_bytes());
+    while let Some(place) = open.last() {
+        if listing.entries[*place].path.as_os_str().as_bytes() == parent {
+            return Ok(());
+        }
+        open.pop();
     }
-    // It is the last entry, or a folder above it.
-    let last = listing.entries.last();
-    let is_there = last.is_some_and(|last| last.path == parent && last.kind == Kind::Directory)
-        || listing.find(parent).is_ok_and(|at| listing.entries[at].kind == Kind::Directory);
-    is_there.then_some(()).ok_or(Invalid("an entry without its folder"))
+    if parent.is_empty() { Ok(()) } else { Err(Invalid("an entry without its folder")) }
 }
 
+/// [`order`](super::order) of paths that are clean: a slash comes before every other byte.
+fn is_before(a: &[u8], b: &[u8]) -> bool {
+    let rank = |byte: &u8| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 };
+    a.iter().map(rank).lt(b.iter().map(rank))
+}
+
+/// Written in one way only, so that equal paths are equal bytes.
 fn path(bytes: &[u8]) -> Result<PathBuf, Invalid> {
-    let path = Path::new(OsStr::from_bytes(bytes));
-    let is_plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-    // Written in one way only, so that equal paths are equal bytes.
-    let clean: PathBuf = path.components().collect();
-    let is_clean = clean.as_os_str().as_bytes() == bytes;
-    if !is_plain
-        || !is_clean
-        || bytes.is_empty()
-        || bytes.contains(&0)
-        || bytes.len() > LONGEST_PATH
-    {
+    let is_name = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0);
+    if bytes.len() > LONGEST_PATH || !bytes.split(|byte| *byte == b'/').all(is_name) {
         return Err(Invalid("a path that is none"));
     }
-    Ok(clean)
+    Ok(PathBuf::from(OsStr::from_bytes(bytes)))
 }
 
 struct Input<'i>(&'i [u8]);
@@ -330,7 +332,34 @@ mod tests {
         assert!(decode(&[2, 0, 0]).is_err());
     }
 
+    #[test]
+    fn a_folder_that_was_left_is_no_folder_of_what_follows() {
+        let folder = |path: &str| entry(path, Kind::Directory);
+        let deep = vec![
+            folder("a"),
+            folder("a/b"),
+            folder("a/b/c"),
+            folder("a/d"),
+            folder("b"),
+            folder("b/x"),
+        ];
+        let listing = Listing { entries: deep, ignored: false };
+        assert_eq!(decode(&encode(&listing)).as_ref(), Ok(&listing));
+        let orphan = vec![folder("a"), folder("a/b"), folder("b"), folder("c/d")];
+        let said = decode(&encode(&Listing { entries: orphan, ignored: false }));
+        assert_eq!(said, Err(Invalid("an entry without its folder")));
+    }
+
     proptest::proptest! {
+        #[test]
+        fn order_is_that_of_listings(a in "[a./-]{1,6}", b in "[a./-]{1,6}") {
+            if let (Ok(a), Ok(b)) = (path(a.as_bytes()), path(b.as_bytes())) {
+                let expected = super::super::order(&a, &b).is_lt();
+                let found = is_before(a.as_os_str().as_bytes(), b.as_os_str().as_bytes());
+                proptest::prop_assert_eq!(found, expected, "{:?} {:?}", a, b);
+            }
+        }
+
         #[test]
         fn garbage_never_panics(bytes in proptest::collection::vec(0u8.., 0..512)) {
             let _ = decode(&[&[VERSION, 0], bytes.as_slice()].concat());
