@@ -1,4 +1,5 @@
 mod build;
+mod build_cache;
 mod build_context;
 mod build_progress;
 mod commit;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::build::BuildOptions;
+use api::registry::AuthConfig;
 use builder::plan::{Images, Wanted};
 use oci::image::ImageConfig;
 use oci::{Platform, Reference};
@@ -112,12 +113,8 @@ impl Builds {
         name: Reference,
         task: &Task,
     ) -> Result<()> {
-        let auth = options.auths.iter().find(|(server, _)| is_of(server, name.domain()));
-        let pull = Pull {
-            platform: Some(wanted.platform.clone()),
-            auth: auth.map(|(_, auth)| auth.clone()).unwrap_or_default(),
-            name,
-        };
+        let auth = auth_of(options, name.domain());
+        let pull = Pull { platform: Some(wanted.platform.clone()), auth, name };
         let (first, others) = self.images.find(&pull).await.map_err(|error| {
             let kind = error.kind;
             Error::new(kind, format!("failed to resolve source metadata for {}", pull.name))
@@ -131,10 +128,7 @@ impl Builds {
                 ended = &mut pulling => return ended,
                 line = lines.recv() => {
                     let Some(line) = line else { continue };
-                    if let Some(detail) = line.progress_detail {
-                        let what = format!("{} {}", line.id, line.status);
-                        task.moves(&what, detail.current, detail.total);
-                    }
+                    task.layer(&line);
                 }
             }
         }
@@ -144,6 +138,12 @@ impl Builds {
 /// An image that says nothing of its platform is for any.
 fn matches(wanted: &Platform, actual: &Platform) -> bool {
     actual.architecture.is_empty() || wanted.rank(actual).is_some()
+}
+
+/// What the client knows of a registry.
+pub fn auth_of(options: &BuildOptions, domain: &str) -> AuthConfig {
+    let known = options.auths.iter().find(|(server, _)| is_of(server, domain));
+    known.map(|(_, auth)| auth.clone()).unwrap_or_default()
 }
 
 /// Keys of configurations may be addresses: `https://index.docker.io/v1/`.

@@ -12,11 +12,14 @@ use oci::{Digest, Reference};
 use serde_json::json;
 
 use super::Builds;
+use super::bases::auth_of;
 use super::client::Client;
 use super::progress::Task;
 use super::trees::{Layers, root};
 use crate::error::{Error, Result, blocking};
 use crate::events;
+use crate::images::Push;
+use crate::images::progress::Reporter;
 
 /// What a platform's graph gave.
 pub struct Built {
@@ -39,7 +42,7 @@ impl Builds {
         let mut result = BuildResult::default();
         for (index, output) in outputs.iter().enumerate() {
             match output.kind.as_str() {
-                "image" | "docker" if !output.to_client => {
+                "image" | "docker" | "registry" if !output.to_client => {
                     let id = self.export_image(&built, options, output, client).await?;
                     result
                         .metadata
@@ -51,6 +54,9 @@ impl Builds {
                             .insert("image.name".into(), json!(full_names(options).join(",")));
                     }
                     result.image_id = id.to_string();
+                    if output.kind == "registry" {
+                        self.push_all(options, output, client).await?;
+                    }
                 }
                 "docker" | "oci" => {
                     let id = self.export_archive(&built, options, output, index, client).await?;
@@ -76,12 +82,8 @@ impl Builds {
         client: &Arc<Client>,
     ) -> Result<Digest> {
         let task = Task::begin(client, "exporting to image");
-        let mut names = options.tags.clone();
-        if let Some(more) = output.attributes.get("name") {
-            names.extend(more.split(',').map(str::to_owned));
-        }
         let (builds, built) = (self.clone(), Arc::clone(built));
-        let references = references(&names)?;
+        let references = references(&names(options, output))?;
         let named = references.clone();
         let put = blocking(move || builds.put(&built, &named)).await;
         if let Ok(id) = &put {
@@ -109,6 +111,35 @@ impl Builds {
         self.events.publish(events::Kind::Image, "tag", id.as_str(), attributes);
     }
 
+    /// To the registries that the image's names are of.
+    async fn push_all(
+        &self,
+        options: &BuildOptions,
+        output: &Output,
+        client: &Arc<Client>,
+    ) -> Result<()> {
+        let references = references(&names(options, output))?;
+        if references.is_empty() {
+            return Err(Error::invalid("tag is needed when pushing to registry"));
+        }
+        for name in references {
+            let task = Task::begin(client, &format!("pushing {name}"));
+            let push = Push { auth: auth_of(options, name.domain()), name };
+            let (report, mut lines) = Reporter::new();
+            let pushing = self.images.push(&push, &report);
+            tokio::pin!(pushing);
+            let pushed = loop {
+                tokio::select! {
+                    pushed = &mut pushing => break pushed,
+                    Some(line) = lines.recv() => task.layer(&line),
+                }
+            };
+            task.end(&pushed);
+            pushed?;
+        }
+        Ok(())
+    }
+
     /// A tar of the image, as `save` makes one.
     async fn export_archive(
         &self,
@@ -120,9 +151,7 @@ impl Builds {
     ) -> Result<Digest> {
         let format = if output.kind == "oci" { "oci image format" } else { "docker image format" };
         let task = Task::begin(client, &format!("exporting to {format}"));
-        let mut names = options.tags.clone();
-        names.extend(output.attributes.get("name").into_iter().cloned());
-        let references = references(&names)?;
+        let references = references(&names(options, output))?;
         let (builds, built, client) = (self.clone(), Arc::clone(built), Arc::clone(client));
         let sent = blocking(move || {
             let id = builds.put(&built, &references)?;
@@ -169,6 +198,13 @@ impl Builds {
 
 fn not_sent(cause: io::Error) -> Error {
     Error::system("cannot send the result to the client").because(cause)
+}
+
+/// The build's tags, and what an output says besides.
+fn names(options: &BuildOptions, output: &Output) -> Vec<String> {
+    let more = output.attributes.get("name").map(String::as_str).unwrap_or_default();
+    let more = more.split(',').filter(|name| !name.is_empty()).map(str::to_owned);
+    options.tags.iter().cloned().chain(more).collect()
 }
 
 fn full_names(options: &BuildOptions) -> Vec<String> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use api::build::{
     Failure, Instruction, Reason, Status, Vertex, VertexLog, VertexStatus, VertexWarning,
 };
+use api::progress::Message;
 use builder::solve::News;
 use jiff::Timestamp;
 use oci::Digest;
@@ -167,6 +168,14 @@ impl Task {
             ..VertexStatus::default()
         };
         self.client.tell(Status { statuses: vec![status], ..Status::default() });
+    }
+
+    /// How far a layer is that comes or goes.
+    pub fn layer(&self, line: &Message) {
+        if let Some(detail) = &line.progress_detail {
+            let what = format!("{} {}", line.id, line.status);
+            self.moves(&what, detail.current, detail.total);
+        }
     }
 
     pub fn warn(&self, mut warnings: Vec<VertexWarning>) {
