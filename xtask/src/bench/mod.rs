@@ -6,6 +6,7 @@
 //! mounts a hierarchy that takes waits away from everybody on the machine, and both numbers are shown.
 //! Numbers are printed and written down; nothing is asserted.
 
+mod builds;
 mod contestant;
 mod floor;
 mod image;
@@ -60,6 +61,9 @@ pub(crate) fn agent(args: &[String]) -> Result {
     match args {
         [] => place::serve(),
         [what, root] if what == "floor" => floor::print(root.as_ref()),
+        [what, ..] if ["files", "change", "forget"].contains(&what.as_str()) => {
+            builds::agent(&args.iter().map(String::as_str).collect::<Vec<_>>())
+        }
         words => traffic::agent(&words.iter().map(String::as_str).collect::<Vec<_>>()),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::contestant::{Contestant, IDLE, Kind};
 use super::image::NAME as IMAGE;
-use super::{publish, traffic};
+use super::{builds, publish, traffic};
 use crate::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +162,31 @@ pub(super) const WORK: &[Work] = &[
             unbounded("5,000 connections to a port on 127.0.0.1"),
         ],
         run: traffic::measure,
+    },
+    Work {
+        name: "build",
+        kind: Kind::Engine,
+        rounds: 3,
+        metrics: &[
+            milliseconds("build three stages, nothing known", 2000.0),
+            milliseconds("build them again", 40.0),
+            milliseconds("build them with one file changed", 150.0),
+        ],
+        run: builds::stages,
+    },
+    Work {
+        name: "build-listing",
+        kind: Kind::Engine,
+        rounds: 1,
+        metrics: &[unbounded("build of 100,000 unchanged files")],
+        run: builds::listing,
+    },
+    Work {
+        name: "build-waiting",
+        kind: Kind::Engine,
+        rounds: 1,
+        metrics: &[unbounded("build ten stages that sleep a second")],
+        run: builds::waiting,
     },
     Work {
         name: "runtime",
