@@ -1,3 +1,4 @@
+mod build;
 pub(crate) mod cases;
 mod config;
 mod down;

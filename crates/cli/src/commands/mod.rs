@@ -94,7 +94,6 @@ const LATER: &[(&str, &str)] = &[
     ("buildx bake", "the builder"),
     ("buildx imagetools", "the builder"),
     ("compose attach", "more of Compose"),
-    ("compose build", "more of Compose"),
     ("compose commit", "more of Compose"),
     ("compose cp", "more of Compose"),
     ("compose events", "more of Compose"),

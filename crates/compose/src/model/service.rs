@@ -116,7 +116,29 @@ impl Service {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Build {
+    /// A folder, or an address.
     pub context: String,
+    /// From the context.
+    pub dockerfile: String,
+    pub dockerfile_inline: String,
+    pub args: BTreeMap<String, Option<String>>,
+    pub labels: BTreeMap<String, String>,
+    pub cache_from: Vec<String>,
+    pub cache_to: Vec<String>,
+    pub no_cache: bool,
+    pub no_cache_filter: Vec<String>,
+    pub additional_contexts: BTreeMap<String, String>,
+    pub entitlements: Vec<String>,
+    pub extra_hosts: BTreeMap<String, Vec<String>>,
+    pub network: String,
+    pub platforms: Vec<String>,
+    pub privileged: bool,
+    pub pull: bool,
+    pub secrets: Vec<FileMount>,
+    pub shm_size: Bytes,
+    pub tags: Vec<String>,
+    pub target: String,
+    pub ulimits: BTreeMap<String, Ulimit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -152,10 +152,7 @@ fn check_attributes(service: &Service) -> Result<(), String> {
 fn check_image(project: &Project, current: &Current, service: &Service) -> Result<(), String> {
     let image = service.image_name(&project.name);
     match service.build.is_some() && !current.images.contains_key(&image) {
-        true => Err(format!(
-            "service {} is built, and building is not in this version: make the image {image} first",
-            service.name
-        )),
+        true => Err(format!("No such image: {image}")),
         false => Ok(()),
     }
 }

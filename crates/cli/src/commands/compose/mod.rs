@@ -1,5 +1,6 @@
 //! `gantry compose ...`: the model is crate compose; here are flags, messages and what is printed.
 
+pub(crate) mod build;
 pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod down;
@@ -32,6 +33,7 @@ pub(crate) const GROUP: Group = Group {
     about: "Define and run multi-container applications with Gantry",
     flags: FLAGS,
     commands: &[
+        &build::COMMAND,
         &config::COMMAND,
         &create::COMMAND,
         &down::COMMAND,

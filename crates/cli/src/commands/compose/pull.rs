@@ -73,10 +73,11 @@ pub(super) async fn missing(
         };
         let pulls = match policy {
             "always" => true,
-            "never" | "build" if !is_there => {
+            "build" => false,
+            "never" if !is_there && service.build.is_none() => {
                 return Err(Failure::new(format!("No such image: {}", service.image)));
             }
-            "never" | "build" => false,
+            "never" => false,
             _ => !is_there && service.build.is_none(),
         };
         if pulls {

@@ -8,7 +8,7 @@ use compose::plan::{self, Current, Recreate, Wishes};
 use super::follow::{self, Ending};
 use super::progress::Progress;
 use super::services::{all_or, failure};
-use super::{project, pull};
+use super::{build, project, pull};
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -122,8 +122,8 @@ fn check(parsed: &Parsed) -> Result<()> {
         "--detach cannot be combined with --abort-on-container-exit, --exit-code-from, --attach, --attach-dependencies or --watch"
     } else if both("always-recreate-deps", "no-recreate") {
         "--always-recreate-deps and --no-recreate are incompatible"
-    } else if parsed.bool("build") {
-        "--build: building the images of services is not in this version"
+    } else if both("build", "no-build") {
+        "--build and --no-build are incompatible"
     } else {
         return Ok(());
     };
@@ -160,7 +160,9 @@ pub(super) async fn converge(
     let progress = Progress::of(context);
     let report = |event| progress.report(event);
     let mut current = apply::observe(client, project).await.map_err(failure)?;
-    if pull::missing(context, client, project, &current, (parsed.str("pull"), &report)).await? {
+    let pulled =
+        pull::missing(context, client, project, &current, (parsed.str("pull"), &report)).await?;
+    if build::missing(context, project, &current, parsed).await? || pulled {
         current = apply::observe(client, project).await.map_err(failure)?;
     }
     let plan = plan::up(project, &current, &wishes(parsed)).map_err(Failure::new)?;
