@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, lchown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -103,12 +103,14 @@ fn perform(root: &Path, act: &Act) {
             let _ = fs::remove_file(at(place)).or_else(|_| fs::remove_dir_all(at(place)));
         }
         Act::Link(from, to) => drop(fs::hard_link(at(from), at(to))),
-        Act::Symlink(place) => drop(symlink("/etc/passwd", at(place))),
+        // Nothing here follows one, and it leads nowhere.
+        Act::Symlink(place) => drop(symlink("nowhere/at/all", at(place))),
         Act::Rename(from, to) => drop(fs::rename(at(from), at(to))),
-        Act::Mode(place, mode) => {
+        Act::Mode(place, mode) if !at(place).is_symlink() => {
             let _ = fs::set_permissions(at(place), fs::Permissions::from_mode(*mode));
         }
-        Act::Owner(place, owner) => drop(chown(at(place), Some(*owner), Some(owner / 2))),
+        Act::Mode(..) => {}
+        Act::Owner(place, owner) => drop(lchown(at(place), Some(*owner), Some(owner / 2))),
         Act::Attribute(place) => attribute(place, "user.note", b"text"),
         Act::Capability(place) => {
             let value = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -126,10 +128,11 @@ fn perform(root: &Path, act: &Act) {
     }
 }
 
-/// Nobody reads a FIFO that may be there.
+/// Nobody reads a FIFO that may be there, and a link is not followed.
 fn create(path: &Path) -> io::Result<fs::File> {
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    fs::File::options().write(true).create(true).truncate(true).custom_flags(nonblocking).open(path)
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    let flags = flags.bits().cast_signed();
+    fs::File::options().write(true).create(true).truncate(true).custom_flags(flags).open(path)
 }
 
 /// user::rwx, user:7:r--, group::r-x, mask::r-x, other::r--

@@ -51,7 +51,9 @@ pub(super) async fn up(
         .iter()
         .filter(|it| shown.services.contains(&label(it, labels::SERVICE)))
         .collect();
-    let names: Vec<String> = shown_ones.iter().map(|it| short_name(it, &project.name)).collect();
+    let mut names: Vec<String> =
+        shown_ones.iter().map(|it| short_name(it, &project.name)).collect();
+    names.sort();
     say(format_args!("Attaching to {}", names.join(", ")))?;
     let logs = Logs {
         stdout: true,
