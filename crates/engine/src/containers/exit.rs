@@ -79,16 +79,16 @@ impl Actor {
         state.finished_at.clone_from(&exit.finished_at);
         self.leave_network();
         self.leave_volumes().await;
+        // Whoever hears of it looks at once, and is to see it. It is written down by the monitor.
+        self.show_end(&exit);
         self.tell_death(&exit, ran_for);
         if let Decision::Restart { after } = decision {
             self.restart = Some(Box::pin(tokio::time::sleep(after)));
         }
         if self.record.host_config.auto_remove && decision == Decision::Stay {
-            // It is written down by the monitor, and once more as what is being removed.
-            self.show_end(&exit);
             return self.remove_itself().await;
         }
-        if self.save_end(&exit).await.is_ok() {
+        if self.save_end().await.is_ok() {
             self.clear_exec_directory().await;
         }
         After::GoOn
@@ -132,14 +132,13 @@ impl Actor {
         self.shared.events.publish_at(time, Kind::Container, action, &self.record.id, attributes);
     }
 
-    /// Writes the end down, then shows it. What cannot be written, the disk being full, the next engine reads from the
+    /// Writes the end down, which is shown by now. What cannot be written, the disk being full, the next engine reads from the
     /// monitor's record.
-    async fn save_end(&mut self, exit: &ExitRecord) -> Result<()> {
+    async fn save_end(&mut self) -> Result<()> {
         let saved = self.shared.disk.put(&self.record).await;
         if let Err(error) = &saved {
             tracing::error!(container = self.record.id, "its end is not written: {error}");
         }
-        self.show_end(exit);
         saved
     }
 
@@ -198,8 +197,9 @@ impl Actor {
         } else {
             self.record.state.status = Status::Exited;
         }
+        self.show_end(&exit);
         // Said already; there is no directory that would be kept for it.
-        let _ = self.save_end(&exit).await;
+        let _ = self.save_end().await;
     }
 }
 

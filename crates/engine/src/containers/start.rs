@@ -197,6 +197,8 @@ impl Actor {
         state.sandbox = name::random_id();
         self.begin_checks();
         self.name_endpoints();
+        // Whoever hears of it looks at once, and is to see it.
+        self.show();
         self.tell_networks("connect");
         self.tell_mounts();
         self.tell("start", []);

@@ -47,13 +47,12 @@ pub(super) async fn up(
         apply::containers(client, &project.name).await.map_err(services::failure)?;
     containers.retain(|it| project.services.contains_key(&label(it, labels::SERVICE)));
     containers.retain(|it| label(it, labels::ONE_OFF) != "True");
-    let shown_ones: Vec<&Summary> = containers
+    let mut shown_ones: Vec<&Summary> = containers
         .iter()
         .filter(|it| shown.services.contains(&label(it, labels::SERVICE)))
         .collect();
-    let mut names: Vec<String> =
-        shown_ones.iter().map(|it| short_name(it, &project.name)).collect();
-    names.sort();
+    shown_ones.sort_by_key(|it| short_name(it, &project.name));
+    let names: Vec<String> = shown_ones.iter().map(|it| short_name(it, &project.name)).collect();
     say(format_args!("Attaching to {}", names.join(", ")))?;
     let logs = Logs {
         stdout: true,
