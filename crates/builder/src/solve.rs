@@ -13,7 +13,7 @@ use std::sync::Arc;
 use oci::Digest;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::plan::{MountKind, Op, Vertex};
 
@@ -125,17 +125,17 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<W: Worker> Solver<W> {
     fn result(self: Arc<Self>, vertex: usize) -> Boxed<Result<Arc<W::Tree>, W::Error>> {
-        Box::pin(async move {
+        Box::pin(apart(async move {
             let cell = &self.results[vertex];
             cell.get_or_init(|| Arc::clone(&self).give(vertex)).await.clone()
-        })
+        }))
     }
 
     fn key(self: Arc<Self>, vertex: usize) -> Boxed<Result<Arc<Key>, W::Error>> {
-        Box::pin(async move {
+        Box::pin(apart(async move {
             let cell = &self.keys[vertex];
             cell.get_or_init(|| Arc::clone(&self).find_key(vertex)).await.clone()
-        })
+        }))
     }
 
     async fn give(self: Arc<Self>, vertex: usize) -> Result<Arc<W::Tree>, W::Error> {
@@ -178,9 +178,6 @@ impl<W: Worker> Solver<W> {
 
     /// Side by side; the first error ends the others.
     async fn all(self: Arc<Self>, inputs: &[usize]) -> Result<Vec<Arc<W::Tree>>, W::Error> {
-        if let [input] = inputs {
-            return Ok(vec![self.result(*input).await?]);
-        }
         let mut tasks = JoinSet::new();
         for (place, input) in inputs.iter().enumerate() {
             let work = Arc::clone(&self).result(*input);
@@ -188,10 +185,7 @@ impl<W: Worker> Solver<W> {
         }
         let mut trees = Vec::with_capacity(inputs.len());
         while let Some(ended) = tasks.join_next().await {
-            match ended {
-                Ok(tree) => trees.push(tree?),
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            }
+            trees.push(given(ended).await?);
         }
         trees.sort_by_key(|(place, _)| *place);
         Ok(trees.into_iter().map(|(_, tree)| tree).collect())
@@ -199,10 +193,10 @@ impl<W: Worker> Solver<W> {
 
     /// The key as far as it is known without running a step: None where something must run to know it.
     fn quick_key(self: Arc<Self>, vertex: usize) -> Boxed<Result<Option<Arc<Key>>, W::Error>> {
-        Box::pin(async move {
+        Box::pin(apart(async move {
             let cell = &self.quick[vertex];
             cell.get_or_init(|| Arc::clone(&self).find_quick_key(vertex)).await.clone()
-        })
+        }))
     }
 
     async fn find_quick_key(self: Arc<Self>, vertex: usize) -> Result<Option<Arc<Key>>, W::Error> {
@@ -299,6 +293,25 @@ impl<W: Worker> Solver<W> {
             }
         };
         Ok(Part { what: What::Files(place), digest })
+    }
+}
+
+/// In a task of its own, which ends with whoever waits for it: a graph may be deeper than a stack.
+async fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    match task.join_next().await {
+        Some(ended) => given(ended).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a task gave. One that the runtime's end took gives nothing, to nobody.
+async fn given<T>(ended: Result<T, JoinError>) -> T {
+    match ended {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => std::future::pending().await,
     }
 }
 

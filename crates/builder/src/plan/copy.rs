@@ -69,7 +69,7 @@ impl Planner<'_> {
             parents: copy.parents,
             exclude: exclude.collect::<Result<_, _>>().map_err(at())?,
         });
-        self.step(stage, op, inputs, instruction, &instruction.text);
+        self.step(stage, op, inputs, instruction, &instruction.text)?;
         stage.history.push(Entry { created_by, vertex: Some(stage.vertex) });
         Ok(())
     }

@@ -57,7 +57,7 @@ impl Planner<'_> {
             insecure,
             devices: run.devices.clone(),
         }));
-        self.step(stage, op, inputs, instruction, &shown(run, &instruction.text));
+        self.step(stage, op, inputs, instruction, &shown(run, &instruction.text))?;
         stage.history.push(Entry { created_by, vertex: Some(stage.vertex) });
         Ok(())
     }

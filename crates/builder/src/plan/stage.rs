@@ -13,6 +13,14 @@ use crate::dockerfile::{self, Dockerfile, Instruction, Located};
 use crate::expand;
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Stages that are planned before their turn, because earlier ones take from them.
+const DEEPEST: usize = 32;
+/// Steps upon one another: the kernel mounts no more layers.
+const MOST_STEPS: usize = 500;
+/// Vertices of a graph.
+const MOST_VERTICES: usize = 20_000;
+/// Bytes that the variables of all steps together may have.
+const MOST_VARIABLES: usize = 256 << 20;
 /// The main context's name.
 pub(super) const CONTEXT: &str = "context";
 
@@ -28,6 +36,8 @@ pub(super) struct Planner<'a> {
     open: Vec<usize>,
     /// What is there once however often it is used, by its description.
     shared: BTreeMap<String, usize>,
+    /// Bytes of the steps' variables.
+    variables: usize,
 }
 
 /// A stage as far as it is planned.
@@ -45,6 +55,8 @@ pub(super) struct Stage {
     label: String,
     steps: usize,
     step: usize,
+    /// Steps below it, those of other stages included.
+    depth: usize,
 }
 
 impl Stage {
@@ -129,14 +141,20 @@ impl<'a> Planner<'a> {
             done: BTreeMap::new(),
             open: Vec::new(),
             shared: BTreeMap::new(),
+            variables: 0,
         })
     }
 
     pub(super) fn plan(mut self) -> Result<Plan, Error> {
         let target = self.target()?;
-        let missing = self.missing(target);
+        let (needed, mut missing) = self.needed(target);
+        missing.retain(|wanted| !self.images.contains_key(wanted));
         if !missing.is_empty() {
             return Err(Error::Missing(missing));
+        }
+        // In the file's order: what a stage stands on is there, and nothing here goes as deep as a file is long.
+        for number in needed.into_iter().filter(|number| *number < target) {
+            self.stage(number)?;
         }
         let mut stage = self.stage(target)?;
         if !self.request.labels.is_empty() {
@@ -201,8 +219,8 @@ impl<'a> Planner<'a> {
         Ok((base, platform))
     }
 
-    /// Images that the target's stages stand on and that nobody has told of.
-    fn missing(&self, target: usize) -> BTreeSet<Wanted> {
+    /// The stages that the target needs, it included, and the images that these stand on.
+    fn needed(&self, target: usize) -> (BTreeSet<usize>, BTreeSet<Wanted>) {
         let mut missing = BTreeSet::new();
         let (mut seen, mut open) = (BTreeSet::new(), vec![target]);
         while let Some(number) = open.pop() {
@@ -228,8 +246,7 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        missing.retain(|wanted| !self.images.contains_key(wanted));
-        missing
+        (seen, missing)
     }
 
     /// FROM knows stages by their names alone.
@@ -257,6 +274,11 @@ impl<'a> Planner<'a> {
         if self.open.contains(&number) {
             let name = source.name.clone().unwrap_or_else(|| number.to_string());
             let message = format!("circular dependency detected on stage: {name}");
+            return Err(Error::at(&source.lines)(message));
+        }
+        if self.open.len() == DEEPEST {
+            let message =
+                format!("more than {DEEPEST} stages take from later ones within each other");
             return Err(Error::at(&source.lines)(message));
         }
         self.open.push(number);
@@ -302,6 +324,7 @@ impl<'a> Planner<'a> {
             label,
             steps,
             step: 0,
+            depth: 0,
         };
         let wanted = self.wanted(&base, &platform, number);
         match wanted.and_then(|wanted| Some((self.images.get(&wanted)?.clone(), wanted))) {
@@ -414,7 +437,7 @@ impl<'a> Planner<'a> {
                 let made = stage.workdir(path).map_err(at)?;
                 if let Some(op) = made {
                     let inputs = vec![stage.vertex];
-                    self.step(stage, op, inputs, instruction, &instruction.text);
+                    self.step(stage, op, inputs, instruction, &instruction.text)?;
                 }
                 let entry = Entry {
                     created_by: format!("WORKDIR {}", stage.directory()),
@@ -435,11 +458,33 @@ impl<'a> Planner<'a> {
         inputs: Vec<usize>,
         instruction: &Located<Instruction>,
         text: &str,
-    ) {
+    ) -> Result<(), Error> {
+        stage.depth += 1;
+        if let Op::Run(run) = &op {
+            let size = |(name, value): &(String, String)| name.len() + value.len();
+            self.variables += run.env.iter().map(size).sum::<usize>();
+        }
+        let too_many = if stage.depth > MOST_STEPS {
+            Some(format!(
+                "more than {MOST_STEPS} steps upon one another: no image has so many layers"
+            ))
+        } else if self.vertices.len() >= MOST_VERTICES {
+            Some(format!("more than {MOST_VERTICES} steps"))
+        } else if self.variables > MOST_VARIABLES {
+            Some(format!(
+                "the variables of all steps together have more than {MOST_VARIABLES} bytes"
+            ))
+        } else {
+            None
+        };
+        if let Some(message) = too_many {
+            return Err(Error::at(&instruction.lines)(message));
+        }
         let name = stage.step_name(&stage.scope.shown(text));
         let lines = Some(instruction.lines.clone());
         self.vertices.push(Vertex { op, inputs, name, fresh: stage.fresh, lines });
         stage.vertex = self.vertices.len() - 1;
+        Ok(())
     }
 
     /// What `--from` or a FROM names beside earlier stages.

@@ -277,3 +277,28 @@ fn mistakes_are_named_with_their_lines() {
     assert_eq!(error.to_string(), "target stage \"nope\" could not be found");
     assert!(wrong("FROM busybox\nUSER ${a").contains("missing '}'"));
 }
+
+#[test]
+fn long_files_are_planned_or_refused_and_never_break_anything() {
+    let chain: String =
+        (1..5_000).map(|number| format!("FROM s{} AS s{number}\n", number - 1)).collect();
+    let deep = format!("FROM busybox AS s0\n{chain}RUN x");
+    let planning = std::thread::Builder::new().stack_size(512 << 10);
+    let plan = planning.spawn(move || planned(&deep)).unwrap().join().unwrap();
+    assert_eq!(runs(&plan).len(), 1);
+    let later: String = (0..40)
+        .map(|number| format!("FROM busybox AS s{number}\nCOPY --from=s{} / /\n", number + 1))
+        .collect();
+    let error = wrong(&format!("{later}FROM busybox AS s40\nFROM s0"));
+    assert!(error.contains("more than 32 stages"), "{error}");
+    let error = wrong(&format!("FROM busybox\n{}", "RUN x\n".repeat(501)));
+    assert!(error.contains("more than 500 steps upon one another"), "{error}");
+    let stage = format!("FROM busybox\n{}", "RUN x\n".repeat(400));
+    let stages: String =
+        (0..51).map(|number| stage.replace('\n', &format!("\nENV A={number}\n"))).collect();
+    let all: String = (0..51).map(|number| format!("COPY --from={number} / /\n")).collect();
+    let error = wrong(&format!("{stages}FROM busybox\n{all}"));
+    assert!(error.contains("more than 20000 steps"), "{error}");
+    let large = format!("FROM busybox\nENV A={}\n{}", "a".repeat(1 << 20), "RUN x\n".repeat(300));
+    assert!(wrong(&large).contains("the variables of all steps together"));
+}

@@ -213,3 +213,20 @@ async fn a_failure_ends_the_build_and_is_told_once() {
     assert_eq!(worker.taken(), ["failed RUN one"]);
     assert!(lock(&worker.known).is_empty());
 }
+
+#[test]
+fn a_deep_graph_needs_no_deep_stack() {
+    // No stage is deep by itself; each takes from the one before.
+    let steps = "RUN x\n".repeat(490);
+    let stages = (1..6).map(|before| format!("FROM base\nCOPY --from={} / /\n{steps}", before - 1));
+    let text = format!("FROM base\n{steps}{}", stages.collect::<String>());
+    let building = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (vertices, result) = graph(&text, &Request::default());
+        let worker = Arc::new(Recorder::default());
+        *lock(&worker.vertices) = vertices.to_vec();
+        let solved = runtime.block_on(solve(worker, vertices, result));
+        solved.unwrap().len()
+    });
+    assert_eq!(building.unwrap().join().unwrap(), 492);
+}
