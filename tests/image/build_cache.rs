@@ -191,6 +191,41 @@ fn a_layer_that_is_there_twice_can_be_exported() {
 }
 
 #[test]
+fn archives_among_other_files_are_unpacked_and_the_others_are_not() {
+    let site = Site::new();
+    site.write("Dockerfile", "FROM busybox\nADD *.x /to/\nCOPY *.x /as-they-are/\n");
+    site.write("a.x", "before");
+    site.write("c.x", "after");
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, text) in [("dir/inside", "unpacked"), ("a.x", "from the archive")] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    fs::write(site.path().join("b.x"), tar.into_inner().unwrap()).unwrap();
+    site.build(&["-t", "added"]).ok();
+    let run = |line: &str| site.engine.gantry(&["run", "--rm", "added", "sh", "-c", line]).ok();
+    assert_eq!(
+        run("cd /to && cat dir/inside a.x c.x; ls"),
+        "unpackedfrom the archiveaftera.x\nc.x\ndir"
+    );
+    assert_eq!(run("cd /as-they-are && cat a.x c.x; ls"), "beforeaftera.x\nb.x\nc.x");
+}
+
+#[test]
+fn a_file_that_is_too_deep_is_refused_and_the_engine_goes_on() {
+    let site = Site::new();
+    site.write("Dockerfile", &format!("FROM busybox\n{}", "RUN true\n".repeat(100_000)));
+    let output = site.build(&[]);
+    assert!(output.stderr.contains("more than 500 steps upon one another"), "{}", output.stderr);
+    let chain: String = (1..2_000).map(|at| format!("FROM s{} AS s{at}\n", at - 1)).collect();
+    site.write("Dockerfile", &format!("FROM busybox AS s0\n{chain}CMD [\"true\"]\n"));
+    site.build(&["-t", "chain"]).ok();
+    site.engine.gantry(&["run", "--rm", "--network", "none", "chain"]).ok();
+}
+
+#[test]
 fn a_result_goes_to_a_registry() {
     let Some(registry) = Registry::start("push what was built") else { return };
     let site = Site::new();

@@ -1,6 +1,6 @@
 //! Stages: which are needed, what they stand on, and their instructions one after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use oci::Platform;
@@ -15,6 +15,8 @@ use crate::expand;
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Stages that are planned before their turn, because earlier ones take from them.
 const DEEPEST: usize = 32;
+/// Stages that one target may need.
+const MOST_STAGES: usize = 2_000;
 /// Steps upon one another: the kernel mounts no more layers.
 const MOST_STEPS: usize = 500;
 /// Vertices of a graph.
@@ -31,6 +33,8 @@ pub(super) struct Planner<'a> {
     /// ARGs before the first FROM.
     pub(super) globals: Variables,
     pub(super) vertices: Vec<Vertex>,
+    /// The numbers of stages by their name, in order.
+    names: HashMap<&'a str, Vec<usize>>,
     done: BTreeMap<usize, Stage>,
     /// Stages that are being planned: one that needs one of these would need itself.
     open: Vec<usize>,
@@ -132,12 +136,19 @@ impl<'a> Planner<'a> {
                     .map_err(Error::at(&located.lines))?;
             }
         }
+        let mut names: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (number, stage) in file.stages.iter().enumerate() {
+            if let Some(name) = &stage.name {
+                names.entry(name).or_default().push(number);
+            }
+        }
         Ok(Self {
             file,
             request,
             images,
             globals: scope.variables,
             vertices: Vec::new(),
+            names,
             done: BTreeMap::new(),
             open: Vec::new(),
             shared: BTreeMap::new(),
@@ -151,6 +162,10 @@ impl<'a> Planner<'a> {
         missing.retain(|wanted| !self.images.contains_key(wanted));
         if !missing.is_empty() {
             return Err(Error::Missing(missing));
+        }
+        if needed.len() > MOST_STAGES {
+            let message = format!("more than {MOST_STAGES} stages are needed");
+            return Err(Error::at(&self.file.stages[target].lines)(message));
         }
         // In the file's order: what a stage stands on is there, and nothing here goes as deep as a file is long.
         for number in needed.into_iter().filter(|number| *number < target) {
@@ -190,10 +205,7 @@ impl<'a> Planner<'a> {
 
     /// The last stage before `end` of this name, or that of this number.
     fn find(&self, name: &str, end: usize) -> Option<usize> {
-        let lower = name.to_ascii_lowercase();
-        let named = |stage: &dockerfile::Stage| stage.name.as_deref() == Some(lower.as_str());
-        let by_name = self.file.stages[..end].iter().rposition(named);
-        by_name.or_else(|| name.parse().ok().filter(|number| *number < end))
+        self.find_named(name, end).or_else(|| name.parse().ok().filter(|number| *number < end))
     }
 
     /// The base of a stage with its variables expanded, and its platform.
@@ -251,9 +263,8 @@ impl<'a> Planner<'a> {
 
     /// FROM knows stages by their names alone.
     fn find_named(&self, name: &str, end: usize) -> Option<usize> {
-        self.find(name, end).filter(|at| {
-            self.file.stages[*at].name.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
-        })
+        let numbers = self.names.get(name.to_ascii_lowercase().as_str())?;
+        numbers[..numbers.partition_point(|number| *number < end)].last().copied()
     }
 
     /// The image that a FROM means, if it means one.

@@ -280,12 +280,14 @@ fn mistakes_are_named_with_their_lines() {
 
 #[test]
 fn long_files_are_planned_or_refused_and_never_break_anything() {
-    let chain: String =
-        (1..5_000).map(|number| format!("FROM s{} AS s{number}\n", number - 1)).collect();
-    let deep = format!("FROM busybox AS s0\n{chain}RUN x");
+    let chain = |stages: usize| {
+        let more = (1..stages).map(|number| format!("FROM s{} AS s{number}\n", number - 1));
+        format!("FROM busybox AS s0\n{}RUN x", more.collect::<String>())
+    };
     let planning = std::thread::Builder::new().stack_size(512 << 10);
-    let plan = planning.spawn(move || planned(&deep)).unwrap().join().unwrap();
+    let plan = planning.spawn(move || planned(&chain(2_000))).unwrap().join().unwrap();
     assert_eq!(runs(&plan).len(), 1);
+    assert!(wrong(&chain(50_000)).contains("more than 2000 stages are needed"));
     let later: String = (0..40)
         .map(|number| format!("FROM busybox AS s{number}\nCOPY --from=s{} / /\n", number + 1))
         .collect();

@@ -123,64 +123,40 @@ fn gone_is_as_good(result: client::Result<()>) -> Result {
 }
 
 async fn remove_network(client: &Client, name: &str, report: &dyn Fn(Event)) -> Result {
-    let subject = format!("Network {name}");
-    tell(report, &subject, "Removing", EventState::Working);
-    match client.network_remove(name).await {
-        Err(error) if error.status() == Some(403) => {
-            tell(report, &subject, "Resource is still in use", EventState::Done);
-            Ok(())
-        }
-        Err(error) if !error.is_not_found() => {
-            tell(report, &subject, "Error", EventState::Failed);
-            Err(error.into())
-        }
-        _ => {
-            tell(report, &subject, "Removed", EventState::Done);
-            Ok(())
-        }
-    }
+    let removal = client.network_remove(name);
+    removing(&format!("Network {name}"), (403, "Removed"), report, removal).await
 }
 
 async fn remove_volume(client: &Client, name: &str, report: &dyn Fn(Event)) -> Result {
-    let subject = format!("Volume {name}");
-    tell(report, &subject, "Removing", EventState::Working);
-    match client.volume_remove(name, true).await {
-        Err(error) if error.status() == Some(409) => {
-            tell(report, &subject, "Resource is still in use", EventState::Done);
-            Ok(())
-        }
-        Err(error) if !error.is_not_found() => {
-            tell(report, &subject, "Error", EventState::Failed);
-            Err(error.into())
-        }
-        _ => {
-            tell(report, &subject, "Removed", EventState::Done);
-            Ok(())
-        }
-    }
+    let removal = client.volume_remove(name, true);
+    removing(&format!("Volume {name}"), (409, "Removed"), report, removal).await
 }
 
 async fn remove_image(client: &Client, name: &str, report: &dyn Fn(Event)) -> Result {
-    let subject = format!("Image {name}");
-    tell(report, &subject, "Removing", EventState::Working);
-    match client.image_remove(name, false, false).await {
-        Err(error) if error.status() == Some(409) => {
-            tell(report, &subject, "Resource is still in use", EventState::Done);
-            Ok(())
+    let removal = client.image_remove(name, false, false);
+    let missing = "Warning: No resource found to remove";
+    removing(&format!("Image {name}"), (409, missing), report, removal).await
+}
+
+/// Tells how a removal went. What something else has, by the status that says so, stays; what is gone is as good as removed,
+/// and told as `missing`.
+async fn removing<T>(
+    subject: &str,
+    (in_use, missing): (u16, &str),
+    report: &dyn Fn(Event),
+    removal: impl Future<Output = client::Result<T>>,
+) -> Result {
+    tell(report, subject, "Removing", EventState::Working);
+    let (status, state, result) = match removal.await {
+        Ok(_) => ("Removed", EventState::Done, Ok(())),
+        Err(error) if error.status() == Some(in_use) => {
+            ("Resource is still in use", EventState::Done, Ok(()))
         }
-        Err(error) if error.is_not_found() => {
-            tell(report, &subject, "Warning: No resource found to remove", EventState::Done);
-            Ok(())
-        }
-        Err(error) => {
-            tell(report, &subject, "Error", EventState::Failed);
-            Err(error.into())
-        }
-        Ok(_) => {
-            tell(report, &subject, "Removed", EventState::Done);
-            Ok(())
-        }
-    }
+        Err(error) if error.is_not_found() => (missing, EventState::Done, Ok(())),
+        Err(error) => ("Error", EventState::Failed, Err(error.into())),
+    };
+    tell(report, subject, status, state);
+    result
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
@@ -53,32 +54,32 @@ impl Copying {
         let owner = copy.chown.as_deref().map(|owner| self.owner(owner, &base)).transpose()?;
         let exclude = exclude(copy)?;
         let mut layout = Layout::new(base.tree(), owner, mode, self.now);
-        let mut opened = Vec::new();
+        let destination = Path::new(&copy.destination);
+        let mut opened: Vec<Rc<Open>> = Vec::new();
         for source in &copy.sources {
             let placing = Placing { into: copy.into, parents: copy.parents };
-            let open = inputs[source.input].open(&self.store)?;
+            let open = Rc::new(inputs[source.input].open(&self.store)?);
+            let own = opened.len();
+            opened.push(Rc::clone(&open));
             for found in open.select(&source.path, &exclude)? {
                 let archive = match source.unpack {
                     Unpack::Try => unpacked(&self.store, &self.client, &open, &found)?,
                     Unpack::Never => None,
                 };
-                let (number, destination) = (opened.len(), Path::new(&copy.destination));
-                match archive {
-                    None => layout.put(number, open.tree(), &found, destination, placing),
-                    Some(archive) => {
-                        let open = archive.open(&self.store)?;
-                        for found in open.select("/", &Ignore::default())? {
-                            layout
-                                .put(number, open.tree(), &found, destination, Placing::default())
-                                .map_err(not_placed)?;
-                        }
-                        opened.push(open);
-                        continue;
-                    }
+                let Some(archive) = archive else {
+                    layout
+                        .put(own, open.tree(), &found, destination, placing)
+                        .map_err(not_placed)?;
+                    continue;
+                };
+                let archive = archive.open(&self.store)?;
+                for found in archive.select("/", &Ignore::default())? {
+                    layout
+                        .put(opened.len(), archive.tree(), &found, destination, Placing::default())
+                        .map_err(not_placed)?;
                 }
-                .map_err(not_placed)?;
+                opened.push(Rc::new(archive));
             }
-            opened.push(open);
         }
         self.layer(layout.items(), &opened)
     }
@@ -119,7 +120,7 @@ impl Copying {
     }
 
     /// The archive of these items, unpacked into a layer while it is made.
-    fn layer(&self, items: Vec<Item>, opened: &[Open]) -> Result<Digest> {
+    fn layer(&self, items: Vec<Item>, opened: &[Rc<Open>]) -> Result<Digest> {
         let (mut out, mut archive) = pipe();
         thread::scope(|scope| {
             let unpacking =
@@ -139,7 +140,7 @@ impl Copying {
         })
     }
 
-    fn write(&self, items: Vec<Item>, opened: &[Open], out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, items: Vec<Item>, opened: &[Rc<Open>], out: &mut dyn Write) -> io::Result<()> {
         let mut items = items.into_iter().peekable();
         while let Some(item) = items.next() {
             let entry = Self::archived(&item.entry);
@@ -147,7 +148,7 @@ impl Copying {
                 writer::write_header(out, &entry)?;
                 continue;
             };
-            match &opened[content.source] {
+            match &*opened[content.source] {
                 Open::Folder(folder) => {
                     let file = folder.open(&content.path)?;
                     copy_exactly(file, &entry, out)?;

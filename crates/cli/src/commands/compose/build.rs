@@ -1,5 +1,7 @@
 //! `gantry compose build`: what a service's `build` says, as `gantry build` takes it.
 
+use std::path::Path;
+
 use compose::labels;
 use compose::model::{Build, Project, Service, Ulimit};
 use compose::plan::Current;
@@ -122,11 +124,13 @@ fn words(
             words.push(format!("--{flag}={value}"));
         }
     };
-    let dockerfile = std::path::Path::new(&build.context).join(&build.dockerfile);
+    let folder = Path::new(&build.context);
     match inline {
         Some(path) => add("file", path),
+        // In what an address leads to, it is found from there.
+        None if !folder.is_dir() => add("file", &build.dockerfile),
         None if build.dockerfile.is_empty() => {}
-        None => add("file", &dockerfile.to_string_lossy()),
+        None => add("file", &folder.join(&build.dockerfile).to_string_lossy()),
     }
     build.tags.iter().for_each(|tag| add("tag", tag));
     for (name, value) in &build.args {
