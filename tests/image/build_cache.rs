@@ -3,46 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use testkit::engine::{Engine, Output, finish};
+use testkit::engine::Engine;
 use testkit::registry::Registry;
 
-struct Site {
-    engine: Engine,
-    place: tempfile::TempDir,
-}
+use super::site::Site;
 
-impl Site {
-    fn new() -> Self {
-        Self { engine: Engine::with_busybox(), place: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> &Path {
-        self.place.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
-    }
-
-    fn command(&self, words: &[&str]) -> std::process::Command {
-        let words =
-            [&["build", "--network", "none", "--progress", "plain"], words, &["."]].concat();
-        let mut command = self.engine.command(&words);
-        command.current_dir(self.path()).env("XDG_CACHE_HOME", self.path().join("cache"));
-        command.stdin(std::process::Stdio::null());
-        command
-    }
-
-    fn build(&self, words: &[&str]) -> Output {
-        finish(&mut self.command(words))
-    }
-
-    /// Which steps ran, and which did not, by the words of their instruction.
-    fn steps(&self, words: &[&str]) -> Vec<String> {
-        let output = self.build(words);
-        assert_eq!(output.code, 0, "{}", output.stderr);
-        steps(&output.stderr)
-    }
+/// Which steps of a build ran, and which did not, by the words of their instruction.
+fn steps_of(site: &Site, words: &[&str]) -> Vec<String> {
+    let output = site.build(&[words, &["context"]].concat());
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    steps(&output.stderr)
 }
 
 fn steps(progress: &str) -> Vec<String> {
@@ -84,15 +54,15 @@ fn a_change_runs_what_depends_on_it_and_nothing_else() {
         "ran RUN echo two > /two",
         "ran RUN wc -c < /source > /size",
     ];
-    assert_eq!(site.steps(&["-t", "made"]), ran);
+    assert_eq!(steps_of(&site, &["-t", "made"]), ran);
     let first = site.engine.gantry(&["inspect", "-f", "{{.Id}}", "made"]).ok();
     let cached = ran.map(|step| step.replace("ran ", "cached "));
-    assert_eq!(site.steps(&["-t", "made"]), cached);
+    assert_eq!(steps_of(&site, &["-t", "made"]), cached);
     assert_eq!(site.engine.gantry(&["inspect", "-f", "{{.Id}}", "made"]).ok(), first);
     // Another file of the same size: what is made of it is the same, and so is all after it.
     site.write("source", "xyz");
     assert_eq!(
-        site.steps(&["-t", "made"]),
+        steps_of(&site, &["-t", "made"]),
         [
             "cached COPY --from=make /size /size",
             "cached RUN cat /size /two > /all",
@@ -103,14 +73,14 @@ fn a_change_runs_what_depends_on_it_and_nothing_else() {
         ]
     );
     assert_eq!(site.engine.gantry(&["inspect", "-f", "{{.Id}}", "made"]).ok(), first);
-    let explained = site.build(&["--explain-cache", "--no-cache"]);
+    let explained = site.build(&["--explain-cache", "--no-cache", "context"]);
     assert!(
         explained.stderr.contains("the cache is not to be used for it"),
         "{}",
         explained.stderr
     );
     site.write("source", "longer");
-    let explained = site.build(&["--explain-cache"]).stderr;
+    let explained = site.build(&["--explain-cache", "context"]).stderr;
     assert!(explained.contains("files that it takes have changed"), "{explained}");
     assert!(explained.contains("what it stands on has changed"), "{explained}");
 }
@@ -124,7 +94,7 @@ fn the_same_step_of_builds_side_by_side_runs_once() {
     );
     let builds: Vec<_> = (0..4)
         .map(|number| {
-            let mut command = site.command(&["-t", &format!("same{number}")]);
+            let mut command = site.command(&["-t", &format!("same{number}"), "context"]);
             command.stderr(std::process::Stdio::null()).spawn().unwrap()
         })
         .collect();
@@ -147,7 +117,7 @@ fn a_date_makes_equal_images_on_two_engines() {
         let site = Site::new();
         site.write("Dockerfile", dockerfile);
         site.write("source", "abc");
-        site.build(&["--build-arg", "SOURCE_DATE_EPOCH=1700000000", "-t", "dated"]).ok();
+        site.build(&["--build-arg", "SOURCE_DATE_EPOCH=1700000000", "-t", "dated", "context"]).ok();
         let seen = ["run", "--rm", "dated", "stat", "-c", "%Y", "/d/file", "/new", "/w"];
         assert_eq!(site.engine.gantry(&seen).ok(), "1700000000\n1700000000\n1700000000");
         site.engine.gantry(&["inspect", "-f", "{{.Id}} {{.Created}}", "dated"]).ok()
@@ -160,7 +130,8 @@ fn a_date_makes_equal_images_on_two_engines() {
 fn a_build_that_is_given_up_leaves_nothing_and_the_next_one_goes_on() {
     let mut site = Site::new();
     site.write("Dockerfile", "FROM busybox\nRUN echo done > /first\nRUN echo begun; sleep 1000\n");
-    let mut build = site.command(&[]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut build =
+        site.command(&["context"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let mut told = std::io::BufReader::new(build.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains(" begun") {
@@ -173,14 +144,14 @@ fn a_build_that_is_given_up_leaves_nothing_and_the_next_one_goes_on() {
         |engine: &Engine| fs::read_dir(engine.exec_root().join("c")).unwrap().next().is_some();
     site.engine.wait_until("the step ends with its build", |engine| !alive(engine));
     site.write("Dockerfile", "FROM busybox\nRUN echo done > /first\nRUN echo other\n");
-    assert_eq!(site.steps(&[]), ["cached RUN echo done > /first", "ran RUN echo other"]);
+    assert_eq!(steps_of(&site, &[]), ["cached RUN echo done > /first", "ran RUN echo other"]);
 }
 
 #[test]
 fn a_layer_that_is_there_twice_can_be_exported() {
     let site = Site::new();
     site.write("Dockerfile", "FROM busybox\nWORKDIR /etc\nRUN echo x > /x\nWORKDIR /tmp\n");
-    site.build(&["-t", "twice"]).ok();
+    site.build(&["-t", "twice", "context"]).ok();
     assert_eq!(site.engine.gantry(&["run", "--rm", "twice", "cat", "/x"]).ok(), "x");
     let container = site.engine.gantry(&["create", "twice"]).ok();
     let file = site.path().join("export.tar");
@@ -203,8 +174,8 @@ fn archives_among_other_files_are_unpacked_and_the_others_are_not() {
         header.set_mode(0o644);
         tar.append_data(&mut header, path, text.as_bytes()).unwrap();
     }
-    fs::write(site.path().join("b.x"), tar.into_inner().unwrap()).unwrap();
-    site.build(&["-t", "added"]).ok();
+    site.write("b.x", tar.into_inner().unwrap());
+    site.build(&["-t", "added", "context"]).ok();
     let run = |line: &str| site.engine.gantry(&["run", "--rm", "added", "sh", "-c", line]).ok();
     assert_eq!(
         run("cd /to && cat dir/inside a.x c.x; ls"),
@@ -217,11 +188,11 @@ fn archives_among_other_files_are_unpacked_and_the_others_are_not() {
 fn a_file_that_is_too_deep_is_refused_and_the_engine_goes_on() {
     let site = Site::new();
     site.write("Dockerfile", &format!("FROM busybox\n{}", "RUN true\n".repeat(100_000)));
-    let output = site.build(&[]);
+    let output = site.build(&["context"]);
     assert!(output.stderr.contains("more than 500 steps upon one another"), "{}", output.stderr);
     let chain: String = (1..2_000).map(|at| format!("FROM s{} AS s{at}\n", at - 1)).collect();
     site.write("Dockerfile", &format!("FROM busybox AS s0\n{chain}CMD [\"true\"]\n"));
-    site.build(&["-t", "chain"]).ok();
+    site.build(&["-t", "chain", "context"]).ok();
     site.engine.gantry(&["run", "--rm", "--network", "none", "chain"]).ok();
 }
 
@@ -231,10 +202,10 @@ fn a_result_goes_to_a_registry() {
     let site = Site::new();
     site.write("Dockerfile", "FROM busybox\nRUN echo pushed > /pushed\n");
     let name = format!("{}/built/here:1", registry.address());
-    site.build(&["--push", "-t", &name]).ok();
+    site.build(&["--push", "-t", &name, "context"]).ok();
     let engine = Engine::start();
     engine.gantry(&["pull", "-q", &name]).ok();
     assert_eq!(engine.gantry(&["run", "--rm", &name, "cat", "/pushed"]).ok(), "pushed");
-    let output = site.build(&["--push"]);
+    let output = site.build(&["--push", "context"]);
     assert!(output.stderr.contains("tag is needed when pushing to registry"), "{}", output.stderr);
 }

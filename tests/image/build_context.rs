@@ -7,57 +7,28 @@ use std::path::Path;
 
 use testkit::engine::{Engine, Output, finish};
 
-/// An engine, and a folder to build from.
-struct Site {
-    engine: Engine,
-    place: tempfile::TempDir,
+use super::site::Site;
+
+fn site(dockerfile: &str) -> Site {
+    let site = Site::new();
+    site.write("Dockerfile", dockerfile);
+    site
 }
 
-impl Site {
-    fn new(dockerfile: &str) -> Self {
-        let engine = Engine::with_busybox();
-        let place = tempfile::tempdir().unwrap();
-        let site = Self { engine, place };
-        fs::create_dir(site.context()).unwrap();
-        site.write("Dockerfile", dockerfile);
-        site
-    }
+fn build_with_input(site: &Site, words: &[&str], input: &[u8]) -> Output {
+    let file = site.path().join("input");
+    fs::write(&file, input).unwrap();
+    finish(site.command(words).stdin(fs::File::open(&file).unwrap()))
+}
 
-    fn context(&self) -> std::path::PathBuf {
-        self.place.path().join("context")
-    }
+/// The files of a result, unpacked here.
+fn files(site: &Site, words: &[&str]) -> std::path::PathBuf {
+    site.build(&[&["-o", "out"], words].concat()).ok();
+    site.path().join("out")
+}
 
-    fn write(&self, path: &str, text: &str) {
-        let path = self.context().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    /// `gantry build` in the folder beside the context, with these words behind it.
-    fn build(&self, words: &[&str]) -> Output {
-        self.build_with_input(words, Vec::new())
-    }
-
-    fn build_with_input(&self, words: &[&str], input: Vec<u8>) -> Output {
-        let words = [&["build", "--progress", "plain"], words].concat();
-        let mut command = self.engine.command(&words);
-        command.current_dir(self.place.path());
-        command.env("XDG_CACHE_HOME", self.place.path().join("cache"));
-        let file = self.place.path().join("input");
-        fs::write(&file, input).unwrap();
-        finish(command.stdin(fs::File::open(&file).unwrap()))
-    }
-
-    /// The files of a result, unpacked here.
-    fn files(&self, words: &[&str]) -> std::path::PathBuf {
-        let words = [&["-o", "out"], words].concat();
-        self.build(&words).ok();
-        self.place.path().join("out")
-    }
-
-    fn staged(&self) -> usize {
-        fs::read_dir(self.engine.data_root().join("staging")).unwrap().count()
-    }
+fn staged(site: &Site) -> usize {
+    fs::read_dir(site.engine.data_root().join("staging")).unwrap().count()
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -71,7 +42,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn files_come_as_they_are_and_belong_to_root() {
-    let site = Site::new("FROM scratch\nCOPY . /\n");
+    let site = site("FROM scratch\nCOPY . /\n");
     site.write("sub/file", "text");
     let file = site.context().join("sub/file");
     fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o6751)).unwrap();
@@ -79,7 +50,7 @@ fn files_come_as_they_are_and_belong_to_root() {
     symlink("/etc/passwd", site.context().join("link")).unwrap();
     symlink("endless", site.context().join("endless")).unwrap();
     let socket = UnixListener::bind(site.context().join("socket")).unwrap();
-    let out = site.files(&["context"]);
+    let out = files(&site, &["context"]);
     assert_eq!(names(&out), ["Dockerfile", "endless", "link", "sub"]);
     assert_eq!(fs::read_to_string(out.join("sub/file")).unwrap(), "text");
     assert_eq!(fs::read_link(out.join("link")).unwrap(), Path::new("/etc/passwd"));
@@ -90,12 +61,12 @@ fn files_come_as_they_are_and_belong_to_root() {
 
 #[test]
 fn what_is_ignored_is_not_there_and_is_said_to_be_ignored() {
-    let site = Site::new("FROM scratch\nCOPY . /\n");
+    let site = site("FROM scratch\nCOPY . /\n");
     site.write(".dockerignore", "*\n!kept\nkept/not\n");
     for path in ["kept/file", "kept/not", "other/file", "large"] {
         site.write(path, path);
     }
-    let out = site.files(&["context"]);
+    let out = files(&site, &["context"]);
     assert_eq!(
         (names(&out), names(&out.join("kept"))),
         (vec!["kept".to_owned()], vec!["file".to_owned()])
@@ -104,7 +75,7 @@ fn what_is_ignored_is_not_there_and_is_said_to_be_ignored() {
     site.write("Other", "FROM scratch\nCOPY . /\n");
     site.write("Other.dockerignore", "*\n!large\n");
     fs::remove_dir_all(&out).unwrap();
-    assert_eq!(names(&site.files(&["-f", "context/Other", "context"])), ["large"]);
+    assert_eq!(names(&files(&site, &["-f", "context/Other", "context"])), ["large"]);
     site.write("Dockerfile", "FROM scratch\nCOPY large /\n");
     let said = site.build(&["context"]).fails(1);
     assert!(said.contains("\"/large\": not found"), "{said}");
@@ -113,7 +84,7 @@ fn what_is_ignored_is_not_there_and_is_said_to_be_ignored() {
 
 #[test]
 fn a_changed_file_is_seen_and_an_unchanged_one_is_not_sent() {
-    let site = Site::new("FROM scratch\nCOPY a /a\nCOPY b /b\n");
+    let site = site("FROM scratch\nCOPY a /a\nCOPY b /b\n");
     site.write("a", "one");
     site.write("b", "one");
     site.build(&["context"]).ok();
@@ -123,30 +94,30 @@ fn a_changed_file_is_seen_and_an_unchanged_one_is_not_sent() {
     site.write("b", "two");
     let changed = site.build(&["context"]).stderr;
     assert_eq!(changed.matches("CACHED").count(), 1, "{changed}");
-    assert_eq!(fs::read_to_string(site.files(&["context"]).join("b")).unwrap(), "two");
+    assert_eq!(fs::read_to_string(files(&site, &["context"]).join("b")).unwrap(), "two");
 }
 
 #[test]
 fn a_dockerfile_or_an_archive_may_come_by_stdin() {
-    let site = Site::new("FROM scratch\nCOPY file /\n");
+    let site = site("FROM scratch\nCOPY file /\n");
     site.write("file", "text");
-    let alone = site.build_with_input(&["-o", "alone", "-"], b"FROM busybox\nENV a=b\n".to_vec());
+    let alone = build_with_input(&site, &["-o", "alone", "-"], b"FROM busybox\nENV a=b\n");
     alone.ok();
-    assert!(site.place.path().join("alone/bin/busybox").exists());
+    assert!(site.path().join("alone/bin/busybox").exists());
     let with_context = b"FROM scratch\nCOPY file /other\n".to_vec();
-    site.build_with_input(&["-o", "with", "-f", "-", "context"], with_context).ok();
-    assert_eq!(names(&site.place.path().join("with")), ["other"]);
+    build_with_input(&site, &["-o", "with", "-f", "-", "context"], &with_context).ok();
+    assert_eq!(names(&site.path().join("with")), ["other"]);
     let mut tar = tar::Builder::new(Vec::new());
     tar.append_dir_all(".", site.context()).unwrap();
     let tar = tar.into_inner().unwrap();
-    site.build_with_input(&["-o", "plain", "-"], tar.clone()).ok();
+    build_with_input(&site, &["-o", "plain", "-"], &tar).ok();
     let compressed = gzip(&tar);
-    site.build_with_input(&["-o", "zipped", "-"], compressed.clone()).ok();
+    build_with_input(&site, &["-o", "zipped", "-"], &compressed).ok();
     for out in ["plain", "zipped"] {
-        assert_eq!(fs::read_to_string(site.place.path().join(out).join("file")).unwrap(), "text");
+        assert_eq!(fs::read_to_string(site.path().join(out).join("file")).unwrap(), "text");
     }
     let cut = compressed[..compressed.len() / 2].to_vec();
-    let said = site.build_with_input(&["-"], cut).fails(1);
+    let said = build_with_input(&site, &["-"], &cut).fails(1);
     assert!(said.contains("unable to prepare context"), "{said}");
 }
 
@@ -169,13 +140,13 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn named_contexts_are_folders_of_this_side() {
-    let site = Site::new("FROM scratch\nCOPY --from=more file /\n");
-    let more = site.place.path().join("more");
+    let site = site("FROM scratch\nCOPY --from=more file /\n");
+    let more = site.path().join("more");
     fs::create_dir(&more).unwrap();
     fs::write(more.join("file"), "more").unwrap();
     fs::write(more.join("ignored"), "x").unwrap();
     fs::write(more.join(".dockerignore"), "ignored\n").unwrap();
-    let out = site.files(&["--build-context", "more=more", "context"]);
+    let out = files(&site, &["--build-context", "more=more", "context"]);
     assert_eq!(fs::read_to_string(out.join("file")).unwrap(), "more");
     site.write("Dockerfile", "FROM scratch\nCOPY --from=more ignored /\n");
     site.build(&["--build-context", "more=more", "context"]).fails(1);
@@ -185,33 +156,33 @@ fn named_contexts_are_folders_of_this_side() {
 
 #[test]
 fn results_are_written_where_they_are_wanted() {
-    let site = Site::new("FROM scratch\nCOPY Dockerfile /\n");
+    let site = site("FROM scratch\nCOPY Dockerfile /\n");
     let id = site
         .build(&["-q", "-t", "x:1", "--iidfile", "id", "--metadata-file", "meta", "context"])
         .ok();
-    let read = |path: &str| fs::read_to_string(site.place.path().join(path)).unwrap();
+    let read = |path: &str| fs::read_to_string(site.path().join(path)).unwrap();
     assert_eq!(read("id"), id);
     assert!(id.starts_with("sha256:"));
     assert!(read("meta").contains(&id), "{}", read("meta"));
     assert_eq!(site.engine.gantry(&["images", "-q", "--no-trunc", "x:1"]).ok(), id);
     site.build(&["-o", "type=tar,dest=files.tar", "context"]).ok();
-    let mut tar = tar::Archive::new(fs::File::open(site.place.path().join("files.tar")).unwrap());
+    let mut tar = tar::Archive::new(fs::File::open(site.path().join("files.tar")).unwrap());
     let paths: Vec<_> =
         tar.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned()).collect();
     assert_eq!(paths, [Path::new("Dockerfile")]);
     site.build(&["-o", "type=oci,dest=image.tar", "context"]).ok();
     let loaded =
-        site.engine.gantry(&["load", "-i", site.place.path().join("image.tar").to_str().unwrap()]);
+        site.engine.gantry(&["load", "-i", site.path().join("image.tar").to_str().unwrap()]);
     assert!(loaded.ok().contains("sha256:"), "no image in the archive");
     // What failed before leaves nothing that looks like a result.
     site.write("Dockerfile", "FROM nowhere-at-all.invalid/x\n");
     site.build(&["--iidfile", "id", "context"]).fails(1);
-    assert!(!site.place.path().join("id").exists());
+    assert!(!site.path().join("id").exists());
 }
 
 #[test]
 fn a_tar_that_is_posted_builds_and_tells_it_as_the_classic_builder() {
-    let site = Site::new("FROM busybox\nENV a=b\nCOPY file /\n");
+    let site = site("FROM busybox\nENV a=b\nCOPY file /\n");
     site.write("file", "text");
     let mut tar = tar::Builder::new(Vec::new());
     tar.append_dir_all(".", site.context()).unwrap();
@@ -250,7 +221,7 @@ fn a_tar_that_is_posted_builds_and_tells_it_as_the_classic_builder() {
     }
     let (status, _) = post(&site.engine, "/build", &tar[..tar.len() / 2 - 100]);
     assert_eq!(status, 400);
-    assert_eq!(site.staged(), 0);
+    assert_eq!(staged(&site), 0);
 }
 
 /// Status and body of an answer.
@@ -288,7 +259,7 @@ fn unchunked(mut body: &str) -> String {
 
 #[test]
 fn the_cache_is_listed_and_pruned() {
-    let site = Site::new("FROM busybox\nCOPY file /\n");
+    let site = site("FROM busybox\nCOPY file /\n");
     site.write("file", &"x".repeat(100_000));
     site.build(&["context"]).ok();
     let du = site.engine.gantry(&["builder", "du"]).ok();

@@ -2,39 +2,14 @@
 
 use std::fs;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 
-use testkit::engine::{Engine, Output, finish};
-
-struct Site {
-    engine: Engine,
-    place: tempfile::TempDir,
-}
-
-impl Site {
-    fn new() -> Self {
-        Self { engine: Engine::with_busybox(), place: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> &Path {
-        self.place.path()
-    }
-
-    fn build(&self, dockerfile: &str, words: &[&str]) -> Output {
-        fs::write(self.path().join("Dockerfile"), dockerfile).unwrap();
-        let words = [&["build", "--network", "none"], words, &["."]].concat();
-        let mut command = self.engine.command(&words);
-        command.current_dir(self.path()).env("XDG_CACHE_HOME", self.path().join("cache"));
-        command.env("SECRET_OF_TESTS", "from a variable");
-        finish(command.stdin(std::process::Stdio::null()))
-    }
-}
+use super::site::Site;
 
 #[test]
 fn output_comes_line_by_line_under_its_step() {
     let site = Site::new();
     let dockerfile = "FROM busybox AS base\nRUN echo out; echo err >&2; printf unended\n";
-    let told = site.build(dockerfile, &["--progress", "plain"]);
+    let told = site.build_of(dockerfile, &["--progress", "plain"]);
     assert_eq!((told.code, told.stdout.as_str()), (0, ""));
     let lines: Vec<&str> = told.stderr.lines().collect();
     assert!(lines[0].starts_with("#0 building with \"default\" instance"), "{}", told.stderr);
@@ -48,10 +23,10 @@ fn output_comes_line_by_line_under_its_step() {
         };
         assert!(lines.iter().skip(1).find(is_line).is_some(), "{text}: {}", told.stderr);
     }
-    let again = site.build(dockerfile, &["--progress", "plain"]).stderr;
+    let again = site.build_of(dockerfile, &["--progress", "plain"]).stderr;
     assert!(again.contains(" CACHED\n"), "{again}");
     assert!(!again.lines().any(|line| line.ends_with(" err")), "{again}");
-    let raw = site.build(dockerfile, &["--progress", "rawjson"]).stderr;
+    let raw = site.build_of(dockerfile, &["--progress", "rawjson"]).stderr;
     let documents = serde_json::Deserializer::from_str(&raw).into_iter::<serde_json::Value>();
     let keys: Vec<String> = documents
         .flat_map(|document| {
@@ -67,7 +42,7 @@ fn a_command_that_fails_is_shown_with_its_output_and_its_lines() {
     let site = Site::new();
     let dockerfile = "FROM busybox\nRUN echo before\nRUN echo oops >&2; \\\n    exit 3\nCMD x\n";
     for progress in ["plain", "quiet"] {
-        let said = site.build(dockerfile, &["--progress", progress]).fails(1);
+        let said = site.build_of(dockerfile, &["--progress", progress]).fails(1);
         let end = "--------------------
    2 |     RUN echo before
    3 | >>> RUN echo oops >&2; \\
@@ -91,7 +66,7 @@ ERROR: failed to solve: process \"/bin/sh -c echo oops >&2;     exit 3\" did not
 fn steps_that_write_nothing_may_be_many() {
     let site = Site::new();
     let dockerfile = "FROM busybox\nRUN true\nRUN true # again\nRUN echo three\nCMD echo fine\n";
-    let id = site.build(dockerfile, &["-q"]).ok();
+    let id = site.build_of(dockerfile, &["-q"]).ok();
     assert_eq!(site.engine.gantry(&["run", "--rm", "--network", "none", &id]).ok(), "fine");
 }
 
@@ -108,7 +83,7 @@ fn secrets_are_given_to_their_steps_and_are_in_nothing_that_stays() {
         "--secret",
         "id=b,env=SECRET_OF_TESTS",
     ];
-    let told = site.build(dockerfile, &words);
+    let told = site.build_of(dockerfile, &words);
     assert_eq!(told.code, 0, "{}", told.stderr);
     assert!(
         told.stderr.contains("from a file") && told.stderr.contains("from a variable"),
@@ -116,11 +91,11 @@ fn secrets_are_given_to_their_steps_and_are_in_nothing_that_stays() {
         told.stderr
     );
     let required = "FROM busybox\nRUN --mount=type=secret,id=none,required=true true\n";
-    let said = site.build(required, &["--progress", "plain"]).fails(1);
+    let said = site.build_of(required, &["--progress", "plain"]).fails(1);
     assert!(said.contains("secret none: not found"), "{said}");
     fs::write(site.path().join("large"), vec![b'x'; 600_000]).unwrap();
     let dockerfile = "FROM busybox\nRUN --mount=type=secret,id=a true\n";
-    let said = site.build(dockerfile, &["--secret", "id=a,src=large"]).fails(1);
+    let said = site.build_of(dockerfile, &["--secret", "id=a,src=large"]).fails(1);
     assert!(said.contains("too big"), "{said}");
 }
 
@@ -131,10 +106,10 @@ fn an_agent_of_this_side_has_its_socket_in_a_step() {
     let agent = UnixListener::bind(&socket).unwrap();
     let dockerfile = "FROM busybox\nRUN --mount=type=ssh test -S $SSH_AUTH_SOCK\n";
     let ssh = format!("default={}", socket.display());
-    let told = site.build(dockerfile, &["--progress", "plain", "--ssh", &ssh]);
+    let told = site.build_of(dockerfile, &["--progress", "plain", "--ssh", &ssh]);
     assert_eq!(told.code, 0, "{}", told.stderr);
     drop(agent);
-    let said = site.build(dockerfile, &["--ssh", "default=/etc/passwd"]).fails(1);
+    let said = site.build_of(dockerfile, &["--ssh", "default=/etc/passwd"]).fails(1);
     assert!(said.contains("/etc/passwd is no agent's socket"), "{said}");
 }
 
@@ -149,10 +124,10 @@ fn what_this_version_does_not_make_is_refused_by_name() {
         (&["-o", "type=what"], "unsupported output type: what"),
         (&["--secret", "src=x"], "secret missing \"id\" field"),
     ] {
-        let told = site.build("FROM busybox\n", words).fails(1);
+        let told = site.build_of("FROM busybox\n", words).fails(1);
         assert!(told.contains(said), "{words:?}: {told}");
     }
-    site.build("FROM busybox\n", &["--provenance", "false", "--sbom=false"]).ok();
+    site.build_of("FROM busybox\n", &["--provenance", "false", "--sbom=false"]).ok();
     let place = site.engine.gantry(&["build", "https://127.0.0.1:1/x.tar.gz"]).fails(1);
     assert!(place.contains("is not fetched in this version"), "{place}");
 }

@@ -15,4 +15,5 @@ mod resume;
 mod rm;
 mod save;
 mod shelf;
+mod site;
 mod tag;

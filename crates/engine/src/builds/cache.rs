@@ -16,9 +16,21 @@ use crate::until;
 /// Digits of a record's key that name it.
 const ID: usize = 25;
 
-/// Filters that a prune knows.
-const KNOWN: [&str; 9] =
-    ["description", "id", "inuse", "parent", "private", "shared", "type", "unused-for", "until"];
+/// Filters that a prune knows. A cache has no labels: those choose nothing, as with Docker, whose `system prune` asks for the
+/// same of everything.
+const KNOWN: [&str; 11] = [
+    "description",
+    "id",
+    "inuse",
+    "label",
+    "label!",
+    "parent",
+    "private",
+    "shared",
+    "type",
+    "unused-for",
+    "until",
+];
 
 impl Builds {
     pub fn cache_usage(&self) -> Result<Usage<CacheRecord>> {
@@ -115,5 +127,7 @@ mod tests {
         let said = wanted(&filters(r#"{"bad":["x"]}"#), false, 0).unwrap_err().to_string();
         assert_eq!(said, "failed to prune build cache: invalid filter 'bad'");
         assert!(wanted(&filters(r#"{"inuse":["x"]}"#), false, 0).is_err());
+        let labels = wanted(&filters(r#"{"label":["x"],"label!":["y"]}"#), false, 0).unwrap();
+        assert_eq!(labels, wanted(&Filters::default(), false, 0).unwrap());
     }
 }

@@ -149,7 +149,7 @@ impl Copying {
                 continue;
             };
             match &*opened[content.source] {
-                Open::Folder(folder) => {
+                Open::Folder { folder, .. } => {
                     let file = folder.open(&content.path)?;
                     copy_exactly(file, &entry, out)?;
                 }

@@ -74,8 +74,15 @@ impl Unpacked {
 
 /// A tree that is being read, for one thread.
 pub enum Open {
-    Folder(Folder),
-    Context { name: String, listing: Arc<Listing> },
+    /// With what would take it away by going.
+    Folder {
+        folder: Folder,
+        _kept: Option<Arc<Unpacked>>,
+    },
+    Context {
+        name: String,
+        listing: Arc<Listing>,
+    },
     Inline(Arc<Inline>),
 }
 
@@ -90,16 +97,18 @@ impl Tree {
     /// Blocks.
     pub fn open(&self, store: &Store) -> Result<Open> {
         Ok(match self {
-            Self::Layers(layers) => Open::Folder(root(store, &layers.digests)?),
+            Self::Layers(layers) => {
+                Open::Folder { folder: root(store, &layers.digests)?, _kept: None }
+            }
             Self::Context { name, listing } => {
                 Open::Context { name: name.clone(), listing: Arc::clone(listing) }
             }
             Self::Inline(inline) => Open::Inline(Arc::clone(inline)),
             Self::Staged(unpacked) => {
                 let folder = unpacked.folder.as_fd().try_clone_to_owned();
-                Open::Folder(Folder::new(
-                    folder.map_err(|cause| Error::system("cannot open a folder").because(cause))?,
-                ))
+                let folder =
+                    folder.map_err(|cause| Error::system("cannot open a folder").because(cause))?;
+                Open::Folder { folder: Folder::new(folder), _kept: Some(Arc::clone(unpacked)) }
             }
         })
     }
@@ -115,7 +124,7 @@ pub fn root(store: &Store, layers: &[Digest]) -> Result<Folder> {
 impl Open {
     pub fn tree(&self) -> &dyn copy::Tree {
         match self {
-            Self::Folder(folder) => folder,
+            Self::Folder { folder, .. } => folder,
             Self::Context { listing, .. } => listing.as_ref(),
             Self::Inline(inline) => &inline.listing,
         }
@@ -138,7 +147,7 @@ impl Open {
 
     /// Digests of files that have none yet.
     pub fn hash(&self, found: &mut [Found]) -> Result<()> {
-        let Self::Folder(folder) = self else { return Ok(()) };
+        let Self::Folder { folder, .. } = self else { return Ok(()) };
         for one in found {
             let origin = one.path.clone();
             for entry in &mut one.entries {

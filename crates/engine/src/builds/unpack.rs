@@ -39,7 +39,7 @@ pub fn unpacked(
         ))
     };
     let mut file = match open {
-        Open::Folder(folder) => folder.open(&found.path).map_err(failed)?,
+        Open::Folder { folder, .. } => folder.open(&found.path).map_err(failed)?,
         Open::Inline(_) => return Ok(None),
         Open::Context { name, listing } => {
             let Ok(place) = listing.find(&found.path) else { return Ok(None) };
