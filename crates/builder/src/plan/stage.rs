@@ -12,7 +12,8 @@ use super::{Entry, Error, Images, Plan, Request, Wanted};
 use crate::dockerfile::{self, Dockerfile, Instruction, Located};
 use crate::expand;
 
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Stages that are planned before their turn, because earlier ones take from them.
 const DEEPEST: usize = 32;
 /// Stages that one target may need.
@@ -355,6 +356,7 @@ impl<'a> Planner<'a> {
                 stage.image.architecture.clone_from(&platform.architecture);
                 stage.image.os.clone_from(&platform.os);
                 stage.image.variant.clone_from(&platform.variant);
+                stage.config().working_dir = "/".to_owned();
             }
         }
         let env = stage.config().env.get_or_insert_default();

@@ -49,6 +49,13 @@ fn names(plan: &Plan) -> Vec<&str> {
     plan.vertices.iter().map(|vertex| vertex.name.as_str()).collect()
 }
 
+#[test]
+fn scratch_has_a_path_and_a_directory() {
+    let config = planned("FROM scratch\nCOPY a /\n").image.config.unwrap();
+    assert_eq!(config.working_dir, "/");
+    assert_eq!(config.env.unwrap(), [format!("PATH={}", stage::DEFAULT_PATH)]);
+}
+
 /// What BuildKit 0.13 made of the same file.
 #[test]
 fn history_and_configuration_are_buildkits() {
