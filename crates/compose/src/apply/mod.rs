@@ -19,7 +19,7 @@ use crate::plan::{Action, Current, Plan};
 pub use await_service::{Reached, reached};
 pub use down::{Down, down};
 pub use observe::{containers, observe, projects};
-pub use schedule::all;
+pub use schedule::{all, first};
 
 /// What becomes of one object while a plan is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]

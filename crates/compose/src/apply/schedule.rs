@@ -77,6 +77,16 @@ async fn next<T, F: Future<Output = T>>(running: &mut Vec<(usize, Pin<Box<F>>)>)
     .await
 }
 
+/// What the first of several that ends comes to; the others are given up.
+pub async fn first<T, F: Future<Output = T>>(work: impl IntoIterator<Item = F>) -> Option<T> {
+    let mut running: Vec<(usize, Pin<Box<F>>)> =
+        work.into_iter().enumerate().map(|(at, future)| (at, Box::pin(future))).collect();
+    if running.is_empty() {
+        return None;
+    }
+    Some(next(&mut running).await.1)
+}
+
 /// All of several at once; their results in their order.
 pub async fn all<T, F: Future<Output = T>>(work: impl IntoIterator<Item = F>) -> Vec<T> {
     let mut running: Vec<(usize, Pin<Box<F>>)> =

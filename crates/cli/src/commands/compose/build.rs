@@ -7,11 +7,12 @@ use compose::model::{Build, Project, Service, Ulimit};
 use compose::plan::Current;
 
 use super::project;
+use super::services::as_typed;
 use crate::command::{Args, Command, Done, run};
 use crate::commands::image::build as image_build;
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::flags::{self, Flag, Interspersed, Parsed};
+use crate::flags::{Flag, Parsed};
 
 pub(crate) const COMMAND: Command = Command {
     name: "build",
@@ -33,10 +34,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let project = project::model(context, &parsed.args)?;
-    if let Some(unknown) = parsed.args.iter().find(|name| !project.services.contains_key(*name)) {
-        return Err(Failure::new(format!("no such service: {unknown}")));
-    }
+    let project = project::chosen(context, &parsed.args)?;
     let asked = |service: &&Service| {
         let all = parsed.args.is_empty() || parsed.bool("with-dependencies");
         all || parsed.args.contains(&service.name)
@@ -91,8 +89,7 @@ async fn build(
     all.extend_from_slice(more);
     all.push(build.context.clone());
     let command = &image_build::COMMAND;
-    let parsed = flags::parse(command.flags, &all, Interspersed::Yes).map_err(Failure::new)?;
-    match (command.run)(context, &parsed).await {
+    match as_typed(context, command, &all).await {
         Ok(0) => Ok(true),
         Ok(code) => {
             Err(Failure::new(format!("service {}: the build ended with {code}", service.name)))

@@ -6,7 +6,7 @@ use super::services;
 use crate::command::{Args, Command, Done, run};
 use crate::commands::container::exec;
 use crate::context::Context;
-use crate::flags::{self, Flag, Interspersed, Parsed};
+use crate::flags::{Flag, Parsed};
 
 pub(crate) const COMMAND: Command = Command {
     name: "exec",
@@ -55,6 +55,5 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     parsed.list("env").iter().for_each(|variable| flag("env", variable));
     words.push(container.id);
     words.extend(parsed.args[1..].iter().cloned());
-    let as_typed = flags::parse(exec::COMMAND.flags, &words, Interspersed::No)?;
-    (exec::COMMAND.run)(context, &as_typed).await
+    services::as_typed(context, &exec::COMMAND, &words).await
 }

@@ -73,7 +73,7 @@ pub(super) async fn up(
             Ending::WithTheLast => {
                 all(follows).await.into_iter().collect::<Result<Vec<_>>>().map(|_| None)
             }
-            _ => first(follows.collect()).await.map(Some),
+            _ => apply::first(follows).await.transpose(),
         }
     };
     let code = tokio::select! {
@@ -127,20 +127,6 @@ async fn stop(
 
 async fn interrupted(signals: &mut Signals) {
     while !matches!(signals.next().await, "INT" | "TERM") {}
-}
-
-/// The exit code of the container that ends first.
-async fn first<F: Future<Output = Result<u8>>>(follows: Vec<F>) -> Result<u8> {
-    let mut follows: Vec<_> = follows.into_iter().map(Box::pin).collect();
-    std::future::poll_fn(|context| {
-        for follow in &mut follows {
-            if let std::task::Poll::Ready(code) = follow.as_mut().poll(context) {
-                return std::task::Poll::Ready(code);
-            }
-        }
-        std::task::Poll::Pending
-    })
-    .await
 }
 
 /// Through restarts, to the exit code of the end.

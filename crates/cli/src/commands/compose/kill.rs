@@ -22,9 +22,7 @@ pub(crate) const COMMAND: Command = Command {
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let signal = parsed.str("signal");
     let client = &context.connect().await?;
-    let (_, mut containers) =
-        services::find(context, client, &parsed.args, Which::Services).await?;
-    containers.retain(|it| matches!(it.state.as_str(), "running" | "restarting" | "paused"));
+    let (_, containers) = services::find(context, client, &parsed.args, Which::Running).await?;
     services::each(context, &containers, ("Killing", "Killed"), |id| async move {
         client.container_kill(&id, signal).await
     })

@@ -1,11 +1,17 @@
 //! `gantry compose ...`: the model is crate compose; here are flags, messages and what is printed.
 
+pub(crate) mod attach;
 pub(crate) mod build;
+pub(crate) mod commit;
 pub(crate) mod config;
+pub(crate) mod cp;
 pub(crate) mod create;
 pub(crate) mod down;
+pub(crate) mod events;
 pub(crate) mod exec;
+pub(crate) mod export;
 mod follow;
+pub(crate) mod images;
 pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod ls;
@@ -15,15 +21,21 @@ mod progress;
 mod project;
 pub(crate) mod ps;
 pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod restart;
 pub(crate) mod rm;
 pub(crate) mod run;
+pub(crate) mod scale;
 mod services;
 pub(crate) mod start;
+pub(crate) mod stats;
 pub(crate) mod stop;
+pub(crate) mod top;
 pub(crate) mod unpause;
 pub(crate) mod up;
 pub(crate) mod version;
+pub(crate) mod volumes;
+pub(crate) mod wait;
 
 use crate::command::Group;
 use crate::flags::Flag;
@@ -33,11 +45,17 @@ pub(crate) const GROUP: Group = Group {
     about: "Define and run multi-container applications with Gantry",
     flags: FLAGS,
     commands: &[
+        &attach::COMMAND,
         &build::COMMAND,
+        &commit::COMMAND,
         &config::COMMAND,
+        &cp::COMMAND,
         &create::COMMAND,
         &down::COMMAND,
+        &events::COMMAND,
         &exec::COMMAND,
+        &export::COMMAND,
+        &images::COMMAND,
         &kill::COMMAND,
         &logs::COMMAND,
         &ls::COMMAND,
@@ -45,14 +63,20 @@ pub(crate) const GROUP: Group = Group {
         &port::COMMAND,
         &ps::COMMAND,
         &pull::COMMAND,
+        &push::COMMAND,
         &restart::COMMAND,
         &rm::COMMAND,
         &run::COMMAND,
+        &scale::COMMAND,
         &start::COMMAND,
+        &stats::COMMAND,
         &stop::COMMAND,
+        &top::COMMAND,
         &unpause::COMMAND,
         &up::COMMAND,
         &version::COMMAND,
+        &volumes::COMMAND,
+        &wait::COMMAND,
     ],
 };
 

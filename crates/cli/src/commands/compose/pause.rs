@@ -19,9 +19,7 @@ pub(crate) const COMMAND: Command = Command {
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let client = &context.connect().await?;
-    let (_, mut containers) =
-        services::find(context, client, &parsed.args, Which::Services).await?;
-    containers.retain(|it| matches!(it.state.as_str(), "running" | "restarting" | "paused"));
+    let (_, containers) = services::find(context, client, &parsed.args, Which::Running).await?;
     services::each(context, &containers, ("", "Paused"), |id| async move {
         client.container_pause(&id).await
     })

@@ -74,6 +74,15 @@ pub(super) fn model(context: &Context, services: &[String]) -> Result<compose::m
     load(&options)?.project().map_err(failure)
 }
 
+/// As [`model`], with all services that are named in it.
+pub(super) fn chosen(context: &Context, services: &[String]) -> Result<compose::model::Project> {
+    let project = model(context, services)?;
+    match services.iter().find(|name| !project.services.contains_key(*name)) {
+        Some(unknown) => Err(Failure::new(format!("no such service: {unknown}"))),
+        None => Ok(project),
+    }
+}
+
 /// A project's name, and its services where its files are at hand: what was started needs no file to be seen.
 pub(super) fn name(context: &Context, services: &[String]) -> Result<(String, Vec<String>)> {
     let mut options = options(context, &[])?;

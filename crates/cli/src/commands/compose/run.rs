@@ -9,13 +9,13 @@ use compose::model::{Project, Service};
 use compose::plan::{self, Recreate, Wishes};
 
 use super::progress::Progress;
-use super::services::{all_or, failure};
+use super::services::{all_or, as_typed, failure};
 use super::{project, pull, up};
 use crate::command::{Args, Command, Done, run};
 use crate::commands::container::start;
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::flags::{self, Flag, Interspersed, Parsed};
+use crate::flags::{Flag, Parsed};
 use crate::output::say;
 
 pub(crate) const COMMAND: Command = Command {
@@ -66,8 +66,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     if parsed.bool("interactive") {
         words.insert(1, "--interactive".to_owned());
     }
-    let as_typed = flags::parse(start::COMMAND.flags, &words, Interspersed::No)?;
-    let ended = (start::COMMAND.run)(context, &as_typed).await;
+    let ended = as_typed(context, &start::COMMAND, &words).await;
     if parsed.bool("rm") {
         let remove = Remove { force: true, volumes: true, link: false };
         client.container_remove(&id, remove).await?;

@@ -7,14 +7,21 @@ use compose::labels;
 
 use super::progress::Progress;
 use super::project;
-use crate::command::Done;
+use crate::command::{Command, Done};
 use crate::context::Context;
 use crate::error::{Failure, Result};
+use crate::flags::{self, Flag, Interspersed};
+
+/// Which container of a service.
+pub(super) const INDEX: Flag =
+    Flag::int("index", "index of the container if service has multiple replicas.");
 
 /// Which of a project's containers are meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
     Services,
+    /// Of those the ones with a process, paused or not.
+    Running,
     /// With those of `run`.
     All,
 }
@@ -35,6 +42,9 @@ pub(super) async fn find(
     if let Some(service) = unknown {
         return Err(Failure::new(format!("no such service: {service}")));
     }
+    let is_running =
+        |it: &Summary| matches!(it.state.as_str(), "running" | "restarting" | "paused");
+    containers.retain(|it| which != Which::Running || is_running(it));
     containers.retain(|it| {
         (which == Which::All || label(it, labels::ONE_OFF) != "True")
             && (services.is_empty()
@@ -57,9 +67,8 @@ pub(super) async fn one(
         Err(_) if !known.iter().any(|name| name == service) => (String::new(), Vec::new()),
         found => found?,
     };
-    let is_meant = |it: &Summary| {
-        index.is_none_or(|index| i64::try_from(number(it)) == Ok(index)) && it.state == "running"
-    };
+    let is_meant =
+        |it: &Summary| index.is_none_or(|index| is_number(it, index)) && it.state == "running";
     let found = containers.into_iter().find(is_meant);
     found.ok_or_else(|| match index {
         Some(index) => {
@@ -67,6 +76,29 @@ pub(super) async fn one(
         }
         None => Failure::new(format!("service {service:?} is not running")),
     })
+}
+
+/// The container of a service, whatever its state: the first, or the one of a number.
+pub(super) async fn one_there(
+    context: &Context,
+    client: &Client,
+    service: &str,
+    index: Option<i64>,
+) -> Result<Summary> {
+    let (_, found) = find(context, client, &[service.to_owned()], Which::Services).await?;
+    let found = found.into_iter().find(|it| index.is_none_or(|index| is_number(it, index)));
+    found.ok_or_else(|| Failure::new(format!("no container found for service {service:?}")))
+}
+
+pub(super) fn is_number(container: &Summary, index: i64) -> bool {
+    i64::try_from(number(container)) == Ok(index)
+}
+
+/// Does what another command does with these words.
+pub(super) async fn as_typed(context: &Context, command: &Command, words: &[String]) -> Done {
+    let interspersed = if command.trailing { Interspersed::No } else { Interspersed::Yes };
+    let parsed = flags::parse(command.flags, words, interspersed)?;
+    (command.run)(context, &parsed).await
 }
 
 pub(super) fn label(container: &Summary, name: &str) -> String {

@@ -132,7 +132,7 @@ fn check(parsed: &Parsed) -> Result<()> {
 
 /// The project with as many containers of each service as `--scale` says.
 pub(super) fn wanted(context: &Context, parsed: &Parsed) -> Result<Project> {
-    let mut project = project::model(context, &parsed.args)?;
+    let mut project = project::chosen(context, &parsed.args)?;
     for scale in parsed.list("scale") {
         let (name, count) = scale
             .split_once('=')
@@ -143,9 +143,6 @@ pub(super) fn wanted(context: &Context, parsed: &Parsed) -> Result<Project> {
         let service = project.services.get_mut(name);
         let service = service.ok_or_else(|| Failure::new(format!("no such service: {name}")))?;
         service.scale = Some(count);
-    }
-    if let Some(unknown) = parsed.args.iter().find(|name| !project.services.contains_key(*name)) {
-        return Err(Failure::new(format!("no such service: {unknown}")));
     }
     Ok(project)
 }

@@ -10,6 +10,7 @@ use client::containers::Extract;
 use client::{Client, Upload};
 
 use self::local::{Counter, Source};
+pub(crate) use self::paths::split_argument;
 use self::paths::{Info, Plan};
 use self::progress::Progress;
 use crate::command::{Args, Command, Done, run};

@@ -70,7 +70,7 @@ pub(crate) const GROUP: Group = Group {
     ],
 };
 
-const DETACH_KEYS: Flag =
+pub(crate) const DETACH_KEYS: Flag =
     Flag::string("detach-keys", "Override the key sequence for detaching a container");
 
 /// The detach keys in force: the flag's, the config file's, or the usual ones.

@@ -12,7 +12,7 @@ use crate::output::list::{Listing, Row, Style, render, wanted};
 use crate::output::print;
 use crate::output::units::{bytes_size, human_size, short_id};
 
-const FLAGS: &[Flag] = &[
+pub(crate) const FLAGS: &[Flag] = &[
     Flag::bool("all", "Show all containers (default shows just running)").short('a'),
     Flag::format(),
     Flag::bool("no-stream", "Disable streaming stats and only pull the first result"),
@@ -52,11 +52,20 @@ const TABLE: &str = "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
+    stream(context, parsed, async |client: &Client| names(client, parsed).await).await
+}
+
+/// Of those that are there each time it looks.
+pub(crate) async fn stream(
+    context: &Context,
+    parsed: &Parsed,
+    names: impl AsyncFn(&Client) -> Result<Vec<String>>,
+) -> Done {
     let given = wanted(parsed, &context.config().stats_format);
     let style = Style::new(&LISTING, given, TABLE, false);
     let client = context.connect().await?;
     loop {
-        let names = names(&client, parsed).await?;
+        let names = names(&client).await?;
         // A sample takes the engine a second, because rates need two looks: that is the pace.
         let rows = sample(&client, &names, parsed.bool("no-trunc")).await?;
         let text = render(&LISTING, &style, rows)?;

@@ -27,7 +27,7 @@ pub(crate) const COMMAND: Command = Command {
     run: run!(run),
 };
 
-const LISTING: Listing = Listing {
+pub(crate) const LISTING: Listing = Listing {
     columns: &[
         ("Name", "VOLUME NAME"),
         ("Driver", "DRIVER"),
@@ -44,7 +44,7 @@ const LISTING: Listing = Listing {
     quiet: "{{.Name}}",
     raw: &[RawLine::Always("name", "Name"), RawLine::Always("driver", "Driver")],
 };
-const TABLE: &str = "{{.Driver}}\t{{.Name}}";
+pub(crate) const TABLE: &str = "{{.Driver}}\t{{.Name}}";
 const CLUSTER_TABLE: &str = "{{.Name}}\t{{.Group}}\t{{.Driver}}\t{{.Availability}}\t{{.Status}}";
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
@@ -61,7 +61,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     Ok(0)
 }
 
-fn row(volume: Volume) -> Row {
+pub(crate) fn row(volume: Volume) -> Row {
     let labels = volume.labels.unwrap_or_default();
     let joined: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let unknown = "N/A";

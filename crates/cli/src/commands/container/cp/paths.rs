@@ -26,7 +26,7 @@ pub(super) struct Plan {
 }
 
 /// `CONTAINER:PATH`; no container for a path of this machine.
-pub(super) fn split_argument(argument: &str) -> (&str, &str) {
+pub(crate) fn split_argument(argument: &str) -> (&str, &str) {
     match argument.split_once(':') {
         Some((container, path)) if !argument.starts_with('/') && !container.starts_with('.') => {
             (container, path)
