@@ -7,6 +7,7 @@ mod cp;
 mod down;
 mod events;
 mod export;
+mod hooks;
 mod images;
 mod logs;
 mod project;

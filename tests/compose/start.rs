@@ -52,3 +52,28 @@ fn pause_kill_restart_and_rm() {
     );
     project.down();
 }
+
+#[test]
+fn a_restart_takes_those_along_that_ask_for_it() {
+    let project = Project::of(
+        "services:\n  web: {image: busybox, command: sleep 1000, stop_signal: KILL, depends_on: {db: {condition: service_started, restart: true}}}\n  other: {image: busybox, command: sleep 1000, stop_signal: KILL, depends_on: [db]}\n  db: {image: busybox, command: sleep 1000, stop_signal: KILL}\n",
+    );
+    project.compose(&["up", "-d"]).ok();
+    let started =
+        || ["app-web-1", "app-other-1"].map(|it| project.inspect(it, "{{.State.StartedAt}}"));
+    let before = started();
+    project.compose(&["restart", "--no-deps", "db"]).ok();
+    assert_eq!(started(), before);
+    let output = project.compose(&["restart", "db"]);
+    let at = |line: &str| output.stderr.lines().position(|it| it.trim() == line);
+    assert!(
+        at("Container app-db-1  Started") < at("Container app-web-1  Restarting"),
+        "{output:?}"
+    );
+    let after = started();
+    assert!(after[0] != before[0] && after[1] == before[1], "{before:?} {after:?}");
+    project.compose(&["up", "-d", "--force-recreate", "db"]).ok();
+    assert_eq!(started(), after, "it is not part of this");
+    project.compose(&["up", "-d", "--force-recreate", "db", "--always-recreate-deps", "web"]).ok();
+    project.down();
+}

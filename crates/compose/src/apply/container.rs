@@ -4,7 +4,7 @@ use api::containers::CreateRequest;
 use client::Upload;
 use client::containers::{Extract, Remove};
 
-use super::{Apply, Error, Result, Volumes, stop};
+use super::{Apply, Error, Result, Volumes, hooks, stop};
 use crate::create::{self, Copied, Making};
 use crate::model::Service;
 
@@ -35,6 +35,11 @@ impl Apply<'_> {
         self.reported(&subject, ("Recreate", "Recreated"), async {
             let short = old.get(..12).unwrap_or(old);
             let new = self.make(&making, &format!("{short}_{name}")).await?;
+            if let Err(error) = hooks::pre_stop(self.client, old, service).await {
+                let remove = Remove { force: true, ..Remove::default() };
+                self.client.container_remove(&new, remove).await?;
+                return Err(error);
+            }
             self.client.container_stop(old, &stop(self.timeout)).await?;
             self.client.container_remove(old, Remove::default()).await?;
             self.client.container_rename(&new, &name).await?;
@@ -48,14 +53,31 @@ impl Apply<'_> {
         let name = create::name(self.project, service, number);
         let subject = format!("Container {name}");
         self.reported(&subject, ("Starting", "Started"), async {
-            Ok(self.client.container_start(&name, "").await?)
+            self.client.container_start(&name, "").await?;
+            hooks::post_start(self.client, &name, service).await
         })
         .await
     }
 
-    pub(super) async fn remove(&self, id: &str, name: &str) -> Result {
+    pub(super) async fn restart(&self, service: &str, number: usize) -> Result {
+        let service = self.service(service)?;
+        let name = create::name(self.project, service, number);
+        let subject = format!("Container {name}");
+        self.reported(&subject, ("Restarting", "Started"), async {
+            hooks::pre_stop(self.client, &name, service).await?;
+            self.client.container_restart(&name, &stop(self.timeout)).await?;
+            hooks::post_start(self.client, &name, service).await
+        })
+        .await
+    }
+
+    /// One whose service is no longer known has no hooks.
+    pub(super) async fn remove(&self, id: &str, name: &str, service: &str) -> Result {
         let subject = format!("Container {name}");
         self.reported(&subject, ("Stopping", "Stopped"), async {
+            if let Some(service) = self.project.services.get(service) {
+                hooks::pre_stop(self.client, id, service).await?;
+            }
             Ok(self.client.container_stop(id, &stop(self.timeout)).await?)
         })
         .await?;

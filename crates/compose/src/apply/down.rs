@@ -1,17 +1,19 @@
 //! The end of a project: by its labels alone, so that no file is needed, and whichever tool made it.
 
-use std::collections::BTreeMap;
-
 use api::Filters;
 use api::containers::Summary;
 use client::Client;
 use client::containers::Remove;
 
-use super::{Error, Event, EventState, Result, observe, reported, schedule, stop, tell};
+use super::order::{label, layers};
+use super::{Error, Event, EventState, Result, hooks, observe, reported, schedule, stop, tell};
 use crate::labels;
+use crate::model::Project;
 
 #[derive(Debug, Clone, Default)]
-pub struct Down {
+pub struct Down<'a> {
+    /// Whose hooks run, where its files are at hand.
+    pub project: Option<&'a Project>,
     /// Named volumes of the project and unnamed ones of its containers.
     pub volumes: bool,
     /// Services of the project, where it is known; containers of others stay unless orphans go.
@@ -26,7 +28,7 @@ pub struct Down {
 pub async fn down(
     client: &Client,
     project: &str,
-    down: &Down,
+    down: &Down<'_>,
     report: &dyn Fn(Event),
 ) -> Result<(bool, Vec<Error>)> {
     let containers = observe::containers(client, project).await?;
@@ -40,7 +42,7 @@ pub async fn down(
     let mut failures = Vec::new();
     for layer in layers(&containers) {
         let ends = layer.into_iter().map(|container| end(client, container, down, report));
-        failures.extend(schedule::all(ends).await.into_iter().filter_map(Result::err));
+        failures.extend(schedule::all(ends).await.into_iter().flatten());
     }
     let mut filters = Filters::default();
     filters.add("label", format!("{}={project}", labels::PROJECT));
@@ -61,58 +63,35 @@ pub async fn down(
     Ok((found, failures))
 }
 
-fn label(summary: &Summary, name: &str) -> String {
-    let labels = summary.labels.as_ref();
-    labels.and_then(|labels| labels.get(name)).cloned().unwrap_or_default()
-}
-
-/// Containers in groups: none of a group is needed by one of a later group.
-fn layers<'a>(containers: &[&'a Summary]) -> Vec<Vec<&'a Summary>> {
-    let mut needed_by: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for container in containers {
-        let service = label(container, labels::SERVICE);
-        for dependency in label(container, labels::DEPENDS_ON).split(',') {
-            let name = dependency.split(':').next().unwrap_or_default();
-            if !name.is_empty() {
-                needed_by.entry(name.to_owned()).or_default().push(service.clone());
-            }
-        }
-    }
-    let mut rest: Vec<&Summary> = containers.to_vec();
-    let mut layers = Vec::new();
-    while !rest.is_empty() {
-        let waits = |container: &&Summary| {
-            let service = label(container, labels::SERVICE);
-            let by = needed_by.get(&service);
-            by.is_some_and(|by| {
-                rest.iter().any(|other| {
-                    let other = label(other, labels::SERVICE);
-                    other != service && by.contains(&other)
-                })
-            })
-        };
-        let (later, now): (Vec<_>, Vec<_>) = rest.iter().copied().partition(waits);
-        // Labels of others may say that each needs the other.
-        let (now, later) = if now.is_empty() { (later, now) } else { (now, later) };
-        layers.push(now);
-        rest = later;
-    }
-    layers
-}
-
-async fn end(client: &Client, container: &Summary, down: &Down, report: &dyn Fn(Event)) -> Result {
+/// What failed: a hook that does keeps nothing alive.
+async fn end(
+    client: &Client,
+    container: &Summary,
+    down: &Down<'_>,
+    report: &dyn Fn(Event),
+) -> Vec<Error> {
     let name = container.names.first().map(|name| name.trim_start_matches('/')).unwrap_or_default();
     let subject = format!("Container {name}");
     let id = &container.id;
-    reported(report, &subject, ("Stopping", "Stopped"), async {
+    let services = down.project.map(|project| &project.services);
+    let service = services.and_then(|services| services.get(&label(container, labels::SERVICE)));
+    let mut failures = Vec::new();
+    let stopped = reported(report, &subject, ("Stopping", "Stopped"), async {
+        if let Some(service) = service.filter(|_| container.state == "running") {
+            failures.extend(hooks::pre_stop(client, id, service).await.err());
+        }
         gone_is_as_good(client.container_stop(id, &stop(down.timeout)).await)
-    })
-    .await?;
-    reported(report, &subject, ("Removing", "Removed"), async {
+    });
+    if let Err(error) = stopped.await {
+        failures.push(error);
+        return failures;
+    }
+    let removed = reported(report, &subject, ("Removing", "Removed"), async {
         let remove = Remove { force: true, volumes: down.volumes, link: false };
         gone_is_as_good(client.container_remove(id, remove).await)
-    })
-    .await
+    });
+    failures.extend(removed.await.err());
+    failures
 }
 
 fn gone_is_as_good(result: client::Result<()>) -> Result {
@@ -157,39 +136,4 @@ async fn removing<T>(
     };
     tell(report, subject, status, state);
     result
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn container(service: &str, depends_on: &str) -> Summary {
-        let labels = [(labels::SERVICE, service), (labels::DEPENDS_ON, depends_on)];
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Summary { labels: Some(labels.into()), ..Summary::default() }
-    }
-
-    fn order(containers: &[Summary]) -> Vec<String> {
-        let all: Vec<&Summary> = containers.iter().collect();
-        let names = |layer: Vec<&Summary>| {
-            layer.into_iter().map(|it| label(it, labels::SERVICE)).collect::<Vec<_>>().join(" ")
-        };
-        layers(&all).into_iter().map(names).collect()
-    }
-
-    #[test]
-    fn what_others_need_ends_after_them() {
-        let containers = [
-            container("db", ""),
-            container("web", "db:service_healthy:false,cache:service_started:false"),
-            container("cache", ""),
-            container("proxy", "web:service_started:true"),
-        ];
-        assert_eq!(order(&containers), ["proxy", "web", "db cache"]);
-    }
-
-    #[test]
-    fn labels_that_go_in_a_circle_end_all_the_same() {
-        assert_eq!(order(&[container("a", "b:x:y"), container("b", "a:x:y")]), ["a b"]);
-    }
 }

@@ -4,8 +4,10 @@
 mod await_service;
 mod container;
 mod down;
+mod hooks;
 mod observe;
 mod one_off;
+mod order;
 mod schedule;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,9 @@ use crate::plan::{Action, Current, Plan};
 
 pub use await_service::{Reached, reached};
 pub use down::{Down, down};
+pub use hooks::{post_start, pre_stop};
 pub use observe::{containers, observe, projects};
+pub use order::{layers, with_dependants};
 pub use schedule::{all, first};
 
 /// What becomes of one object while a plan is carried out.
@@ -70,7 +74,7 @@ impl Apply<'_> {
         match action {
             Action::CreateNetwork { key } => self.create_network(key).await,
             Action::CreateVolume { key } => self.create_volume(key).await,
-            Action::Remove { id, name } => self.remove(id, name).await,
+            Action::Remove { id, name, service } => self.remove(id, name, service).await,
             Action::Create { service, number } => self.create(service, *number).await,
             Action::Recreate { service, number, id, carried } => {
                 self.recreate(service, *number, id, carried).await
@@ -79,6 +83,7 @@ impl Apply<'_> {
                 self.await_service(service, *condition, *required).await
             }
             Action::Start { service, number } => self.start(service, *number).await,
+            Action::Restart { service, number } => self.restart(service, *number).await,
             Action::Leave { name, runs } => {
                 let status = if *runs { "Running" } else { "Created" };
                 self.tell(&format!("Container {name}"), status, EventState::Done);

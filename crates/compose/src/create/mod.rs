@@ -75,7 +75,7 @@ impl Making<'_> {
             exposed_ports: Some(exposed(service)),
             tty: service.tty,
             open_stdin: service.stdin_open,
-            env: Some(variables(service)),
+            env: Some(variables(&service.environment)),
             cmd: words(&service.command),
             // An empty list takes the image's away, and that is said by one empty word.
             entrypoint: match &service.entrypoint {
@@ -128,12 +128,12 @@ fn exposed(service: &Service) -> BTreeMap<String, Empty> {
 }
 
 /// A variable without value is taken away from the image's.
-fn variables(service: &Service) -> Vec<String> {
+pub(crate) fn variables(environment: &BTreeMap<String, Option<String>>) -> Vec<String> {
     let line = |(name, value): (&String, &Option<String>)| match value {
         Some(value) => format!("{name}={value}"),
         None => name.clone(),
     };
-    service.environment.iter().map(line).collect()
+    environment.iter().map(line).collect()
 }
 
 fn health(check: &Healthcheck) -> HealthConfig {

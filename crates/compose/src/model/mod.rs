@@ -18,7 +18,7 @@ use crate::yaml::Node;
 pub use resource::{File, Ipam, Network, Pool, Volume};
 pub use service::{
     Bind, Blkio, Build, Condition, Dependency, Deploy, Device, DeviceRequest, Endpoint, FileMount,
-    Healthcheck, Logging, Mount, MountVolume, Port, Rate, Resource, Resources, RestartPolicy,
+    Healthcheck, Hook, Logging, Mount, MountVolume, Port, Rate, Resource, Resources, RestartPolicy,
     Service, Tmpfs, Ulimit, Weight,
 };
 

@@ -72,8 +72,8 @@ pub struct Service {
     pub pids_limit: i64,
     pub platform: String,
     pub ports: Vec<Port>,
-    pub post_start: Vec<serde_json::Value>,
-    pub pre_stop: Vec<serde_json::Value>,
+    pub post_start: Vec<Hook>,
+    pub pre_stop: Vec<Hook>,
     pub privileged: bool,
     pub pull_policy: String,
     pub read_only: bool,
@@ -139,6 +139,18 @@ pub struct Build {
     pub tags: Vec<String>,
     pub target: String,
     pub ulimits: BTreeMap<String, Ulimit>,
+}
+
+/// A command in a container that runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Hook {
+    pub command: Vec<String>,
+    /// Nobody: the container's.
+    pub user: String,
+    pub privileged: bool,
+    pub working_dir: String,
+    pub environment: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

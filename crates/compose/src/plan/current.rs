@@ -70,7 +70,8 @@ impl Container {
     }
 
     pub(super) fn removal(&self) -> Action {
-        Action::Remove { id: self.id.clone(), name: self.name.clone() }
+        let (id, name, service) = (self.id.clone(), self.name.clone(), self.service.clone());
+        Action::Remove { id, name, service }
     }
 }
 

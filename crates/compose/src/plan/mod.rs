@@ -49,6 +49,7 @@ pub enum Action {
     Remove {
         id: String,
         name: String,
+        service: String,
     },
     Create {
         service: String,
@@ -71,11 +72,23 @@ pub enum Action {
         service: String,
         number: usize,
     },
+    /// Of a container that runs, and needs another that is a new one.
+    Restart {
+        service: String,
+        number: usize,
+    },
     /// Is as it should be, but for running perhaps.
     Leave {
         name: String,
         runs: bool,
     },
+}
+
+impl Action {
+    /// Whether that container runs and goes on.
+    fn leaves(&self, container: &str) -> bool {
+        matches!(self, Self::Leave { name, runs: true } if name == container)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Container, Current, Plan, Recreate, Wishes};
 use crate::create;
-use crate::model::{Project, Service};
+use crate::model::{Dependency, Project, Service};
 
 /// What earlier services of the plan have come to.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub(super) struct Done {
     started: BTreeMap<String, Vec<usize>>,
     /// Services of which a container is a new one.
     renewed: BTreeSet<String>,
+    /// Those of them that had a container before.
+    replaced: BTreeSet<String>,
     /// Containers that are to be started, or run already.
     to_start: BTreeMap<String, Vec<usize>>,
 }
@@ -56,6 +58,7 @@ pub(super) fn converge(
             carried: carried(service, container, wishes),
         };
         done.renewed.insert(service.name.clone());
+        done.replaced.insert(service.name.clone());
         made.push(plan.push(action, reason, before.clone()));
     }
     for number in free_numbers(&numbers, wanted - kept.len()) {
@@ -138,8 +141,6 @@ fn free_numbers(taken: &[usize], count: usize) -> Vec<usize> {
 /// What a service asks for and this version does not do is refused before anything is made.
 fn check_attributes(service: &Service) -> Result<(), String> {
     let asked = [
-        ("post_start", !service.post_start.is_empty()),
-        ("pre_stop", !service.pre_stop.is_empty()),
         ("use_api_socket", service.use_api_socket),
         ("credential_spec", service.credential_spec.is_some()),
     ];
@@ -157,7 +158,8 @@ fn check_image(project: &Project, current: &Current, service: &Service) -> Resul
     }
 }
 
-/// Starts what does not run, once what it depends on is as it needs it.
+/// Starts what does not run, once what it depends on is as it needs it, and restarts what asks for that when another is
+/// replaced.
 pub(super) fn start(
     plan: &mut Plan,
     service: &Service,
@@ -167,34 +169,47 @@ pub(super) fn start(
 ) {
     let numbers = done.to_start.remove(&service.name).unwrap_or_default();
     let made = done.made.get(&service.name).cloned().unwrap_or_default();
-    let is_left = |number: usize| {
-        let running = current.of_service(&service.name).into_iter().find(|it| it.number == number);
-        running.is_some_and(|it| {
-            made.iter().any(|step| {
-                matches!(&plan.steps[*step].action, Action::Leave { name, runs: true } if *name == it.name)
-            })
-        })
+    let is_left = |number: &usize| {
+        let own = current.of_service(&service.name).into_iter().find(|it| it.number == *number);
+        own.is_some_and(|it| made.iter().any(|step| plan.steps[*step].action.leaves(&it.name)))
     };
-    let to_start: Vec<usize> = numbers.into_iter().filter(|number| !is_left(*number)).collect();
+    let (left, to_start): (Vec<usize>, Vec<usize>) = numbers.into_iter().partition(is_left);
+    let follows =
+        |(other, said): (&String, &Dependency)| said.restart && done.replaced.contains(other);
+    let to_restart = if service.depends_on.iter().any(follows) { left } else { Vec::new() };
     let mut before = made.clone();
-    if !to_start.is_empty() {
-        for (other, dependency) in &service.depends_on {
-            if !taking_part.contains(other.as_str()) {
-                continue;
-            }
-            let after = done.started.get(other).cloned().unwrap_or_default();
-            let action = Action::Await {
-                service: other.clone(),
-                condition: dependency.condition,
-                required: dependency.required,
-            };
-            before.push(plan.push(action, "another service depends on it", after));
-        }
+    if !to_start.is_empty() || !to_restart.is_empty() {
+        before.extend(await_dependencies(plan, service, taking_part, done));
     }
     let mut started = made;
     for number in to_start {
         let action = Action::Start { service: service.name.clone(), number };
         started.push(plan.push(action, "it does not run", before.clone()));
     }
+    for number in to_restart {
+        let action = Action::Restart { service: service.name.clone(), number };
+        started.push(plan.push(action, "what it depends on is a new one", before.clone()));
+    }
     done.started.insert(service.name.clone(), started);
+}
+
+/// The steps after which what a service depends on is as it needs it.
+fn await_dependencies(
+    plan: &mut Plan,
+    service: &Service,
+    taking_part: &BTreeSet<&str>,
+    done: &Done,
+) -> Vec<usize> {
+    let part = service.depends_on.iter().filter(|(other, _)| taking_part.contains(other.as_str()));
+    let mut steps = Vec::new();
+    for (other, dependency) in part {
+        let after = done.started.get(other).cloned().unwrap_or_default();
+        let action = Action::Await {
+            service: other.clone(),
+            condition: dependency.condition,
+            required: dependency.required,
+        };
+        steps.push(plan.push(action, "another service depends on it", after));
+    }
+    steps
 }

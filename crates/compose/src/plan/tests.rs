@@ -55,6 +55,7 @@ fn shown(plan: &Plan) -> Vec<String> {
                 format!("await {service} {}", condition.name())
             }
             Action::Start { service, number } => format!("start {service} {number}"),
+            Action::Restart { service, number } => format!("restart {service} {number}"),
             Action::Leave { name, .. } => format!("leave {name}"),
         };
         let after: Vec<String> = step.after.iter().map(usize::to_string).collect();
@@ -110,6 +111,26 @@ fn another_configuration_image_or_network_makes_a_new_container() {
     assert_eq!(image, ["its image has changed"]);
     let network = reasons(&|current| current.containers[1].networks.clear());
     assert_eq!(network, ["it is not on a network that it should be on"]);
+}
+
+#[test]
+fn a_service_that_asks_for_it_is_restarted_when_what_it_needs_is_a_new_one() {
+    let text = "services:\n  web: {image: w, depends_on: {db: {condition: service_started, restart: true}}}\n  other: {image: o, depends_on: [db]}\n  db: {image: d}\n";
+    let project = project(text);
+    let mut current = running(&project);
+    let db = current.containers.iter_mut().find(|it| it.service == "db").expect("it runs");
+    db.hash = "other".to_owned();
+    assert_eq!(
+        planned(&project, &current, &Wishes::default()),
+        [
+            "recreate db 1",
+            "leave p-other-1",
+            "leave p-web-1",
+            "start db 1 after 0",
+            "await db service_started after 0,3",
+            "restart web 1 after 2,4",
+        ]
+    );
 }
 
 #[test]
@@ -234,10 +255,10 @@ fn what_is_external_must_be_there() {
 
 #[test]
 fn what_this_version_does_not_do_is_refused_by_name() {
-    let hooks = project("services: {a: {image: a, post_start: [{command: x}]}}");
+    let socket = project("services: {a: {image: a, use_api_socket: true}}");
     assert_eq!(
-        up(&hooks, &Current::default(), &Wishes::default()),
-        Err("service a: post_start is not in this version".to_owned())
+        up(&socket, &Current::default(), &Wishes::default()),
+        Err("service a: use_api_socket is not in this version".to_owned())
     );
     // Whoever asks builds it first.
     let built = project("services: {a: {build: .}}");

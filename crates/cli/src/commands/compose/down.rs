@@ -36,7 +36,8 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let (name, services) = project::name(context, &[])?;
+    let project = project::named(context, &[])?;
+    let (name, services, model) = (&project.name, project.services(), project.model()?);
     let client = context.connect().await?;
     let progress = Progress::of(context);
     let services = match (parsed.args.is_empty(), services.is_empty()) {
@@ -45,6 +46,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         (true, true) => None,
     };
     let down = Down {
+        project: model.as_ref(),
         volumes: parsed.bool("volumes"),
         services,
         remove_orphans: parsed.bool("remove-orphans"),
@@ -52,7 +54,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         images: images(context, parsed)?,
     };
     let report = |event| progress.report(event);
-    let (found, failures) = apply::down(&client, &name, &down, &report).await.map_err(failure)?;
+    let (found, failures) = apply::down(&client, name, &down, &report).await.map_err(failure)?;
     if !found && failures.is_empty() {
         warn(format_args!("Warning: No resource found to remove for project \"{name}\"."));
     }

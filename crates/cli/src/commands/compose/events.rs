@@ -31,7 +31,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let (name, _) = project::name(context, &parsed.args)?;
+    let name = project::named(context, &parsed.args)?.name;
     let since = time::of(parsed.str("since"))?;
     let until = time::of(parsed.str("until"))?;
     let mut filters = Filters::default();

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use api::containers::Summary;
 use api::stream::Stream;
 use client::Client;
-use client::containers::{Logs, Stop};
+use client::containers::Logs;
 use compose::apply::{self, all};
 use compose::labels;
 use compose::model::Project;
@@ -90,10 +90,10 @@ pub(super) async fn up(
         }
     };
     tokio::select! {
-        stopped = stop(context, client, &containers, timeout) => drop(stopped?),
+        stopped = services::stop(context, client, (Some(project), &containers), timeout) => drop(stopped?),
         _ = interrupted(&mut signals) => {
-            services::each(context, &containers, ("Killing", "Killed"), |id| async move {
-                match client.container_kill(&id, "KILL").await {
+            services::each(context, &containers, ("Killing", "Killed"), |it| async move {
+                match client.container_kill(&it.id, "KILL").await {
                     Err(error) if error.status() == Some(409) => Ok(()),
                     result => result,
                 }
@@ -111,18 +111,6 @@ pub(super) async fn up(
         }
         _ => Ok(code),
     }
-}
-
-async fn stop(
-    context: &Context,
-    client: &Client,
-    containers: &[Summary],
-    timeout: Option<i64>,
-) -> Done {
-    services::each(context, containers, ("Stopping", "Stopped"), |id| async move {
-        client.container_stop(&id, &Stop { signal: String::new(), timeout }).await
-    })
-    .await
 }
 
 async fn interrupted(signals: &mut Signals) {

@@ -23,8 +23,8 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let signal = parsed.str("signal");
     let client = &context.connect().await?;
     let (_, containers) = services::find(context, client, &parsed.args, Which::Running).await?;
-    services::each(context, &containers, ("Killing", "Killed"), |id| async move {
-        client.container_kill(&id, signal).await
+    services::each(context, &containers, ("Killing", "Killed"), |it| async move {
+        client.container_kill(&it.id, signal).await
     })
     .await
 }

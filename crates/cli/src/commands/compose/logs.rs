@@ -53,12 +53,13 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         ..Logs::default()
     };
     let client = &context.connect().await?;
-    let (name, mut containers) =
+    let (project, mut containers) =
         services::find(context, client, &parsed.args, Which::Services).await?;
     if let Some(index) = parsed.int_if_set("index") {
         containers.retain(|it| label(it, labels::NUMBER) == index.to_string());
     }
-    let names: Vec<String> = containers.iter().map(|it| follow::short_name(it, &name)).collect();
+    let names: Vec<String> =
+        containers.iter().map(|it| follow::short_name(it, &project.name)).collect();
     let shown = Shown {
         services: Vec::new(),
         timestamps: logs.timestamps,

@@ -20,8 +20,8 @@ pub(crate) const COMMAND: Command = Command {
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let client = &context.connect().await?;
     let (_, containers) = services::find(context, client, &parsed.args, Which::Running).await?;
-    services::each(context, &containers, ("", "Paused"), |id| async move {
-        client.container_pause(&id).await
+    services::each(context, &containers, ("", "Paused"), |it| async move {
+        client.container_pause(&it.id).await
     })
     .await
 }

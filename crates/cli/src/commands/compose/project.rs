@@ -83,15 +83,31 @@ pub(super) fn chosen(context: &Context, services: &[String]) -> Result<compose::
     }
 }
 
-/// A project's name, and its services where its files are at hand: what was started needs no file to be seen.
-pub(super) fn name(context: &Context, services: &[String]) -> Result<(String, Vec<String>)> {
+/// A project that was started needs no file to be seen.
+pub(super) struct Named {
+    pub(super) name: String,
+    /// Where its files are at hand.
+    loaded: Option<Loaded>,
+}
+
+impl Named {
+    pub(super) fn services(&self) -> Vec<String> {
+        self.loaded.as_ref().map(Loaded::service_names).unwrap_or_default()
+    }
+
+    pub(super) fn model(&self) -> Result<Option<compose::model::Project>> {
+        self.loaded.as_ref().map(Loaded::project).transpose().map_err(failure)
+    }
+}
+
+pub(super) fn named(context: &Context, services: &[String]) -> Result<Named> {
     let mut options = options(context, &[])?;
     options.wanted = services.to_vec();
     let variable = options.environment.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty());
     let said = options.project_name.clone().or_else(|| variable.cloned());
     match (said, load(&options)) {
-        (_, Ok(loaded)) => Ok((loaded.name.clone(), loaded.service_names())),
-        (Some(name), Err(_)) => Ok((name, Vec::new())),
+        (_, Ok(loaded)) => Ok(Named { name: loaded.name.clone(), loaded: Some(loaded) }),
+        (Some(name), Err(_)) => Ok(Named { name, loaded: None }),
         (None, Err(why)) => Err(why),
     }
 }

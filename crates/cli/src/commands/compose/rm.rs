@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use client::containers::{Remove, Stop};
+use client::containers::Remove;
 
 use super::services::{self, Which};
 use crate::command::{Args, Command, Done, run};
@@ -28,14 +28,13 @@ pub(crate) const COMMAND: Command = Command {
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let client = &context.connect().await?;
-    let (_, mut containers) = services::find(context, client, &parsed.args, Which::All).await?;
+    let (project, mut containers) =
+        services::find(context, client, &parsed.args, Which::All).await?;
     if parsed.bool("stop") {
         let running = containers.iter().filter(|it| it.state == "running").cloned();
         let running: Vec<_> = running.collect();
-        services::each(context, &running, ("Stopping", "Stopped"), |id| async move {
-            client.container_stop(&id, &Stop::default()).await
-        })
-        .await?;
+        let model = project.model()?;
+        services::stop(context, client, (model.as_ref(), &running), None).await?;
     } else {
         containers.retain(|it| !matches!(it.state.as_str(), "running" | "restarting" | "paused"));
     }
@@ -48,8 +47,8 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         return Ok(0);
     }
     let remove = Remove { force: true, volumes: parsed.bool("volumes"), link: false };
-    services::each(context, &containers, ("Removing", "Removed"), |id| async move {
-        client.container_remove(&id, remove).await
+    services::each(context, &containers, ("Removing", "Removed"), |it| async move {
+        client.container_remove(&it.id, remove).await
     })
     .await
 }

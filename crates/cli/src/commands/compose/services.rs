@@ -2,11 +2,13 @@
 
 use api::containers::Summary;
 use client::Client;
+use client::containers::Stop;
 use compose::apply::{self, Error, Event, EventState};
 use compose::labels;
+use compose::model::{Project, Service};
 
 use super::progress::Progress;
-use super::project;
+use super::project::{self, Named};
 use crate::command::{Command, Done};
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -26,15 +28,16 @@ pub(super) enum Which {
     All,
 }
 
-/// The project's name, and its containers by number, of the services that are named, or of all.
+/// The project, and its containers by number, of the services that are named, or of all.
 pub(super) async fn find(
     context: &Context,
     client: &Client,
     services: &[String],
     which: Which,
-) -> Result<(String, Vec<Summary>)> {
-    let (name, known) = project::name(context, services)?;
-    let mut containers = apply::containers(client, &name).await.map_err(failure)?;
+) -> Result<(Named, Vec<Summary>)> {
+    let project = project::named(context, services)?;
+    let known = project.services();
+    let mut containers = apply::containers(client, &project.name).await.map_err(failure)?;
     let unknown = services.iter().find(|service| {
         let there = containers.iter().any(|it| label(it, labels::SERVICE) == **service);
         !there && !known.contains(service)
@@ -51,7 +54,7 @@ pub(super) async fn find(
                 || services.iter().any(|name| *name == label(it, labels::SERVICE)))
     });
     containers.sort_by_key(|it| (label(it, labels::SERVICE), number(it)));
-    Ok((name, containers))
+    Ok((project, containers))
 }
 
 /// The container of a service that runs: the first, or the one of a number.
@@ -61,11 +64,10 @@ pub(super) async fn one(
     service: &str,
     index: Option<i64>,
 ) -> Result<Summary> {
-    let (_, known) = project::name(context, &[])?;
-    let (_, containers) = match find(context, client, &[service.to_owned()], Which::Services).await
-    {
-        Err(_) if !known.iter().any(|name| name == service) => (String::new(), Vec::new()),
-        found => found?,
+    let known = project::named(context, &[])?.services();
+    let containers = match find(context, client, &[service.to_owned()], Which::Services).await {
+        Err(_) if !known.iter().any(|name| name == service) => Vec::new(),
+        found => found?.1,
     };
     let is_meant =
         |it: &Summary| index.is_none_or(|index| is_number(it, index)) && it.state == "running";
@@ -115,14 +117,14 @@ pub(super) fn name(container: &Summary) -> String {
 }
 
 /// Does the same to each of several containers at once, and says so.
-pub(super) async fn each<F: Future<Output = client::Result<()>>>(
+pub(super) async fn each<'a, E: Into<Error>, F: Future<Output = Result<(), E>>>(
     context: &Context,
-    containers: &[Summary],
+    containers: impl IntoIterator<Item = &'a Summary>,
     (doing, done): (&str, &str),
-    act: impl Fn(String) -> F,
+    act: impl Fn(&'a Summary) -> F,
 ) -> Done {
     let progress = Progress::of(context);
-    let work = containers.iter().map(|container| {
+    let work = containers.into_iter().map(|container| {
         let subject = format!("Container {}", name(container));
         let tell = |status: &str, state| {
             progress.report(Event { subject: subject.clone(), status: status.to_owned(), state });
@@ -130,7 +132,7 @@ pub(super) async fn each<F: Future<Output = client::Result<()>>>(
         if !doing.is_empty() {
             tell(doing, EventState::Working);
         }
-        let acted = act(container.id.clone());
+        let acted = act(container);
         let (progress, subject, done) = (&progress, subject.clone(), done.to_owned());
         async move {
             let result = acted.await;
@@ -143,7 +145,40 @@ pub(super) async fn each<F: Future<Output = client::Result<()>>>(
         }
     });
     let failures = apply::all(work).await.into_iter().filter_map(Result::err);
-    all_or(failures.map(Error::Client).collect())
+    all_or(failures.map(E::into).collect())
+}
+
+/// Stops containers, those first that others do not need, after what their services have run before that.
+pub(super) async fn stop(
+    context: &Context,
+    client: &Client,
+    (project, containers): (Option<&Project>, &[Summary]),
+    timeout: Option<i64>,
+) -> Done {
+    let all: Vec<&Summary> = containers.iter().collect();
+    for layer in apply::layers(&all) {
+        each(context, layer, ("Stopping", "Stopped"), |it| async move {
+            let hooks = match service(project, it) {
+                Some(service) if it.state == "running" => {
+                    apply::pre_stop(client, &it.id, service).await
+                }
+                _ => Ok(()),
+            };
+            let stop = Stop { signal: String::new(), timeout };
+            client.container_stop(&it.id, &stop).await?;
+            hooks
+        })
+        .await?;
+    }
+    Ok(0)
+}
+
+/// A container's service, where the project's files are at hand.
+pub(super) fn service<'a>(
+    project: Option<&'a Project>,
+    container: &Summary,
+) -> Option<&'a Service> {
+    project?.services.get(&label(container, labels::SERVICE))
 }
 
 /// Success, or all that failed, a line each.

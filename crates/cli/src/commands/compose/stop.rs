@@ -1,7 +1,5 @@
 //! `gantry compose stop`.
 
-use client::containers::Stop;
-
 use super::services::{self, Which};
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
@@ -22,9 +20,8 @@ pub(crate) const COMMAND: Command = Command {
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let timeout = parsed.int_if_set("timeout");
     let client = &context.connect().await?;
-    let (_, containers) = services::find(context, client, &parsed.args, Which::Running).await?;
-    services::each(context, &containers, ("Stopping", "Stopped"), |id| async move {
-        client.container_stop(&id, &Stop { signal: String::new(), timeout }).await
-    })
-    .await
+    let (project, containers) =
+        services::find(context, client, &parsed.args, Which::Running).await?;
+    let model = project.model()?;
+    services::stop(context, client, (model.as_ref(), &containers), timeout).await
 }

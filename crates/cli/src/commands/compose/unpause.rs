@@ -22,8 +22,8 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let (_, mut containers) =
         services::find(context, client, &parsed.args, Which::Services).await?;
     containers.retain(|it| it.state == "paused");
-    services::each(context, &containers, ("", "Unpaused"), |id| async move {
-        client.container_unpause(&id).await
+    services::each(context, &containers, ("", "Unpaused"), |it| async move {
+        client.container_unpause(&it.id).await
     })
     .await
 }

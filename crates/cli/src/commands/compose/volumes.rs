@@ -28,10 +28,10 @@ pub(crate) const COMMAND: Command = Command {
 /// Those of the project, or those of them that containers of services have.
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let client = context.connect().await?;
-    let (name, containers) =
+    let (project, containers) =
         services::find(context, &client, &parsed.args, Which::Services).await?;
     let mut filters = Filters::default();
-    filters.add("label", format!("{}={name}", labels::PROJECT));
+    filters.add("label", format!("{}={}", labels::PROJECT, project.name));
     let mut volumes = client.volume_list(&filters).await?.volumes.unwrap_or_default();
     let mounted =
         |name: &str| containers.iter().flat_map(|it| &it.mounts).any(|mount| mount.name == name);

@@ -26,9 +26,10 @@ pub(crate) const COMMAND: Command = Command {
 /// Ends with the code of the container that stops last, or, where that ends the project, first.
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let client = &context.connect().await?;
-    let (name, containers) = services::find(context, client, &parsed.args, Which::Running).await?;
+    let (project, containers) =
+        services::find(context, client, &parsed.args, Which::Running).await?;
     if containers.is_empty() {
-        return Err(Failure::new(format!("no containers for project {name:?}")));
+        return Err(Failure::new(format!("no containers for project {:?}", project.name)));
     }
     let ended = containers.iter().map(|container| async move {
         let answer = client.container_wait(&container.id, WaitCondition::NotRunning).await?;
@@ -40,8 +41,10 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         let code = apply::first(ended).await.unwrap_or(Ok(0))?;
         let progress = Progress::of(context);
         let report = |event| progress.report(event);
+        let model = project.model()?;
+        let down = Down { project: model.as_ref(), ..Down::default() };
         let (_, failures) =
-            apply::down(client, &name, &Down::default(), &report).await.map_err(failure)?;
+            apply::down(client, &project.name, &down, &report).await.map_err(failure)?;
         all_or(failures)?;
         return Ok(code);
     }
