@@ -177,7 +177,7 @@ fn a_plan_can_be_asked_for() {
     let project = Project::of(&one(""));
     let plan = project.compose(&["--dry-run", "up", "-d"]).ok();
     assert!(
-        plan.contains("Create { service: \"web\", number: 1 }: there are fewer than wanted"),
+        plan.contains("DRY-RUN MODE - Container app-web-1: create (there are fewer than wanted)"),
         "{plan}"
     );
     assert_eq!(project.engine.gantry(&["ps", "-aq"]).ok(), "");

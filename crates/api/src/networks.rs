@@ -128,6 +128,10 @@ wire! {
         pub container: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         pub endpoint_config: Option<EndpointSettings>,
+        /// Gantry's own: the container is on the network and stays there as it is; its aliases become those that the
+        /// configuration has.
+        #[serde(skip_serializing_if = "is_empty")]
+        pub aliases_only: bool,
     }
 
     /// What `POST /networks/{id}/disconnect` is told.

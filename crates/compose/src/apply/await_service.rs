@@ -89,7 +89,7 @@ impl Apply<'_> {
         self.reported(&subject, ("Waiting", done), self.until(name, condition)).await
     }
 
-    async fn until(&self, name: &str, condition: Condition) -> Result {
+    pub(super) async fn until(&self, name: &str, condition: Condition) -> Result {
         let mut filters = Filters::default();
         filters.add("type", "container");
         filters.add("container", name);

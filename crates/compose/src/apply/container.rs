@@ -93,7 +93,7 @@ impl Apply<'_> {
         service.ok_or_else(|| Error::Failed(format!("no such service: {name}")))
     }
 
-    fn making<'a>(
+    pub(super) fn making<'a>(
         &'a self,
         service: &'a Service,
         number: usize,
@@ -114,9 +114,18 @@ impl Apply<'_> {
     }
 
     async fn make(&self, making: &Making<'_>, name: &str) -> Result<String> {
-        let request = making.request().map_err(Error::Failed)?;
+        self.make_of(making, &making.request().map_err(Error::Failed)?, name).await
+    }
+
+    /// One that the request has been changed for.
+    pub(super) async fn make_of(
+        &self,
+        making: &Making<'_>,
+        request: &CreateRequest,
+        name: &str,
+    ) -> Result<String> {
         let files = create::files(self.project, making.service).map_err(Error::Failed)?;
-        let id = self.make_with(&request, &making.service.platform, name).await?;
+        let id = self.make_with(request, &making.service.platform, name).await?;
         for file in &files {
             self.write(&id, file).await?;
         }

@@ -8,6 +8,7 @@ mod hooks;
 mod observe;
 mod one_off;
 mod order;
+mod roll;
 mod schedule;
 
 use std::collections::BTreeMap;
@@ -79,6 +80,7 @@ impl Apply<'_> {
             Action::Recreate { service, number, id, carried } => {
                 self.recreate(service, *number, id, carried).await
             }
+            Action::Roll { service, replaced } => self.roll(service, replaced).await,
             Action::Await { service, condition, required } => {
                 self.await_service(service, *condition, *required).await
             }

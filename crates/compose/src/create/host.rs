@@ -12,7 +12,7 @@ use super::mounts::{Mounts, mounts};
 use super::networks;
 use crate::model::{self, Blkio, Project, Rate, Service};
 
-pub(super) fn host_config(
+pub(crate) fn host_config(
     project: &Project,
     service: &Service,
     carried: &BTreeMap<String, String>,

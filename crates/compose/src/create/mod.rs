@@ -15,6 +15,7 @@ use crate::labels;
 use crate::model::{Healthcheck, Project, Service};
 
 pub(crate) use files::{Copied, files};
+pub(crate) use host::host_config;
 pub(crate) use networks::{network, volume};
 
 /// What a container is made of beside its service.

@@ -19,7 +19,7 @@ pub use resource::{File, Ipam, Network, Pool, Volume};
 pub use service::{
     Bind, Blkio, Build, Condition, Dependency, Deploy, Device, DeviceRequest, Endpoint, FileMount,
     Healthcheck, Hook, Logging, Mount, MountVolume, Port, Rate, Resource, Resources, RestartPolicy,
-    Service, Tmpfs, Ulimit, Weight,
+    Service, Tmpfs, Ulimit, UpdateConfig, Weight,
 };
 
 #[derive(Debug, Clone, Default)]

@@ -224,6 +224,17 @@ pub struct Deploy {
     pub replicas: Option<usize>,
     pub resources: Resources,
     pub restart_policy: Option<RestartPolicy>,
+    pub update_config: Option<UpdateConfig>,
+}
+
+/// How containers are replaced while the service goes on.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct UpdateConfig {
+    /// How long a new one that has no health check must run before it counts.
+    pub monitor: Option<Nanoseconds>,
+    /// Between one and the next.
+    pub delay: Option<Nanoseconds>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

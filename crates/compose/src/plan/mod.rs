@@ -4,13 +4,16 @@
 //! one after the other.
 
 mod current;
+mod privileges;
 mod service;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Condition, Project, Service};
 
 pub use current::{Container, Current};
+pub use privileges::{asked, granted};
 
 /// What to do with containers that are as the project wants them, and with those that are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +38,8 @@ pub struct Wishes {
     pub without_dependencies: bool,
     /// Containers are made, not started.
     pub without_start: bool,
+    /// Services of several containers go on while each is replaced by one that is there before.
+    pub rolling: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +67,11 @@ pub enum Action {
         id: String,
         carried: BTreeMap<String, String>,
     },
+    /// New containers take the places of several of a service, one after the other, each before the old one goes.
+    Roll {
+        service: String,
+        replaced: Vec<Replaced>,
+    },
     /// Until a service is as another one needs it.
     Await {
         service: String,
@@ -82,6 +92,15 @@ pub enum Action {
         name: String,
         runs: bool,
     },
+}
+
+/// A container that another one is to take the place of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    pub number: usize,
+    pub id: String,
+    /// Its unnamed volumes, which go over.
+    pub carried: BTreeMap<String, String>,
 }
 
 impl Action {

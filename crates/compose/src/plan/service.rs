@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Container, Current, Plan, Recreate, Wishes};
+use super::{Action, Container, Current, Plan, Recreate, Replaced, Wishes};
 use crate::create;
 use crate::model::{Dependency, Project, Service};
 
@@ -17,6 +17,8 @@ pub(super) struct Done {
     renewed: BTreeSet<String>,
     /// Those of them that had a container before.
     replaced: BTreeSet<String>,
+    /// Containers that others are to take the places of while the service goes on, and why.
+    to_roll: BTreeMap<String, Vec<(&'static str, Replaced)>>,
     /// Containers that are to be started, or run already.
     to_start: BTreeMap<String, Vec<usize>>,
 }
@@ -32,16 +34,19 @@ pub(super) fn converge(
 ) -> Result<(), String> {
     check_attributes(service)?;
     let wanted = service.replicas();
-    let there = current.of_service(&service.name);
+    let (there, doubles) = one_of_each_number(service, current.of_service(&service.name));
     let (kept, surplus) = there.split_at(wanted.min(there.len()));
     for container in surplus {
         plan.push(container.removal(), "there are more than wanted", vec![]);
     }
     let mut before: Vec<usize> = resources.to_vec();
+    for container in doubles {
+        before.push(plan.push(container.removal(), "another has its number", vec![]));
+    }
     for dependency in service.depends_on.keys() {
         before.extend(done.made.get(dependency).into_iter().flatten());
     }
-    let (mut made, mut numbers) = (Vec::new(), Vec::new());
+    let (mut made, mut numbers, mut rolled) = (Vec::new(), Vec::new(), Vec::new());
     for container in kept {
         numbers.push(container.number);
         let why = reason(project, current, service, container, recreate, done);
@@ -51,14 +56,15 @@ pub(super) fn converge(
             made.push(plan.push(action, "it is as the project says", vec![]));
             continue;
         };
-        let action = Action::Recreate {
-            service: service.name.clone(),
-            number: container.number,
-            id: container.id.clone(),
-            carried: carried(service, container, wishes),
-        };
         done.renewed.insert(service.name.clone());
         done.replaced.insert(service.name.clone());
+        let (number, id) = (container.number, container.id.clone());
+        let carried = carried(service, container, wishes);
+        if wishes.rolling && wanted > 1 && container.state == "running" {
+            rolled.push((reason, Replaced { number, id, carried }));
+            continue;
+        }
+        let action = Action::Recreate { service: service.name.clone(), number, id, carried };
         made.push(plan.push(action, reason, before.clone()));
     }
     for number in free_numbers(&numbers, wanted - kept.len()) {
@@ -69,8 +75,30 @@ pub(super) fn converge(
         made.push(plan.push(action, "there are fewer than wanted", before.clone()));
     }
     done.made.insert(service.name.clone(), made);
+    numbers.retain(|number| !rolled.iter().any(|(_, it)| it.number == *number));
     done.to_start.insert(service.name.clone(), numbers);
+    done.to_roll.insert(service.name.clone(), rolled);
     Ok(())
+}
+
+/// Of two with one number, which a replacement that was broken off leaves behind, the one that goes on: what runs as the
+/// service says, else the older one. And the others.
+fn one_of_each_number<'a>(
+    service: &Service,
+    there: Vec<&'a Container>,
+) -> (Vec<&'a Container>, Vec<&'a Container>) {
+    let is_new = |it: &Container| it.hash == service.hash && it.is_running();
+    let (mut kept, mut doubles): (Vec<&Container>, Vec<&Container>) = Default::default();
+    for container in there {
+        match kept.last_mut().filter(|last| last.number == container.number) {
+            None => kept.push(container),
+            Some(last) if is_new(container) && !is_new(last) => {
+                doubles.push(std::mem::replace(last, container));
+            }
+            Some(_) => doubles.push(container),
+        }
+    }
+    (kept, doubles)
 }
 
 /// Why a container cannot stay.
@@ -177,8 +205,9 @@ pub(super) fn start(
     let follows =
         |(other, said): (&String, &Dependency)| said.restart && done.replaced.contains(other);
     let to_restart = if service.depends_on.iter().any(follows) { left } else { Vec::new() };
+    let rolled = done.to_roll.remove(&service.name).unwrap_or_default();
     let mut before = made.clone();
-    if !to_start.is_empty() || !to_restart.is_empty() {
+    if !to_start.is_empty() || !to_restart.is_empty() || !rolled.is_empty() {
         before.extend(await_dependencies(plan, service, taking_part, done));
     }
     let mut started = made;
@@ -189,6 +218,12 @@ pub(super) fn start(
     for number in to_restart {
         let action = Action::Restart { service: service.name.clone(), number };
         started.push(plan.push(action, "what it depends on is a new one", before.clone()));
+    }
+    if let Some((reason, _)) = rolled.first() {
+        let (reason, service) = (*reason, service.name.clone());
+        let replaced = rolled.into_iter().map(|(_, replaced)| replaced).collect();
+        // Those that are only started are there to help.
+        started.push(plan.push(Action::Roll { service, replaced }, reason, started.clone()));
     }
     done.started.insert(service.name.clone(), started);
 }

@@ -51,6 +51,11 @@ fn shown(plan: &Plan) -> Vec<String> {
             Action::Remove { name, .. } => format!("remove {name}"),
             Action::Create { service, number } => format!("create {service} {number}"),
             Action::Recreate { service, number, .. } => format!("recreate {service} {number}"),
+            Action::Roll { service, replaced } => {
+                let numbers: Vec<String> =
+                    replaced.iter().map(|it| it.number.to_string()).collect();
+                format!("roll {service} {}", numbers.join("+"))
+            }
             Action::Await { service, condition, .. } => {
                 format!("await {service} {}", condition.name())
             }
@@ -111,6 +116,38 @@ fn another_configuration_image_or_network_makes_a_new_container() {
     assert_eq!(image, ["its image has changed"]);
     let network = reasons(&|current| current.containers[1].networks.clear());
     assert_eq!(network, ["it is not on a network that it should be on"]);
+}
+
+#[test]
+fn a_service_of_several_is_rolled_where_that_is_wanted() {
+    let project =
+        project("services:\n  web: {image: w, scale: 2, depends_on: [db]}\n  db: {image: d}\n");
+    let mut current = running(&project);
+    current.containers.iter_mut().for_each(|it| it.hash = "other".to_owned());
+    let wishes = Wishes { rolling: true, ..Wishes::default() };
+    assert_eq!(
+        planned(&project, &current, &wishes),
+        [
+            "recreate db 1",
+            "start db 1 after 0",
+            "await db service_started after 0,1",
+            "roll web 1+2 after 2",
+        ]
+    );
+}
+
+#[test]
+fn of_two_with_one_number_the_one_that_is_as_it_should_be_goes_on() {
+    let project = project("services:\n  web: {image: w, scale: 2}\n");
+    let mut current = running(&project);
+    let mut old = current.containers[0].clone();
+    (old.id, old.hash, old.created) = ("old".to_owned(), "other".to_owned(), -1);
+    current.containers[0].name = "0123456789ab_p-web-1".to_owned();
+    current.containers.push(old);
+    assert_eq!(
+        planned(&project, &current, &Wishes::default()),
+        ["remove p-web-1", "recreate web 1 after 0", "leave p-web-2", "start web 1 after 1,2"]
+    );
 }
 
 #[test]

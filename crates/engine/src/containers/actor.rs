@@ -167,6 +167,9 @@ impl Actor {
             Request::Connect { network, settings, reply } => {
                 drop(reply.send(self.connect(network, *settings).await));
             }
+            Request::SetAliases { network, aliases, reply } => {
+                drop(reply.send(self.set_aliases(&network, aliases).await));
+            }
             Request::Disconnect { network, reply } => {
                 drop(reply.send(self.disconnect(network).await));
             }

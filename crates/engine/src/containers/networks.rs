@@ -36,6 +36,16 @@ impl Containers {
         handle.ask(|reply| Request::Connect { network, settings, reply }).await
     }
 
+    /// What others find it by on a network that it is on; its address and what is under way stay.
+    pub async fn set_aliases(
+        &self,
+        handle: &Handle,
+        network: Arc<Network>,
+        aliases: Option<Vec<String>>,
+    ) -> Result<()> {
+        handle.ask(|reply| Request::SetAliases { network, aliases, reply }).await
+    }
+
     pub async fn disconnect(&self, handle: &Handle, network: Arc<Network>) -> Result<()> {
         handle.ask(|reply| Request::Disconnect { network, reply }).await
     }
@@ -172,6 +182,25 @@ impl Actor {
             self.tell_of_network(&network, "connect");
         }
         Ok(())
+    }
+
+    pub async fn set_aliases(
+        &mut self,
+        network: &Network,
+        aliases: Option<Vec<String>>,
+    ) -> Result<()> {
+        let missing = Error::system(self.not_connected(network));
+        let settings = self.record.endpoints.get_mut(&network.name).ok_or(missing)?;
+        let before = std::mem::replace(&mut settings.aliases, aliases);
+        self.name_endpoint(network);
+        let saved = self.save().await;
+        if saved.is_err()
+            && let Some(settings) = self.record.endpoints.get_mut(&network.name)
+        {
+            settings.aliases = before;
+            self.name_endpoint(network);
+        }
+        saved
     }
 
     pub async fn disconnect(&mut self, network: Arc<Network>) -> Result<()> {

@@ -90,6 +90,11 @@ pub enum Request {
         settings: Box<EndpointSettings>,
         reply: Reply<()>,
     },
+    SetAliases {
+        network: Arc<Network>,
+        aliases: Option<Vec<String>>,
+        reply: Reply<()>,
+    },
     Disconnect {
         network: Arc<Network>,
         reply: Reply<()>,

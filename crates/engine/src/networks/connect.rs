@@ -13,6 +13,9 @@ impl Networks {
         let handle = self.containers.find(&request.container)?;
         let network = self.directory.find(wanted)?;
         let settings = asked(request.endpoint_config.unwrap_or_default());
+        if request.aliases_only {
+            return self.containers.set_aliases(&handle, network, settings.aliases).await;
+        }
         endpoint::check(Some(&network), &network.name, &settings)?;
         self.containers.connect(&handle, network, settings).await
     }

@@ -61,7 +61,7 @@ pub(super) async fn missing(
     current: &Current,
     parsed: &Parsed,
 ) -> Result<bool> {
-    if parsed.bool("no-build") || context.group().bool("dry-run") {
+    if parsed.bool("no-build") {
         return Ok(false);
     }
     let wanted = |service: &&Service| {

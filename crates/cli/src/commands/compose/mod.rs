@@ -16,6 +16,7 @@ pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod pause;
+pub(crate) mod plan;
 pub(crate) mod port;
 mod progress;
 mod project;
@@ -60,6 +61,7 @@ pub(crate) const GROUP: Group = Group {
         &logs::COMMAND,
         &ls::COMMAND,
         &pause::COMMAND,
+        &plan::COMMAND,
         &port::COMMAND,
         &ps::COMMAND,
         &pull::COMMAND,

@@ -6,6 +6,7 @@ use compose::model::{Condition, Project};
 use compose::plan::{self, Current, Recreate, Wishes};
 
 use super::follow::{self, Ending};
+use super::plan::show;
 use super::progress::Progress;
 use super::services::{all_or, failure};
 use super::{build, project, pull};
@@ -13,7 +14,6 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
-use crate::output::say;
 
 pub(crate) const COMMAND: Command = Command {
     name: "up",
@@ -39,15 +39,18 @@ pub(super) const MAKING: &[Flag] = &[
         "no-recreate",
         "If containers already exist, don't recreate them. Incompatible with --force-recreate.",
     ),
-    Flag::string("pull", "Pull image before running (\"always\"|\"missing\"|\"never\")").default("policy"),
+    Flag::string("pull", "Pull image before running (\"always\"|\"missing\"|\"never\")")
+        .default("policy"),
     Flag::bool("quiet-pull", "Pull without printing progress information"),
     Flag::bool("remove-orphans", "Remove containers for services not defined in the Compose file"),
-    Flag::list(
-        "scale",
-        "Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file if present.",
-    )
-    .type_name("scale"),
+    SCALE,
 ];
+
+pub(super) const SCALE: Flag = Flag::list(
+    "scale",
+    "Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file if present.",
+)
+.type_name("scale");
 
 const RUNNING: &[Flag] = &[
     Flag::bool(
@@ -74,6 +77,10 @@ const RUNNING: &[Flag] = &[
         "Recreate anonymous volumes instead of retrieving data from the previous containers",
     )
     .short('V'),
+    Flag::bool(
+        "rolling",
+        "Replace containers of services that have several one after the other, each by one that is there before the old one goes",
+    ),
     Flag::int(
         "timeout",
         "Use this timeout in seconds for container shutdown when attached or when containers are already running",
@@ -90,7 +97,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let client = context.connect().await?;
     let since = jiff::Timestamp::now();
     converge(context, &client, &project, parsed).await?;
-    if parsed.bool("no-start") {
+    if parsed.bool("no-start") || context.group().bool("dry-run") {
         return Ok(0);
     }
     if parsed.bool("wait") {
@@ -157,6 +164,9 @@ pub(super) async fn converge(
     let progress = Progress::of(context);
     let report = |event| progress.report(event);
     let mut current = apply::observe(client, project).await.map_err(failure)?;
+    if context.group().bool("dry-run") {
+        return show(client, project, current, &wishes(parsed), "DRY-RUN MODE - ").await;
+    }
     let pulled =
         pull::missing(context, client, project, &current, (parsed.str("pull"), &report)).await?;
     if build::missing(context, project, &current, parsed).await? || pulled {
@@ -169,17 +179,12 @@ pub(super) async fn converge(
             plan.orphans.join(" ")
         ));
     }
-    if context.group().bool("dry-run") {
-        return plan.steps.iter().try_for_each(|step| {
-            say(format_args!("DRY-RUN MODE - {:?}: {}", step.action, step.reason))
-        });
-    }
     let mut apply = apply(context, client, project, &current, &report);
     apply.timeout = parsed.int_if_set("timeout");
     all_or(apply.run(&plan).await).map(drop)
 }
 
-fn wishes(parsed: &Parsed) -> Wishes {
+pub(super) fn wishes(parsed: &Parsed) -> Wishes {
     let recreate = match (parsed.bool("force-recreate"), parsed.bool("no-recreate")) {
         (true, _) => Recreate::Always,
         (false, true) => Recreate::Never,
@@ -198,6 +203,7 @@ fn wishes(parsed: &Parsed) -> Wishes {
         renew_anonymous_volumes: parsed.bool("renew-anon-volumes"),
         without_dependencies: parsed.bool("no-deps"),
         without_start: parsed.bool("no-start"),
+        rolling: parsed.bool("rolling"),
     }
 }
 

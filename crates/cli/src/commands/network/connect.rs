@@ -36,6 +36,7 @@ pub(crate) const COMMAND: Command = Command {
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     let request = ConnectNetwork {
+        aliases_only: false,
         container: parsed.arg(1).to_owned(),
         endpoint_config: Some(settings(parsed)?),
     };
