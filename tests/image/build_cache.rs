@@ -15,7 +15,7 @@ fn steps_of(site: &Site, words: &[&str]) -> Vec<String> {
     steps(&output.stderr)
 }
 
-fn steps(progress: &str) -> Vec<String> {
+pub(super) fn steps(progress: &str) -> Vec<String> {
     let lines: Vec<&str> = progress.lines().collect();
     let step = |line: &&&str| {
         line.split_once("] ").is_some_and(|(head, _)| {

@@ -2,6 +2,7 @@ mod build;
 mod build_cache;
 mod build_context;
 mod build_progress;
+mod build_remote;
 mod commit;
 mod history;
 mod hostile;

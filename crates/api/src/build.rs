@@ -192,6 +192,12 @@ pub enum Ask {
     Agent { id: String },
     /// A tar for the output at that place among the options'. The client ends its own way once it is stored.
     Output { index: usize },
+    /// Of the folder of a `cache_from` (a `cache_to` where it is `of_target`) at that place among the options: its list of
+    /// manifests, or the blob that the digest names. 1 and its bytes, or 0 where it is not there.
+    CacheRead { index: usize, of_target: bool, digest: Option<String> },
+    /// For the folder of a `cache_to`. The client says 1 where it has that blob, else 0; then come the bytes, and it ends
+    /// its own way once they are stored.
+    CacheWrite { index: usize, digest: Option<String> },
 }
 
 /// What an engine tells of a session's build: one document a line.

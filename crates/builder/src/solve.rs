@@ -48,7 +48,7 @@ pub trait Worker: Send + Sync + 'static {
     fn alias(&self, key: &Digest) -> impl Future<Output = Option<Digest>> + Send;
 
     /// Keeps what [`Worker::alias`] shall say.
-    fn keep_alias(&self, key: &Digest, is: &Digest) -> impl Future<Output = ()> + Send;
+    fn keep_alias(&self, key: &Key, is: &Digest) -> impl Future<Output = ()> + Send;
 
     /// Carries a step out.
     fn run(
@@ -104,11 +104,39 @@ pub async fn solve<W: Worker>(
     worker: Arc<W>,
     vertices: Arc<[Vertex]>,
     result: usize,
-) -> Result<Arc<W::Tree>, W::Error> {
+) -> Result<Solved<W>, W::Error> {
     let quick = vertices.iter().map(|_| OnceCell::new()).collect();
     let keys = vertices.iter().map(|_| OnceCell::new()).collect();
     let results = vertices.iter().map(|_| OnceCell::new()).collect();
-    Arc::new(Solver { worker, vertices, quick, keys, results }).result(result).await
+    let solver = Arc::new(Solver { worker, vertices, quick, keys, results });
+    let tree = Arc::clone(&solver).result(result).await?;
+    Ok(Solved { tree, solver })
+}
+
+/// A graph that was carried out, as far as that was needed.
+pub struct Solved<W: Worker> {
+    pub tree: Arc<W::Tree>,
+    solver: Arc<Solver<W>>,
+}
+
+impl<W: Worker> Solved<W> {
+    /// The keys of all steps, by vertex: of those, too, that were not asked for. None for what is no step, and where a
+    /// step would have to run to know it.
+    ///
+    /// # Errors
+    /// Those of sources that were not asked for before.
+    pub async fn keys(&self) -> Result<Vec<Option<Arc<Key>>>, W::Error> {
+        let solver = &self.solver;
+        let mut keys = Vec::with_capacity(solver.vertices.len());
+        for (vertex, step) in solver.vertices.iter().enumerate() {
+            keys.push(match solver.keys[vertex].get() {
+                Some(Ok(key)) => Some(Arc::clone(key)),
+                _ if !step.op.is_step() => None,
+                _ => Arc::clone(solver).quick_key(vertex).await?,
+            });
+        }
+        Ok(keys)
+    }
 }
 
 struct Solver<W: Worker> {
@@ -276,7 +304,7 @@ impl<W: Worker> Solver<W> {
         quick.extend(by_key);
         parts.extend(by_content);
         let exact = key(parts);
-        self.worker.keep_alias(&key(quick).digest, &exact.digest).await;
+        self.worker.keep_alias(&key(quick), &exact.digest).await;
         Ok(Arc::new(exact))
     }
 

@@ -25,7 +25,7 @@ pub mod system;
 pub mod volumes;
 
 pub use dial::Trust;
-pub use mux::{Accepted, Receiver, Sender, Stream};
+pub use mux::{Accepted, Reader, Receiver, Sender, Stream};
 
 pub use body::{Body, JsonLines, Upload};
 pub use error::{Error, Result};

@@ -37,6 +37,9 @@ pub struct ImageConfig {
     pub docker_version: String,
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
+    /// What `--cache-to type=inline` adds: a build cache's config, in base64.
+    #[serde(rename = "moby.buildkit.cache.v0", default, skip_serializing_if = "Option::is_none")]
+    pub build_cache: Option<String>,
     #[serde(default)]
     pub os: String,
     #[serde(

@@ -1,5 +1,6 @@
 //! The OCI specifications and Docker's image format as data. No I/O: callers bring bytes and keep bounds on them.
 
+pub mod build_cache;
 pub mod descriptor;
 pub mod digest;
 pub mod image;

@@ -73,8 +73,8 @@ impl Worker for Recorder {
         lock(&self.aliases).get(key.as_str()).cloned()
     }
 
-    async fn keep_alias(&self, key: &Digest, is: &Digest) {
-        lock(&self.aliases).insert(key.to_string(), is.clone());
+    async fn keep_alias(&self, key: &Key, is: &Digest) {
+        lock(&self.aliases).insert(key.digest.to_string(), is.clone());
     }
 
     async fn run(
@@ -122,7 +122,7 @@ async fn build_as(
 ) -> Result<Vec<String>, String> {
     let (vertices, result) = graph(text, request);
     *lock(&worker.vertices) = vertices.to_vec();
-    solve(Arc::clone(worker), vertices, result).await.map(|tree| tree.to_vec())
+    solve(Arc::clone(worker), vertices, result).await.map(|solved| solved.tree.to_vec())
 }
 
 async fn build(worker: &Arc<Recorder>, text: &str) -> Vec<String> {
@@ -178,6 +178,19 @@ async fn a_stage_that_gives_the_same_files_changes_nothing_after_it() {
 }
 
 #[tokio::test]
+async fn keys_are_known_of_stages_that_nobody_looked_at() {
+    let worker = Arc::new(Recorder::default());
+    build(&worker, STAGES).await;
+    let (vertices, result) = graph(STAGES, &Request::default());
+    let solved = solve(Arc::clone(&worker), Arc::clone(&vertices), result).await.unwrap();
+    let keys = solved.keys().await.unwrap();
+    for (vertex, key) in vertices.iter().zip(keys) {
+        let known = key.map(|key| lock(&worker.known).contains_key(key.digest.as_str()));
+        assert_eq!(known, vertex.op.is_step().then_some(true), "{}", vertex.name);
+    }
+}
+
+#[tokio::test]
 async fn a_linked_copy_does_not_depend_on_what_it_stands_on() {
     let worker = Arc::new(Recorder::default());
     build(&worker, "FROM base\nRUN one\nCOPY --link . /x").await;
@@ -226,7 +239,7 @@ fn a_deep_graph_needs_no_deep_stack() {
         let worker = Arc::new(Recorder::default());
         *lock(&worker.vertices) = vertices.to_vec();
         let solved = runtime.block_on(solve(worker, vertices, result));
-        solved.unwrap().len()
+        solved.unwrap().tree.len()
     });
     assert_eq!(building.unwrap().join().unwrap(), 492);
 }

@@ -25,6 +25,8 @@ use crate::images::progress::Reporter;
 pub struct Built {
     pub plan: Plan,
     pub layers: Layers,
+    /// The cache that the image carries of itself.
+    pub inline: Option<String>,
 }
 
 const COMMENT: &str = "buildkit.dockerfile.v0";
@@ -223,7 +225,7 @@ fn references(names: &[String]) -> Result<Vec<Reference>> {
 
 /// The base's configuration with the plan's changes, its layers and a history that says which instruction made which.
 pub fn configuration(built: &Built) -> Result<ImageConfig> {
-    let Built { plan, layers } = built;
+    let Built { plan, layers, inline } = built;
     let epoch = plan.epoch.map(Timestamp::from_second).transpose();
     let epoch =
         epoch.map_err(|error| Error::invalid(format!("invalid SOURCE_DATE_EPOCH: {error}")))?;
@@ -251,6 +253,7 @@ pub fn configuration(built: &Built) -> Result<ImageConfig> {
     }
     image.created = epoch.or(last).map(|time| time.to_string());
     image.rootfs = RootFs { diff_ids: layers.digests.to_vec(), ..RootFs::default() };
+    image.build_cache.clone_from(inline);
     image.comment = String::new();
     image.container = String::new();
     image.container_config = None;

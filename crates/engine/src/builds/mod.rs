@@ -1,6 +1,7 @@
 //! Builds: who asks for them, and what becomes of them (docs/design/0017-builds.md).
 
 mod bases;
+mod bounded;
 pub mod cache;
 pub mod client;
 mod copy;
@@ -9,6 +10,7 @@ mod fetch;
 mod files;
 mod pipe;
 mod progress;
+mod remote;
 mod rewrite;
 mod run;
 pub mod step;
@@ -29,6 +31,7 @@ use store::Store;
 use self::client::{Client, Context};
 use self::export::Built;
 use self::progress::{Progress, Task};
+use self::remote::{Export, Remote};
 use self::trees::Tree;
 use self::worker::{Running, Worker};
 use crate::containers::Containers;
@@ -105,6 +108,8 @@ impl Builds {
             (plan, platform)
         };
         task.end::<_, Error>(&Ok(()));
+        let targets = remote::targets(&options)?;
+        let remote = Arc::new(Remote::open(self, &options, &platform, client).await?);
         let lease = Arc::new(self.store.shared_lease("build"));
         let instructions = instructions(&file, &plan);
         let progress = Arc::new(Progress::new(
@@ -122,11 +127,12 @@ impl Builds {
             vertices: Arc::clone(&vertices),
             progress: Arc::clone(&progress),
             options: Arc::clone(&options),
+            remote: Arc::clone(&remote),
         };
-        let solved = builder::solve::solve(Arc::new(worker), vertices, plan.result).await;
-        let tree = solved.map_err(not_solved)?;
+        let solving = builder::solve::solve(Arc::new(worker), Arc::clone(&vertices), plan.result);
+        let solved = solving.await.map_err(not_solved)?;
         progress.finish();
-        let Tree::Layers(layers) = &*tree else {
+        let Tree::Layers(layers) = &*solved.tree else {
             return Err(Error::system("the build gave files instead of layers"));
         };
         let layers = match plan.epoch {
@@ -137,8 +143,34 @@ impl Builds {
                 blocking(move || rewrite::rewritten(&store, &lease, &layers, epoch)).await?
             }
         };
-        let built = Arc::new(Built { plan, layers });
-        self.export(built, &options, client).await
+        let graph = (&*vertices, plan.result);
+        let keys = match targets.is_empty() {
+            true => Vec::new(),
+            false => solved.keys().await.map_err(not_solved)?,
+        };
+        let inline = match targets.iter().any(|target| target.place.is_none()) {
+            true => Some(remote::inline(&remote, graph, &keys, &layers)?),
+            false => None,
+        };
+        let built = Arc::new(Built { plan, layers, inline });
+        let result = self.export(built, &options, client).await?;
+        if !targets.is_empty() {
+            let steps = remote::collect(self, &remote, &lease, graph, &keys)?;
+            let (builds, options, lease) = (self, &*options, &lease);
+            let export = Export {
+                builds,
+                remote: &remote,
+                options,
+                client,
+                lease,
+                steps: &steps,
+                vertices: &vertices,
+            };
+            for (index, target) in targets.iter().enumerate() {
+                export.to(target, index).await?;
+            }
+        }
+        Ok(result)
     }
 
     async fn plan(

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use api::build::Failure;
 use builder::ignore::Ignore;
-use builder::plan::{self, Mount, MountKind, Run, Sharing, Unpack};
+use builder::plan::{self, Mount, MountKind, Run, Unpack};
 use jiff::Timestamp;
 use oci::Digest;
 use sha2::{Digest as _, Sha256};
-use store::builds::{CacheMount, CacheRecord, MountRequest};
-use tokio::sync::{Notify, mpsc};
+use store::builds::CacheRecord;
+use tokio::sync::mpsc;
 
+use super::remote::{self, Wish};
 use super::step::{Ended, Network, Security, Step, StepMount, Steps};
 use super::trees::{Layers, Tree};
 use super::worker::Worker;
@@ -108,7 +109,10 @@ impl Worker {
                     Some(input) => self.as_layers(&inputs[*input], "/").await?.0,
                     None => Vec::new(),
                 };
-                let mount = self.cache(id, *sharing, base, (*uid, *gid), *mode).await?;
+                let (id, sharing) = (id.clone(), remote::sharing(*sharing));
+                let wish = Wish { id, sharing, base, owner: (*uid, *gid), mode: *mode };
+                self.remote.warm(&wish, &self.builds, &self.client).await?;
+                let mount = self.builds.cache_mount(&wish).await?;
                 let subpath = source.trim_matches('/').to_owned();
                 let read_only = *read_only;
                 StepMount::Cache { mount: Arc::new(mount), subpath, target, read_only }
@@ -201,35 +205,6 @@ impl Worker {
             Ok((vec![layer], subpath))
         })
         .await
-    }
-
-    /// Waits where another step has a locked one.
-    async fn cache(
-        &self,
-        id: &str,
-        sharing: Sharing,
-        base: Vec<Digest>,
-        owner: (u32, u32),
-        mode: u32,
-    ) -> Result<CacheMount> {
-        let sharing = match sharing {
-            Sharing::Shared => store::builds::Sharing::Shared,
-            Sharing::Private => store::builds::Sharing::Private,
-            Sharing::Locked => store::builds::Sharing::Locked,
-        };
-        loop {
-            let free = Arc::new(Notify::new());
-            let (store, id, base) = (Arc::clone(&self.builds.store), id.to_owned(), base.clone());
-            let told = Arc::clone(&free);
-            let mount = blocking(move || {
-                let request = MountRequest { id: &id, sharing, base: &base, owner, mode };
-                Ok(store.builds().cache_mount(&request, move || told.notify_one())?)
-            });
-            if let Some(mount) = mount.await? {
-                return Ok(mount);
-            }
-            free.notified().await;
-        }
     }
 }
 

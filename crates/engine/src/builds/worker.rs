@@ -19,7 +19,8 @@ use super::Builds;
 use super::client::Client;
 use super::copy::Copying;
 use super::files::Inline;
-use super::progress::Progress;
+use super::progress::{Progress, Task};
+use super::remote::{Claim, Import, Remote};
 use super::trees::{Layers, Made, Tree};
 use crate::error::{Error, Result, blocking};
 
@@ -31,6 +32,7 @@ pub struct Worker {
     pub vertices: Arc<[Vertex]>,
     pub progress: Arc<Progress>,
     pub options: Arc<api::build::BuildOptions>,
+    pub remote: Arc<Remote>,
 }
 
 /// Steps that are being carried out, by their keys: whoever wants the same waits, and finds it in the cache.
@@ -72,20 +74,41 @@ impl builder::solve::Worker for Worker {
     }
 
     async fn known(&self, key: &Digest) -> Result<Option<Made>, Failure> {
-        let found = self.builds.store.builds().get(key, &self.lease);
-        let found =
-            found.map_err(|error| Failure { message: error.to_string(), ..Failure::default() });
-        let made =
-            |record: CacheRecord| Some(Made { digest: record.layer?, created: record.created });
-        Ok(found?.and_then(made))
+        if let Some(made) = self.recorded(key)? {
+            return Ok(Some(made));
+        }
+        let Some(own) = self.remote.own_key(key) else { return Ok(None) };
+        let mut made = self.recorded(&own)?;
+        if made.is_none()
+            && let Some((import, claim)) = self.remote.claim(key)
+        {
+            made = self.imported(&own, &import, &claim).await;
+        }
+        if made.is_some() {
+            self.remote.believe(key);
+        }
+        Ok(made)
     }
 
     async fn alias(&self, key: &Digest) -> Option<Digest> {
-        self.builds.store.builds().alias(key).ok().flatten()
+        let store = &self.builds.store;
+        let recorded = |key: &Digest| store.builds().alias(key).ok().flatten();
+        let found = recorded(key).or_else(|| {
+            let own = self.remote.own_key(key)?;
+            let claimed = recorded(&own).or_else(|| self.remote.alias(key))?;
+            self.remote.believe(&claimed);
+            Some(claimed)
+        });
+        if let Some(is) = &found {
+            self.remote.note_alias(key, is);
+        }
+        found
     }
 
-    async fn keep_alias(&self, key: &Digest, is: &Digest) {
-        if let Err(error) = self.builds.store.builds().put_alias(key, is) {
+    async fn keep_alias(&self, key: &Key, is: &Digest) {
+        self.remote.note_alias(&key.digest, is);
+        let place = self.remote.place_of(key);
+        if let Err(error) = self.builds.store.builds().put_alias(&place, is) {
             tracing::warn!("a build's cache is poorer than it could be: {error}");
         }
     }
@@ -132,6 +155,39 @@ impl builder::solve::Worker for Worker {
 }
 
 impl Worker {
+    fn recorded(&self, key: &Digest) -> Result<Option<Made>, Failure> {
+        let found = self.builds.store.builds().get(key, &self.lease);
+        let found =
+            found.map_err(|error| Failure { message: error.to_string(), ..Failure::default() });
+        let made =
+            |record: CacheRecord| Some(Made { digest: record.layer?, created: record.created });
+        Ok(found?.and_then(made))
+    }
+
+    /// None where the layer cannot be had, or is not what was claimed: then the step runs.
+    async fn imported(&self, own: &Digest, import: &Arc<Import>, claim: &Claim) -> Option<Made> {
+        let fetched = import.fetch(claim, &self.builds, &self.lease).await;
+        let kept = fetched.and_then(|layer| {
+            self.builds.store.builds().put(&CacheRecord {
+                key: own.clone(),
+                below: Vec::new(),
+                layer: Some(layer.clone()),
+                kind: REGULAR.into(),
+                description: claim.told.description.clone(),
+                created: claim.created,
+                cost: claim.told.cost,
+                parents: claim.told.parents.clone(),
+                components: serde_json::to_vec(&claim.told.components).unwrap_or_default(),
+            })?;
+            Ok(Made { digest: layer, created: claim.created })
+        });
+        kept.inspect_err(|error| {
+            let name = format!("importing a layer of {:?}", claim.told.description);
+            Task::begin(&self.client, &name).end::<(), _>(&Err(error));
+        })
+        .ok()
+    }
+
     async fn source_of(&self, vertex: usize) -> Result<Tree> {
         match &self.vertices[vertex].op {
             Op::Scratch => Ok(Tree::Layers(Layers::default())),
@@ -175,7 +231,7 @@ impl Worker {
     ) -> Result<Made> {
         let created = Timestamp::now();
         let record = CacheRecord {
-            key: key.digest.clone(),
+            key: self.remote.place_of(key),
             below: base.layers()?.to_vec(),
             layer: Some(layer.clone()),
             kind: REGULAR.into(),

@@ -55,6 +55,10 @@ impl Images {
         Self { store, events, containers, registries }
     }
 
+    pub fn registries(&self) -> &Registries {
+        &self.registries
+    }
+
     /// `attributes.name` is what the event is about: a reference, or the id again.
     fn publish(&self, action: &str, id: &Digest, name: &str) {
         // One that was deleted meanwhile has no labels to tell.

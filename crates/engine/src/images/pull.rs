@@ -267,7 +267,7 @@ impl Layer {
             }
             result => result,
         };
-        let came = came.map_err(told)?;
+        let came = came?;
         if let Came::Staged(staged) = &came
             && *staged.diff_id() != self.diff_id
         {
@@ -318,13 +318,6 @@ impl Layer {
                 return Err(Failure::Store("the download was given up".into()));
             }
         }
-    }
-}
-
-fn told(failure: Failure) -> Error {
-    match failure {
-        Failure::Registry(error) => Refused(error).into(),
-        Failure::Store(why) => Error::system(why),
     }
 }
 

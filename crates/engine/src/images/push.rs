@@ -56,6 +56,26 @@ impl Images {
         Ok(())
     }
 
+    /// Sees to it that a repository has these layers, as any blobs: which ones, in their order. The caller holds them.
+    pub async fn push_blobs(
+        &self,
+        repository: &Arc<Repository>,
+        name: &Reference,
+        layers: Vec<Layer>,
+        report: &Reporter,
+    ) -> Result<Vec<Blob>> {
+        let count = layers.len();
+        let work = Work {
+            store: Arc::clone(&self.store),
+            repository: Arc::clone(repository),
+            name: name.clone(),
+            layers,
+            report: report.clone(),
+        };
+        let made = work.all(vec![None; count], self.registries.uploads_at_once()).await?;
+        made.ok_or_else(|| Error::system(format!("layers of {name} are gone")))
+    }
+
     async fn push_one(
         &self,
         repository: &Arc<Repository>,

@@ -198,6 +198,15 @@ impl Work {
     }
 }
 
+impl From<Failure> for crate::error::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Registry(error) => super::Refused(error).into(),
+            Failure::Store(why) => Self::system(why),
+        }
+    }
+}
+
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         Self::Store(error.to_string())

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::Repository;
 use super::content::Content;
 use super::error::{Error, Result};
+use super::manifests::has_digest;
 use super::retry::Attempts;
 use super::transport::Answer;
 
@@ -76,6 +77,15 @@ impl Repository {
             }
         }
         if *at == blob.size { Ok(()) } else { Err(answer.failed("unexpected EOF".into())) }
+    }
+
+    /// A blob that is read as a whole, and is what the digest names.
+    pub async fn document(&self, digest: &Digest, limit: usize) -> Result<Bytes> {
+        let bytes = self.small_blob(digest, limit).await?;
+        match has_digest(&bytes, digest) {
+            true => Ok(bytes),
+            false => Err(Error::invalid(format!("verification failed for digest {digest}"))),
+        }
     }
 
     /// One that is read as a whole.

@@ -7,11 +7,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use archive::unpack::{self, Target};
 use oci::Digest;
 use sys::overlay::Overlay;
 
@@ -43,6 +45,14 @@ pub struct MountRequest<'r> {
     /// Of a new directory that begins with nothing.
     pub owner: (u32, u32),
     pub mode: u32,
+}
+
+impl MountRequest<'_> {
+    /// Names the directories that the request may get.
+    pub fn group(&self) -> Digest {
+        let base: Vec<&str> = self.base.iter().map(Digest::as_str).collect();
+        digest_of(format!("{}\n{}", base.join(" "), self.id).as_bytes())
+    }
 }
 
 /// A directory for as long as it is used.
@@ -123,7 +133,7 @@ impl Builds<'_> {
         request: &MountRequest<'_>,
         free: impl FnOnce() + Send + 'static,
     ) -> Result<Option<CacheMount>> {
-        let group = group_of(request);
+        let group = request.group();
         let _making = lock(&self.state.making);
         let known = self.known_mounts(&group)?;
         let usable = {
@@ -142,7 +152,7 @@ impl Builds<'_> {
         };
         let (key, number) = match usable {
             Some((key, number)) => (key.clone(), *number),
-            None => self.new_mount(request, &group)?,
+            None => self.new_mount(request, &|directory| self.fill_mount(request, directory))?,
         };
         let directory = self.root.cache_mount(number);
         if !directory.exists() {
@@ -153,6 +163,38 @@ impl Builds<'_> {
         let one = Use { users: 0, sharing: request.sharing };
         users.in_use.entry(key.clone()).or_insert(one).users += 1;
         Ok(Some(CacheMount { directory, state: Arc::clone(self.state), group, key }))
+    }
+
+    /// Whether a directory is here for it.
+    pub fn has_mount(&self, request: &MountRequest<'_>) -> Result<bool> {
+        Ok(!self.known_mounts(&request.group())?.is_empty())
+    }
+
+    /// A directory with what a tar holds, unless there is one.
+    pub fn fill_mount_from(&self, request: &MountRequest<'_>, tar: &mut dyn Read) -> Result<()> {
+        let failed = |error| Error::io(format!("fill cache mount {:?}", request.id), error);
+        let staged = self.root.stage()?;
+        let content = staged.path().join("content");
+        fs::create_dir(&content).map_err(failed)?;
+        own(&content, request).map_err(failed)?;
+        let root = OwnedFd::from(File::open(&content).map_err(failed)?);
+        let target = Target { root: root.as_fd(), directory: Path::new(""), shown: &content };
+        let options = unpack::Options {
+            owner: unpack::Owner::Archived,
+            replace_directories: true,
+            limits: archive::Limits::default(),
+            rename: None,
+        };
+        unpack::unpack(tar, target, options).map_err(failed)?;
+        let _making = lock(&self.state.making);
+        if self.has_mount(request)? {
+            return Ok(());
+        }
+        let place = |directory: &Path| {
+            self.root.discard(directory)?;
+            fs::rename(&content, directory).map_err(failed)
+        };
+        self.new_mount(request, &place).map(drop)
     }
 
     /// Keys and numbers, the first that was made first.
@@ -168,14 +210,19 @@ impl Builds<'_> {
     }
 
     /// The directory first: one without a record goes at the next open, a record without one gets it when it is used.
-    fn new_mount(&self, request: &MountRequest<'_>, group: &Digest) -> Result<(Digest, u64)> {
+    fn new_mount(
+        &self,
+        request: &MountRequest<'_>,
+        fill: &dyn Fn(&Path) -> Result<()>,
+    ) -> Result<(Digest, u64)> {
+        let group = request.group();
         let highest = "SELECT coalesce(max(mount), 0) FROM build_records";
         let highest: u64 =
             self.database.read(|db| Ok(db.query_row(highest, [], |row| row.get(0))?))?;
         let number = highest + 1;
         let created = now();
         let key = digest_of(format!("{group} {number} {created}").as_bytes());
-        self.fill_mount(request, &self.root.cache_mount(number))?;
+        fill(&self.root.cache_mount(number))?;
         let sql = "INSERT INTO build_records
             (key, kind, description, created, cost, has_layer, parents, components, mount, mount_group)
             VALUES (?1, ?2, ?3, ?4, 0, 0, '[]', x'', ?5, ?6)";
@@ -202,12 +249,7 @@ impl Builds<'_> {
                 let to = OwnedFd::from(File::open(&content).map_err(failed)?);
                 copy::tree(from.as_fd(), to.as_fd()).map_err(failed)?;
             }
-            [] => {
-                let (uid, gid) = request.owner;
-                chown(&content, Some(uid), Some(gid)).map_err(failed)?;
-                let mode = fs::Permissions::from_mode(request.mode & 0o7777);
-                fs::set_permissions(&content, mode).map_err(failed)?;
-            }
+            [] => own(&content, request).map_err(failed)?,
         }
         // What is there has no record, and so no user.
         self.root.discard(directory)?;
@@ -215,7 +257,8 @@ impl Builds<'_> {
     }
 }
 
-fn group_of(request: &MountRequest<'_>) -> Digest {
-    let base: Vec<&str> = request.base.iter().map(Digest::as_str).collect();
-    digest_of(format!("{}\n{}", base.join(" "), request.id).as_bytes())
+fn own(directory: &Path, request: &MountRequest<'_>) -> io::Result<()> {
+    let (uid, gid) = request.owner;
+    chown(directory, Some(uid), Some(gid))?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(request.mode & 0o7777))
 }

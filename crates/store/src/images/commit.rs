@@ -81,6 +81,7 @@ fn child(base: ImageConfig, commit: Commit, layer: &Layer) -> ImageConfig {
         diff_ids.push(layer.diff_id.clone());
     }
     ImageConfig {
+        build_cache: None,
         author: commit.author,
         comment: commit.message,
         config: Some(commit.config),

@@ -107,6 +107,12 @@ impl Store {
         Err(Error::system(format!("layer {} is damaged on disk", layer.diff_id)))
     }
 
+    /// Makes a layer visible that was fetched, under the lease. A loss of power takes it away again, unless an image has it
+    /// by then.
+    pub fn keep_unsynced(&self, staged: Arc<StagedLayer>, lease: &Lease<'_>) -> Result<()> {
+        self.commit(vec![staged], lease, Durability::ProcessDeath)
+    }
+
     pub(crate) fn commit_layers(
         &self,
         staged: Vec<Arc<StagedLayer>>,

@@ -1,6 +1,7 @@
 //! `gantry image build`: an image out of a Dockerfile.
 
 mod answers;
+mod caches;
 mod check;
 mod git;
 mod options;

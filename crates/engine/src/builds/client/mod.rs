@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use api::build::Status;
 use builder::context::Listing;
+use oci::Digest;
 use tokio::io::DuplexStream;
 
 pub use classic::Classic;
@@ -88,6 +89,34 @@ impl Client {
         }
     }
 
+    /// A blob of a cache's folder at the client's side, or its list of manifests; None where it is not there. It may wait,
+    /// as what it returns.
+    pub fn cache_read(
+        &self,
+        index: usize,
+        of_target: bool,
+        digest: Option<&Digest>,
+    ) -> Result<Option<mux::Reader>> {
+        match self {
+            Self::Upload(_) => Err(no_folders()),
+            Self::Session(session) => session.cache_read(index, of_target, digest),
+        }
+    }
+
+    /// Whether a cache's folder at the client's side has a blob. It may wait.
+    pub fn cache_has(&self, index: usize, digest: &Digest) -> Result<bool> {
+        // What is asked for and then not read is not sent to its end.
+        Ok(self.cache_read(index, true, Some(digest))?.is_some())
+    }
+
+    /// Where a blob of a cache's folder goes, or its list of manifests; None where it is there already. It may wait.
+    pub fn cache_write(&self, index: usize, digest: Option<&Digest>) -> Result<Option<Output>> {
+        match self {
+            Self::Upload(_) => Err(no_folders()),
+            Self::Session(session) => session.cache_write(index, digest),
+        }
+    }
+
     /// Resolves once the client went away: nobody wants the build any more.
     pub async fn gone(&self) {
         match self {
@@ -95,4 +124,8 @@ impl Client {
             Self::Session(session) => session.gone().await,
         }
     }
+}
+
+fn no_folders() -> Error {
+    Error::invalid("a cache in a folder needs a session, which this build has not")
 }

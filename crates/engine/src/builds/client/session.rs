@@ -9,6 +9,7 @@ use api::build::{Ask, BuildOptions, BuildResult, Failure, News};
 use builder::context::{Listing, wire};
 use bytes::Bytes;
 use mux::{Accepted, Connection, Sender, Side, Stream};
+use oci::Digest;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::OnceCell;
 
@@ -135,6 +136,36 @@ impl Session {
         self.ask(&Ask::Output { index }).map(Output::new)
     }
 
+    pub(super) fn cache_read(
+        &self,
+        index: usize,
+        of_target: bool,
+        digest: Option<&Digest>,
+    ) -> Result<Option<mux::Reader>> {
+        let digest = digest.map(Digest::to_string);
+        let Stream { sender, receiver } = self.ask(&Ask::CacheRead { index, of_target, digest })?;
+        sender.finish();
+        let mut reader = receiver.into_reader();
+        let mut first = [0];
+        io::Read::read_exact(&mut reader, &mut first).map_err(lost)?;
+        Ok((first == [1]).then_some(reader))
+    }
+
+    pub(super) fn cache_write(
+        &self,
+        index: usize,
+        digest: Option<&Digest>,
+    ) -> Result<Option<Output>> {
+        let digest = digest.map(Digest::to_string);
+        let mut stream = self.ask(&Ask::CacheWrite { index, digest })?;
+        let first = stream.receiver.recv_blocking().map_err(lost)?;
+        match first.as_deref() {
+            Some([0]) => Ok(Some(Output::new(stream))),
+            Some([1]) => Ok(None),
+            _ => Err(Error::invalid("the client's answer about a cache is not understood")),
+        }
+    }
+
     pub(super) async fn gone(&self) {
         self.connection.closed().await;
     }
@@ -233,7 +264,6 @@ mod tests {
     use std::io::Read;
 
     use builder::context::{Entry, Kind as FileKind};
-    use oci::Digest;
     use sha2::{Digest as _, Sha256};
     use tokio::sync::mpsc;
 

@@ -17,6 +17,7 @@ use client::{Accepted, Receiver, Sender, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use super::caches;
 use super::options::{Destination, Local, Secret};
 use super::source::{Source, patterns};
 use crate::error::os_error;
@@ -73,6 +74,23 @@ impl Answers {
                 let mut reader = receiver.into_reader();
                 // The reader goes after the reason was told.
                 in_thread(move || conclude(self.store(index, &mut reader), sender)).await;
+            }
+            Ask::CacheRead { index, of_target, digest } => {
+                let read = move || conclude(self.cached(index, of_target, digest, &sender), sender);
+                in_thread(read).await;
+            }
+            Ask::CacheWrite { index, digest } => {
+                let mut reader = receiver.into_reader();
+                in_thread(move || {
+                    let written = match self.local.cache_targets.get(&index) {
+                        Some(folder) => {
+                            caches::write(folder, digest.as_deref(), &mut reader, &sender)
+                        }
+                        None => Err(no_cache()),
+                    };
+                    conclude(written, sender);
+                })
+                .await;
             }
             Ask::Agent { id } => match self.agent(&id).await {
                 Ok(socket) => pump(socket, sender, receiver).await,
@@ -167,6 +185,21 @@ impl Answers {
         to.send_blocking([&[1][..], &secret].concat())
     }
 
+    fn cached(
+        &self,
+        index: usize,
+        of_target: bool,
+        digest: Option<String>,
+        to: &Sender,
+    ) -> io::Result<()> {
+        let folders = match of_target {
+            true => &self.local.cache_targets,
+            false => &self.local.cache_sources,
+        };
+        let folder = folders.get(&index).ok_or_else(no_cache)?;
+        caches::read(folder, digest.as_deref(), to)
+    }
+
     async fn agent(&self, id: &str) -> io::Result<UnixStream> {
         let socket = self.local.agents.get(id);
         let socket =
@@ -205,6 +238,10 @@ impl Answers {
             }
         }
     }
+}
+
+fn no_cache() -> io::Error {
+    io::Error::other("no folder of a cache was named there")
 }
 
 async fn in_thread(work: impl FnOnce() + Send + 'static) {

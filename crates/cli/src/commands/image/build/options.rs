@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use api::build::{BuildOptions, Output};
 
+use super::caches;
 use crate::commands::container::options::{env, limits, mounts};
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -98,6 +99,9 @@ pub(super) struct Local {
     pub(super) secrets: BTreeMap<String, Secret>,
     /// Sockets of SSH agents.
     pub(super) agents: BTreeMap<String, PathBuf>,
+    /// Folders of caches, by their places among the options'.
+    pub(super) cache_sources: BTreeMap<usize, PathBuf>,
+    pub(super) cache_targets: BTreeMap<usize, PathBuf>,
     /// By their place among the options' outputs.
     pub(super) destinations: BTreeMap<usize, Destination>,
 }
@@ -118,7 +122,9 @@ pub(super) enum Destination {
 /// The options, without the Dockerfile, and this side's part.
 pub(super) fn parse(context: &Context, parsed: &Parsed) -> Result<(BuildOptions, Local)> {
     refuse(parsed)?;
-    let mut local = Local::default();
+    let (cache_from, cache_sources) = caches::parse(&parsed.list("cache-from"), "cache-from")?;
+    let (cache_to, cache_targets) = caches::parse(&parsed.list("cache-to"), "cache-to")?;
+    let mut local = Local { cache_sources, cache_targets, ..Local::default() };
     let mut options = BuildOptions {
         target: parsed.string("target"),
         build_args: build_args(context, &parsed.list("build-arg")),
@@ -135,8 +141,8 @@ pub(super) fn parse(context: &Context, parsed: &Parsed) -> Result<(BuildOptions,
         cgroup_parent: parsed.string("cgroup-parent"),
         limits: limits_of(parsed)?,
         allow: separated(&parsed.list("allow")),
-        cache_from: caches(&parsed.list("cache-from"))?,
-        cache_to: caches(&parsed.list("cache-to"))?,
+        cache_from,
+        cache_to,
         explain_cache: parsed.bool("explain-cache"),
         ..BuildOptions::default()
     };
@@ -181,7 +187,7 @@ fn refuse(parsed: &Parsed) -> Result<()> {
     Ok(())
 }
 
-fn failure(text: &str) -> Failure {
+pub(super) fn failure(text: &str) -> Failure {
     Failure::new(format!("ERROR: {text}"))
 }
 
@@ -229,7 +235,7 @@ fn build_args(context: &Context, texts: &[String]) -> BTreeMap<String, Option<St
 }
 
 /// `key=value,...`, in CSV.
-fn fields(text: &str) -> Result<BTreeMap<String, String>> {
+pub(super) fn fields(text: &str) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for field in mounts::fields(text)? {
         let (key, value) = field
@@ -238,22 +244,6 @@ fn fields(text: &str) -> Result<BTreeMap<String, String>> {
         found.insert(key.to_lowercase(), value.to_owned());
     }
     Ok(found)
-}
-
-fn caches(texts: &[String]) -> Result<Vec<BTreeMap<String, String>>> {
-    let cache = |text: &String| match text.contains('=') {
-        false => Ok(BTreeMap::from([
-            ("type".to_owned(), "registry".to_owned()),
-            ("ref".to_owned(), text.clone()),
-        ])),
-        true => match fields(text)? {
-            fields if !fields.contains_key("type") => {
-                Err(failure(&format!("type required form> {text:?}")))
-            }
-            fields => Ok(fields),
-        },
-    };
-    texts.iter().map(cache).collect()
 }
 
 /// The name, and `local:` with a folder or where else it is.
@@ -427,11 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn caches_and_contexts_have_their_short_forms() {
-        let short = caches(&["user/app:cache".to_owned()]).unwrap();
-        let long = caches(&["type=registry,ref=user/app:cache".to_owned()]).unwrap();
-        assert_eq!(short, long);
-        assert!(caches(&["ref=x".to_owned()]).is_err());
+    fn contexts_have_their_short_forms() {
         let image = build_context("a=docker-image://x").unwrap();
         assert_eq!(image, ("a".into(), "docker-image://x".into()));
         assert_eq!(build_context("a=/etc").unwrap(), ("a".into(), "local:/etc".into()));
