@@ -303,8 +303,10 @@ impl<W: Worker> Solver<W> {
         let (by_key, by_content): (Vec<_>, Vec<_>) = weak.into_iter().unzip();
         quick.extend(by_key);
         parts.extend(by_content);
-        let exact = key(parts);
-        self.worker.keep_alias(&key(quick), &exact.digest).await;
+        let (exact, quick) = (key(parts), key(quick));
+        if quick.digest != exact.digest {
+            self.worker.keep_alias(&quick, &exact.digest).await;
+        }
         Ok(Arc::new(exact))
     }
 

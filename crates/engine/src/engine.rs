@@ -11,6 +11,7 @@ use crate::apparmor;
 use crate::audit::Audit;
 use crate::authorization::{Authorization, Folders};
 use crate::builds::Builds;
+use crate::builds::cache::gc_policy;
 use crate::config::{Config, Live};
 use crate::containers::{Containers, Disk, Parts, Proxy, Survey};
 use crate::error::{Error, Result, blocking};
@@ -121,6 +122,8 @@ impl State {
                 "Storage option overlay2.size not supported. Filesystem does not support Project Quota",
             ));
         }
+        let policy = gc_policy(&config.builder.gc).map_err(Error::invalid)?;
+        store.builds().set_policy(policy);
         let id = read_or_make(&config.data_root)?;
         let identity = Identity::new(&id);
         let survey = Survey::take(&Disk::new(Arc::clone(&store)), config)?;

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use api::Filters;
 use api::build::{CachePruneReport, CacheRecord};
 use api::system::Usage;
+use jiff::SignedDuration;
 use oci::Digest;
-use store::builds::{Listed, Wanted};
+use store::builds::{Listed, Policy, Rule, Wanted};
 
 use super::Builds;
+use crate::config::{Gc, GcRule, parse_size};
 use crate::error::{Error, Result};
 use crate::events::Kind;
 use crate::until;
@@ -92,6 +94,50 @@ pub fn wanted(filters: &Filters, all: bool, keep: u64) -> Result<Wanted> {
     })
 }
 
+/// What goes by itself, as the engine's configuration says.
+///
+/// # Errors
+/// What cannot be understood, by its key.
+pub fn gc_policy(gc: &Gc) -> Result<Policy, String> {
+    if gc.enabled == Some(false) {
+        return Ok(Policy::Nothing);
+    }
+    let keep = size("builder.gc.defaultKeepStorage", &gc.default_keep_storage)?;
+    if gc.policy.is_empty() {
+        return Ok(Policy::Worth(keep));
+    }
+    gc.policy.iter().map(|rule| gc_rule(rule, keep)).collect::<Result<_, _>>().map(Policy::Rules)
+}
+
+fn gc_rule(rule: &GcRule, default: Option<u64>) -> Result<Rule, String> {
+    let invalid = |why: String| format!("invalid builder.gc.policy: {why}");
+    let mut filters = Filters::default();
+    let mut unused_for = None;
+    for filter in &rule.filter {
+        match filter.split_once('=') {
+            Some(("unused-for" | "until", value)) => {
+                let nanoseconds = until::duration(value).filter(|idle| *idle >= 0);
+                let idle = nanoseconds.ok_or_else(|| invalid(format!("bad filter {filter:?}")))?;
+                unused_for = Some(SignedDuration::from_nanos(idle));
+            }
+            Some((name, value)) => filters.add(name, value),
+            None => return Err(invalid(format!("bad filter {filter:?}: name=value is expected"))),
+        }
+    }
+    let keep = size("builder.gc.policy.keepStorage", &rule.keep_storage)?.or(default);
+    let wanted = wanted(&filters, rule.all, keep.unwrap_or(0));
+    Ok(Rule { wanted: wanted.map_err(|error| invalid(error.to_string()))?, unused_for })
+}
+
+/// None where nothing is said.
+fn size(key: &str, text: &str) -> Result<Option<u64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let bytes = parse_size(text).and_then(|bytes| u64::try_from(bytes).ok());
+    bytes.map(Some).ok_or_else(|| format!("invalid {key}: invalid size: '{text}'"))
+}
+
 fn record(listed: &Listed) -> CacheRecord {
     let record = &listed.record;
     CacheRecord {
@@ -115,6 +161,46 @@ fn id(key: &Digest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_dockerd_s_rules_mean() {
+        let policy = |text: &str| gc_policy(&serde_json::from_str(text).unwrap());
+        assert_eq!(policy("{}"), Ok(Policy::Worth(None)));
+        assert_eq!(policy(r#"{"enabled":false,"defaultKeepStorage":"1GB"}"#), Ok(Policy::Nothing));
+        let limit = policy(r#"{"enabled":true,"defaultKeepStorage":"20GB"}"#);
+        assert_eq!(limit, Ok(Policy::Worth(Some(20 << 30))));
+        let rules = r#"{"defaultKeepStorage":"2gb","policy":[
+            {"keepStorage":"512MB","filter":["unused-for=48h","type=source.local"]},{"all":true}]}"#;
+        let Ok(Policy::Rules(rules)) = policy(rules) else { panic!("rules") };
+        assert_eq!(rules[0].unused_for, Some(SignedDuration::from_hours(48)));
+        assert_eq!(
+            (rules[0].wanted.keep, &*rules[0].wanted.kinds),
+            (512 << 20, &["source.local".to_owned()][..])
+        );
+        assert!(
+            rules[1].wanted.all && rules[1].wanted.keep == 2 << 30 && rules[1].unused_for.is_none()
+        );
+        for (wrong, said) in [
+            (
+                r#"{"defaultKeepStorage":"x"}"#,
+                "invalid builder.gc.defaultKeepStorage: invalid size: 'x'",
+            ),
+            (
+                r#"{"policy":[{"filter":["x"]}]}"#,
+                "invalid builder.gc.policy: bad filter \"x\": name=value is expected",
+            ),
+            (
+                r#"{"policy":[{"filter":["unused-for=x"]}]}"#,
+                "invalid builder.gc.policy: bad filter \"unused-for=x\"",
+            ),
+            (
+                r#"{"policy":[{"filter":["a=x"]}]}"#,
+                "invalid builder.gc.policy: failed to prune build cache: invalid filter 'a'",
+            ),
+        ] {
+            assert_eq!(policy(wrong).unwrap_err(), said);
+        }
+    }
 
     #[test]
     fn filters_say_what_goes() {

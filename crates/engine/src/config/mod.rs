@@ -4,6 +4,7 @@
 //! (`flags`, `file`). A key in both is refused, as by dockerd; so is one that nobody knows. The union is decoded into
 //! `Config`. What a reload changes: `live`.
 
+mod builder;
 mod file;
 mod flags;
 mod live;
@@ -20,6 +21,9 @@ use serde_json::{Map, Value};
 
 use options::Meaning;
 
+use crate::builds::cache::gc_policy;
+
+pub use builder::{Builder, Gc, Rule as GcRule};
 pub use flags::{Action, Invocation, parse};
 pub use live::Live;
 pub use options::help;
@@ -63,6 +67,7 @@ pub struct Config {
     pub shutdown_timeout: i64,
     pub experimental: bool,
     pub features: BTreeMap<String, bool>,
+    pub builder: Builder,
 
     pub tls: Option<bool>,
     pub tlsverify: Option<bool>,
@@ -149,6 +154,7 @@ impl Default for Config {
             shutdown_timeout: 15,
             experimental: false,
             features: BTreeMap::new(),
+            builder: Builder::default(),
             tls: None,
             tlsverify: None,
             tlscacert: None,
@@ -287,6 +293,7 @@ impl Config {
         for option in &self.storage_opts {
             values::storage_option(option)?;
         }
+        gc_policy(&self.builder.gc)?;
         if let Some(domain) = self.dns_search.iter().find(|domain| !values::is_domain(domain)) {
             return Err(format!("{domain} is not a valid domain"));
         }
@@ -506,6 +513,7 @@ mod tests {
             r#"{"ipv6":false,"bridge":"","userns-remap":"","iptables":true,"node-generic-resources":[]}"#,
             r#"{"live-restore":false,"userland-proxy":false,"containerd":"/x","swarm-default-advertise-addr":"1.2.3.4"}"#,
             r#"{"builder":{"gc":{"enabled":true,"defaultKeepStorage":"10GB"}}}"#,
+            r#"{"builder":{"gc":{"enabled":false},"entitlements":{"network-host":true}}}"#,
             r#"{"default-runtime":"runc"}"#,
             r#"{"runtimes":{"runc":{"path":"/usr/bin/runc"}}}"#,
         ] {

@@ -98,7 +98,7 @@ options! {
     "exec-opt" => "exec-opts" List Works: "Runtime execution options (native.cgroupdriver)";
     "exec-root" => "exec-root" Text Works: "Root directory for execution state files (default \"/run/gantry\")";
     "experimental" => "experimental" Switch Works: "Enable experimental features";
-    "" => "builder" Json Nothing("there are no builds yet"): "";
+    "" => "builder" Json Works: "";
     "" => "features" Json Works: "";
     "fixed-cidr" => "fixed-cidr" Text Works: "IPv4 subnet for fixed IPs";
     "fixed-cidr-v6" => "fixed-cidr-v6" Text Works: "IPv6 subnet for fixed IPs";

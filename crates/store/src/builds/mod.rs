@@ -9,6 +9,7 @@
 mod aliases;
 mod limits;
 mod mounts;
+mod policy;
 mod prune;
 mod seal;
 mod state;
@@ -21,6 +22,7 @@ use oci::Digest;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 pub use mounts::{CacheMount, MountRequest, Sharing};
+pub use policy::{Policy, Rule};
 pub use prune::{Pruned, Wanted};
 pub(crate) use state::State;
 pub use usage::Listed;
@@ -159,7 +161,7 @@ impl Builds<'_> {
     pub(crate) fn keep_up(&self) -> Result<()> {
         self.flush()?;
         match self.state.take_growth() {
-            true => self.keep_within_limits(now()),
+            true => self.keep_within_limits(now(), false),
             false => Ok(()),
         }
     }
@@ -167,7 +169,7 @@ impl Builds<'_> {
     /// On the maintenance thread, when nothing else happens: sizes of what steps wrote to, and the limits again.
     pub(crate) fn look_around(&self) -> Result<()> {
         self.measure_mounts()?;
-        self.keep_within_limits(now())
+        self.keep_within_limits(now(), true)
     }
 
     /// Writes uses that are only known in memory.

@@ -82,35 +82,19 @@ impl Builds<'_> {
         self.remove(&cache, chosen, pinned)
     }
 
-    /// How large the cache may become before some of it goes by itself.
-    pub fn set_limit(&self, bytes: u64) {
-        self.state.set_limit(bytes);
-        self.wake();
-    }
-
-    fn limit(&self) -> Result<u64> {
-        if let Some(limit) = self.state.limit() {
-            return Ok(limit);
-        }
+    pub(super) fn default_limit(&self) -> Result<u64> {
         let stat = rustix::fs::statvfs(self.root.path())
             .map_err(|error| Error::io("size of the data root's file system", error))?;
         Ok(limits::default_limit(stat.f_blocks.saturating_mul(stat.f_frsize)))
     }
 
-    pub(super) fn keep_within_limits(&self, now: Timestamp) -> Result<()> {
-        let limit = self.limit()?;
-        if self.size()? <= limit && self.database.read(usage::count)? <= limits::MOST_RECORDS {
-            return Ok(());
-        }
-        let pinned = self.state.pinned();
-        let cache = self.database.read(usage::read)?;
-        let target = limits::target(limit);
-        let chosen = limits::choose(&cache, target, now, |key| !pinned.contains(key));
-        self.remove(&cache, chosen, pinned).map(drop)
-    }
-
     /// Records first, then what nobody has any more.
-    fn remove(&self, cache: &Cache, chosen: Vec<Digest>, pinned: Pinned<'_>) -> Result<Pruned> {
+    pub(super) fn remove(
+        &self,
+        cache: &Cache,
+        chosen: Vec<Digest>,
+        pinned: Pinned<'_>,
+    ) -> Result<Pruned> {
         if chosen.is_empty() {
             return Ok(Pruned::default());
         }

@@ -1,13 +1,14 @@
 //! What is known of the build cache in memory alone.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use oci::Digest;
 
 use super::mounts::Group;
+use super::policy::Policy;
 
 #[derive(Default)]
 pub(crate) struct State {
@@ -15,8 +16,7 @@ pub(crate) struct State {
     touched: Mutex<HashMap<Digest, Uses>>,
     /// Set once something was added.
     grown: AtomicBool,
-    /// In bytes; 0 is the default.
-    limit: AtomicU64,
+    policy: Mutex<Policy>,
     /// Held while a cache mount is made.
     pub(super) making: Mutex<()>,
     /// Cache mounts in use, by what their ids stand for.
@@ -89,12 +89,12 @@ impl State {
         self.grown.swap(false, Ordering::Relaxed)
     }
 
-    pub(super) fn limit(&self) -> Option<u64> {
-        Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    pub(super) fn policy(&self) -> Policy {
+        lock(&self.policy).clone()
     }
 
-    pub(super) fn set_limit(&self, limit: u64) {
-        self.limit.store(limit, Ordering::Relaxed);
+    pub(super) fn set_policy(&self, policy: Policy) {
+        *lock(&self.policy) = policy;
         self.note_growth();
     }
 }

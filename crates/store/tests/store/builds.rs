@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use oci::Digest;
-use store::builds::{CacheMount, CacheRecord, MountRequest, REGULAR, Sharing, Wanted};
+use store::builds::{
+    CacheMount, CacheRecord, MountRequest, Policy, REGULAR, Rule, Sharing, Wanted,
+};
 use store::images::Removal;
 use store::{Kind, Lease, Store};
 
@@ -180,7 +182,7 @@ fn prune_takes_what_its_conditions_name() {
 fn the_cache_keeps_to_its_limit_by_itself() {
     let fixture = Fixture::new();
     let builds = fixture.store.builds();
-    builds.set_limit(5000);
+    builds.set_policy(Policy::Worth(Some(5000)));
     for number in 0..20 {
         let name = number.to_string();
         let lease = fixture.store.lease("step");
@@ -193,6 +195,30 @@ fn the_cache_keeps_to_its_limit_by_itself() {
         std::thread::yield_now();
     }
     assert!(builds.find(&key("0")).unwrap().is_some(), "it was costly");
+}
+
+#[test]
+fn rules_say_what_goes_by_itself() {
+    let fixture = Fixture::new();
+    let builds = fixture.store.builds();
+    for (name, kind) in [("source", "source.local"), ("step", REGULAR)] {
+        let lease = fixture.store.lease("step");
+        let layer = layer(&fixture.store, name, &lease);
+        builds.put(&CacheRecord { kind: kind.into(), ..record(name, &[], Some(layer)) }).unwrap();
+    }
+    let size = builds.size().unwrap();
+    let wanted = Wanted { kinds: vec!["source.local".into()], keep: 1, ..Wanted::default() };
+    let old = Some(jiff::SignedDuration::from_hours(1));
+    let rules = [(wanted.clone(), old), (wanted, None)];
+    let rules = rules.map(|(wanted, unused_for)| Rule { wanted, unused_for });
+    builds.set_policy(Policy::Rules(vec![rules[0].clone()]));
+    builds.set_policy(Policy::Rules(rules.to_vec()));
+    while builds.find(&key("source")).unwrap().is_some() {
+        builds.touch(&key("none"));
+        std::thread::yield_now();
+    }
+    assert!(builds.find(&key("step")).unwrap().is_some());
+    assert!(builds.size().unwrap() < size);
 }
 
 #[test]
