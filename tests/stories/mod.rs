@@ -1,5 +1,7 @@
 //! What people type on their first days, word for word, on the images they type it with.
 
+mod compose;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;

@@ -7,6 +7,7 @@
 //! Numbers are printed and written down; nothing is asserted.
 
 mod builds;
+mod compose;
 mod contestant;
 mod floor;
 mod image;
@@ -64,6 +65,7 @@ pub(crate) fn agent(args: &[String]) -> Result {
         [what, ..] if ["files", "change", "forget"].contains(&what.as_str()) => {
             builds::agent(&args.iter().map(String::as_str).collect::<Vec<_>>())
         }
+        [what, place] if what == "projects" => compose::agent(place.as_ref()),
         words => traffic::agent(&words.iter().map(String::as_str).collect::<Vec<_>>()),
     }
 }

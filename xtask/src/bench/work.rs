@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::contestant::{Contestant, IDLE, Kind};
 use super::image::NAME as IMAGE;
-use super::{builds, publish, traffic};
+use super::{builds, compose, publish, traffic};
 use crate::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +187,23 @@ pub(super) const WORK: &[Work] = &[
         rounds: 1,
         metrics: &[unbounded("build ten stages that sleep a second")],
         run: builds::waiting,
+    },
+    Work {
+        name: "compose",
+        kind: Kind::Engine,
+        rounds: 5,
+        metrics: &[
+            milliseconds("compose up -d --wait, three services with a check", 300.0),
+            milliseconds("compose down of them", 100.0),
+        ],
+        run: compose::three,
+    },
+    Work {
+        name: "compose-unchanged",
+        kind: Kind::Engine,
+        rounds: 5,
+        metrics: &[milliseconds("compose up -d of 20 services that are up", 50.0)],
+        run: compose::unchanged,
     },
     Work {
         name: "runtime",
