@@ -23,3 +23,4 @@ mod top;
 mod up;
 mod volumes;
 mod wait;
+mod watch;

@@ -36,13 +36,15 @@ fn service(more: &str) -> String {
 {more}  clients:
     image: debian
     stop_signal: KILL
+    depends_on: {{web: {{condition: service_healthy}}}}
     command: [perl, -e, {client}]
 "
     )
 }
 
 fn got(project: &Project) -> Vec<String> {
-    let text = project.compose(&["exec", "-T", "clients", "cat", "/got"]).ok();
+    // Nothing until the first has begun.
+    let text = project.compose(&["exec", "-T", "clients", "cat", "/got"]).stdout;
     text.lines().map(str::to_owned).collect()
 }
 

@@ -33,7 +33,7 @@ async fn all(
     hooks: &[Hook],
 ) -> Result {
     for hook in hooks {
-        let (code, output) = run(client, container, hook).await?;
+        let (code, output) = exec(client, container, hook).await?;
         if code != 0 {
             let text = String::from_utf8_lossy(&output);
             let said = text.trim_end().lines().last().map(|line| format!(": {line}"));
@@ -48,7 +48,7 @@ async fn all(
 }
 
 /// Its exit code and the end of what it wrote.
-async fn run(client: &Client, container: &str, hook: &Hook) -> Result<(i64, Vec<u8>)> {
+pub async fn exec(client: &Client, container: &str, hook: &Hook) -> Result<(i64, Vec<u8>)> {
     let request = CreateRequest {
         user: hook.user.clone(),
         privileged: hook.privileged,

@@ -21,7 +21,7 @@ use crate::plan::{Action, Current, Plan};
 
 pub use await_service::{Reached, reached};
 pub use down::{Down, down};
-pub use hooks::{post_start, pre_stop};
+pub use hooks::{exec, post_start, pre_stop};
 pub use observe::{containers, observe, projects};
 pub use order::{layers, with_dependants};
 pub use schedule::{all, first};

@@ -43,7 +43,7 @@ impl Apply<'_> {
             let result = self.reported(&subject, ("Replacing", "Replaced"), handed_over).await;
             swaps.push(swap);
             if let Err(error) = result {
-                return Err(self.roll_back(&swaps, error).await);
+                return Err(self.roll_back(service, &swaps, error).await);
             }
             if swaps.len() < replaced.len() {
                 tokio::time::sleep(delay(service)).await;
@@ -109,15 +109,11 @@ impl Apply<'_> {
     }
 
     /// The old ones, which are there, run again before the new ones go.
-    async fn roll_back(&self, swaps: &[Swap], why: Error) -> Error {
+    async fn roll_back(&self, service: &Service, swaps: &[Swap], why: Error) -> Error {
         for Swap { name, old, new } in swaps.iter().rev() {
             let back = async {
-                self.client.container_start(&old.id, "").await?;
+                self.run_again(service, &old.id).await?;
                 self.show(old).await?;
-                let state = self.client.container_inspect(&old.id).await?.state;
-                if state.health.is_some() {
-                    self.until(&old.id, Condition::Healthy).await?;
-                }
                 self.hide(new).await?;
                 if self.client.container_inspect(&new.id).await?.state.running {
                     tokio::time::sleep(DRAIN).await;
@@ -135,6 +131,21 @@ impl Apply<'_> {
             self.tell(&subject, "Rolled back", EventState::Done);
         }
         why
+    }
+
+    /// Until it serves as it did before, as far as that can be known.
+    async fn run_again(&self, service: &Service, id: &str) -> Result {
+        let before = self.client.container_inspect(id).await?;
+        let name = before.name.trim_start_matches('/');
+        self.client.container_start(id, "").await?;
+        match (before.state.health.is_some(), before.state.running) {
+            (true, _) => self.until(name, Condition::Healthy).await,
+            (false, true) => Ok(()),
+            (false, false) => {
+                tokio::time::sleep(monitor(service)).await;
+                Ok(())
+            }
+        }
     }
 
     /// Others find it from now on.

@@ -17,9 +17,9 @@ use crate::yaml::Node;
 
 pub use resource::{File, Ipam, Network, Pool, Volume};
 pub use service::{
-    Bind, Blkio, Build, Condition, Dependency, Deploy, Device, DeviceRequest, Endpoint, FileMount,
-    Healthcheck, Hook, Logging, Mount, MountVolume, Port, Rate, Resource, Resources, RestartPolicy,
-    Service, Tmpfs, Ulimit, UpdateConfig, Weight,
+    Bind, Blkio, Build, Condition, Dependency, Deploy, Develop, Device, DeviceRequest, Endpoint,
+    FileMount, Healthcheck, Hook, Logging, Mount, MountVolume, Port, Rate, Resource, Resources,
+    RestartPolicy, Service, Tmpfs, Ulimit, UpdateConfig, Watch, WatchAction, Weight,
 };
 
 #[derive(Debug, Clone, Default)]

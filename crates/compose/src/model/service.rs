@@ -37,6 +37,7 @@ pub struct Service {
     pub credential_spec: Option<serde_json::Value>,
     pub depends_on: BTreeMap<String, Dependency>,
     pub deploy: Option<Deploy>,
+    pub develop: Option<Develop>,
     pub device_cgroup_rules: Vec<String>,
     pub devices: Vec<Device>,
     pub dns: Vec<String>,
@@ -139,6 +140,50 @@ pub struct Build {
     pub tags: Vec<String>,
     pub target: String,
     pub ulimits: BTreeMap<String, Ulimit>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Develop {
+    pub watch: Vec<Watch>,
+}
+
+/// What is done when files change.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Watch {
+    /// Absolute.
+    pub path: String,
+    pub action: WatchAction,
+    /// In the container.
+    pub target: String,
+    pub exec: Option<Hook>,
+    /// Patterns as in `.dockerignore`, from the path.
+    pub include: Vec<String>,
+    pub ignore: Vec<String>,
+    /// All files go over at the beginning.
+    pub initial_sync: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum WatchAction {
+    #[default]
+    #[serde(rename = "sync")]
+    Sync,
+    #[serde(rename = "rebuild")]
+    Rebuild,
+    #[serde(rename = "restart")]
+    Restart,
+    #[serde(rename = "sync+restart")]
+    SyncRestart,
+    #[serde(rename = "sync+exec")]
+    SyncExec,
+}
+
+impl WatchAction {
+    pub fn syncs(self) -> bool {
+        matches!(self, Self::Sync | Self::SyncRestart | Self::SyncExec)
+    }
 }
 
 /// A command in a container that runs.

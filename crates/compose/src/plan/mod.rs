@@ -136,10 +136,7 @@ impl Plan {
 /// The way from what is there to what is wanted.
 pub fn up(project: &Project, current: &Current, wishes: &Wishes) -> Result<Plan, String> {
     let mut plan = Plan::default();
-    let mut order = project.in_order(&wishes.services);
-    if wishes.without_dependencies && !wishes.services.is_empty() {
-        order.retain(|service| wishes.services.contains(&service.name));
-    }
+    let order = taking_part(project, wishes);
     let names: BTreeSet<&str> = order.iter().map(|service| service.name.as_str()).collect();
     let resources = resources(project, current, &order, &mut plan)?;
     orphans(project, current, wishes, &mut plan);
@@ -163,6 +160,15 @@ pub fn up(project: &Project, current: &Current, wishes: &Wishes) -> Result<Plan,
         }
     }
     Ok(plan)
+}
+
+/// The services that are asked for and what they need, each before what needs it.
+pub fn taking_part<'a>(project: &'a Project, wishes: &Wishes) -> Vec<&'a Service> {
+    let mut order = project.in_order(&wishes.services);
+    if wishes.without_dependencies && !wishes.services.is_empty() {
+        order.retain(|service| wishes.services.contains(&service.name));
+    }
+    order
 }
 
 /// What a container of `run` needs: its service's networks and volumes, and the services that are asked for, as it depends

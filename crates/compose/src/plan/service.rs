@@ -17,8 +17,8 @@ pub(super) struct Done {
     renewed: BTreeSet<String>,
     /// Those of them that had a container before.
     replaced: BTreeSet<String>,
-    /// Containers that others are to take the places of while the service goes on, and why.
-    to_roll: BTreeMap<String, Vec<(&'static str, Replaced)>>,
+    /// Containers that others are to take the places of while the service goes on, why, and the steps before that.
+    to_roll: BTreeMap<String, (Vec<(&'static str, Replaced)>, Vec<usize>)>,
     /// Containers that are to be started, or run already.
     to_start: BTreeMap<String, Vec<usize>>,
 }
@@ -77,7 +77,7 @@ pub(super) fn converge(
     done.made.insert(service.name.clone(), made);
     numbers.retain(|number| !rolled.iter().any(|(_, it)| it.number == *number));
     done.to_start.insert(service.name.clone(), numbers);
-    done.to_roll.insert(service.name.clone(), rolled);
+    done.to_roll.insert(service.name.clone(), (rolled, before));
     Ok(())
 }
 
@@ -205,7 +205,7 @@ pub(super) fn start(
     let follows =
         |(other, said): (&String, &Dependency)| said.restart && done.replaced.contains(other);
     let to_restart = if service.depends_on.iter().any(follows) { left } else { Vec::new() };
-    let rolled = done.to_roll.remove(&service.name).unwrap_or_default();
+    let (rolled, before_roll) = done.to_roll.remove(&service.name).unwrap_or_default();
     let mut before = made.clone();
     if !to_start.is_empty() || !to_restart.is_empty() || !rolled.is_empty() {
         before.extend(await_dependencies(plan, service, taking_part, done));
@@ -223,7 +223,10 @@ pub(super) fn start(
         let (reason, service) = (*reason, service.name.clone());
         let replaced = rolled.into_iter().map(|(_, replaced)| replaced).collect();
         // Those that are only started are there to help.
-        started.push(plan.push(Action::Roll { service, replaced }, reason, started.clone()));
+        let after: BTreeSet<usize> =
+            before_roll.into_iter().chain(before).chain(started.iter().copied()).collect();
+        let after = after.into_iter().collect();
+        started.push(plan.push(Action::Roll { service, replaced }, reason, after));
     }
     done.started.insert(service.name.clone(), started);
 }

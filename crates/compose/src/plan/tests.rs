@@ -131,7 +131,7 @@ fn a_service_of_several_is_rolled_where_that_is_wanted() {
             "recreate db 1",
             "start db 1 after 0",
             "await db service_started after 0,1",
-            "roll web 1+2 after 2",
+            "roll web 1+2 after 0,2",
         ]
     );
 }

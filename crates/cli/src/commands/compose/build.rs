@@ -58,18 +58,19 @@ fn more(parsed: &Parsed) -> Vec<String> {
 pub(super) async fn missing(
     context: &Context,
     project: &Project,
+    services: &[&Service],
     current: &Current,
     parsed: &Parsed,
 ) -> Result<bool> {
     if parsed.bool("no-build") {
         return Ok(false);
     }
-    let wanted = |service: &&Service| {
+    let wanted = |service: &&&Service| {
         let is_there = current.images.contains_key(&service.image_name(&project.name));
         parsed.bool("build") || service.pull_policy == "build" || !is_there
     };
     let mut built = false;
-    for service in project.services.values().filter(wanted) {
+    for service in services.iter().filter(wanted) {
         built |= build(context, project, service, &[]).await?;
     }
     Ok(built)

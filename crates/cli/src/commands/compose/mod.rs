@@ -37,6 +37,7 @@ pub(crate) mod up;
 pub(crate) mod version;
 pub(crate) mod volumes;
 pub(crate) mod wait;
+pub(crate) mod watch;
 
 use crate::command::Group;
 use crate::flags::Flag;
@@ -79,6 +80,7 @@ pub(crate) const GROUP: Group = Group {
         &version::COMMAND,
         &volumes::COMMAND,
         &wait::COMMAND,
+        &watch::COMMAND,
     ],
 };
 

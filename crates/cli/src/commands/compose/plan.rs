@@ -78,7 +78,7 @@ pub(super) async fn show(
 /// What is to be had before; to the plan it is there.
 fn images(project: &Project, current: &mut Current, wishes: &Wishes) -> Vec<String> {
     let mut lines = Vec::new();
-    for service in project.in_order(&wishes.services) {
+    for service in plan::taking_part(project, wishes) {
         let name = service.image_name(&project.name);
         if current.images.contains_key(&name) {
             continue;

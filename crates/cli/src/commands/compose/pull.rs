@@ -2,7 +2,7 @@
 
 use client::Client;
 use compose::apply::{Event, EventState, all};
-use compose::model::Project;
+use compose::model::Service;
 use compose::plan::Current;
 
 use super::progress::Progress;
@@ -60,12 +60,12 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
 pub(super) async fn missing(
     context: &Context,
     client: &Client,
-    project: &Project,
+    services: &[&Service],
     current: &Current,
     (policy, report): (&str, &dyn Fn(Event)),
 ) -> Result<bool> {
     let mut names = Vec::new();
-    for service in project.services.values().filter(|it| !it.image.is_empty()) {
+    for service in services.iter().filter(|it| !it.image.is_empty()) {
         let is_there = current.images.contains_key(&service.image);
         let policy = match policy {
             "policy" | "" => service.pull_policy.as_str(),

@@ -51,7 +51,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
 }
 
 /// With what its service has run before and after.
-async fn restart(
+pub(super) async fn restart(
     client: &Client,
     container: &Summary,
     service: Option<&Service>,

@@ -127,7 +127,12 @@ async fn make(
     let progress = Progress::of(context);
     let report = |event| progress.report(event);
     let mut current = apply::observe(client, project).await.map_err(failure)?;
-    if pull::missing(context, client, project, &current, ("policy", &report)).await? {
+    let mut needs = vec![service];
+    if !parsed.bool("no-deps") {
+        let others: Vec<String> = service.depends_on.keys().cloned().collect();
+        needs.extend(project.in_order(&others).into_iter().filter(|_| !others.is_empty()));
+    }
+    if pull::missing(context, client, &needs, &current, ("policy", &report)).await? {
         current = apply::observe(client, project).await.map_err(failure)?;
     }
     let needed: Vec<String> = match parsed.bool("no-deps") {

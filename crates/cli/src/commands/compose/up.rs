@@ -9,6 +9,7 @@ use super::follow::{self, Ending};
 use super::plan::show;
 use super::progress::Progress;
 use super::services::{all_or, failure};
+use super::watch::Watch;
 use super::{build, project, pull};
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
@@ -87,6 +88,7 @@ const RUNNING: &[Flag] = &[
     )
     .short('t'),
     Flag::bool("timestamps", "Show timestamps"),
+    Flag::bool("watch", "Watch source code and rebuild/refresh containers when files are updated."),
     Flag::bool("wait", "Wait for services to be running|healthy. Implies detached mode."),
     Flag::int("wait-timeout", "Maximum duration to wait for the project to be running|healthy"),
 ];
@@ -94,6 +96,10 @@ const RUNNING: &[Flag] = &[
 async fn run(context: &Context, parsed: &Parsed) -> Done {
     check(parsed)?;
     let project = wanted(context, parsed)?;
+    let watch = match parsed.bool("watch") {
+        true => Some(Watch::of(&project, &parsed.args)?),
+        false => None,
+    };
     let client = context.connect().await?;
     let since = jiff::Timestamp::now();
     converge(context, &client, &project, parsed).await?;
@@ -117,15 +123,22 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         prefix: !parsed.bool("no-log-prefix"),
         colours: !parsed.bool("no-color") && context.group().str("ansi") != "never",
     };
-    follow::up(context, &client, &project, &shown, (ending, since, parsed.int_if_set("timeout")))
-        .await
+    let how = (ending, since, parsed.int_if_set("timeout"));
+    let attached = follow::up(context, &client, &project, &shown, how);
+    match watch {
+        None => attached.await,
+        Some(watch) => tokio::select! {
+            done = attached => done,
+            done = watch.run(context, &client, &project) => done,
+        },
+    }
 }
 
 fn check(parsed: &Parsed) -> Result<()> {
     let both = |one: &str, other: &str| parsed.bool(one) && parsed.bool(other);
     let wrong = if both("force-recreate", "no-recreate") {
         "--force-recreate and --no-recreate are incompatible"
-    } else if both("detach", "abort-on-container-exit") {
+    } else if both("detach", "abort-on-container-exit") || both("detach", "watch") {
         "--detach cannot be combined with --abort-on-container-exit, --exit-code-from, --attach, --attach-dependencies or --watch"
     } else if both("always-recreate-deps", "no-recreate") {
         "--always-recreate-deps and --no-recreate are incompatible"
@@ -167,12 +180,14 @@ pub(super) async fn converge(
     if context.group().bool("dry-run") {
         return show(client, project, current, &wishes(parsed), "DRY-RUN MODE - ").await;
     }
-    let pulled =
-        pull::missing(context, client, project, &current, (parsed.str("pull"), &report)).await?;
-    if build::missing(context, project, &current, parsed).await? || pulled {
+    let wishes = wishes(parsed);
+    let services = plan::taking_part(project, &wishes);
+    let policy = parsed.str("pull");
+    let pulled = pull::missing(context, client, &services, &current, (policy, &report)).await?;
+    if build::missing(context, project, &services, &current, parsed).await? || pulled {
         current = apply::observe(client, project).await.map_err(failure)?;
     }
-    let plan = plan::up(project, &current, &wishes(parsed)).map_err(Failure::new)?;
+    let plan = plan::up(project, &current, &wishes).map_err(Failure::new)?;
     if !plan.orphans.is_empty() {
         project::caution(&format!(
             "Found orphan containers ([{}]) for this project. If you removed or renamed this service in your compose file, you can run this command with the --remove-orphans flag to clean it up.",
