@@ -42,6 +42,16 @@ impl Builds {
         Ok(())
     }
 
+    /// Whether a classic build that names these images as its cache has one. As in Docker, images that are not here are not
+    /// looked for elsewhere, and where all are missing everything runs anew. What an image claims makes no step known.
+    pub async fn may_use_cache(&self, images: Vec<String>) -> Result<bool> {
+        if images.is_empty() {
+            return Ok(true);
+        }
+        let store = Arc::clone(&self.store);
+        blocking(move || Ok(images.iter().any(|name| store.images().resolve(name).is_ok()))).await
+    }
+
     async fn find_base(
         &self,
         wanted: &Wanted,

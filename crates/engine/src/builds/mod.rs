@@ -101,7 +101,7 @@ impl Builds {
         };
         let (plan, platform) = {
             let platform = platform(&options)?;
-            let request = request(&options, &platform)?;
+            let request = request(&options, &platform, client)?;
             let mut images = Bases::new();
             let plan = self.plan(&file, &request, &options, client, &mut images).await?;
             task.warn(warnings(&file, &images));
@@ -213,11 +213,13 @@ fn platform(options: &BuildOptions) -> Result<Platform> {
     }
 }
 
-fn request(options: &BuildOptions, platform: &Platform) -> Result<Request> {
+fn request(options: &BuildOptions, platform: &Platform, client: &Client) -> Result<Request> {
     let network = match options.network.as_str() {
         "" | "default" | "bridge" => Network::Default,
         "none" => Network::None,
         "host" => Network::Host,
+        // As with Docker the classic request may name a network, and BuildKit's may not.
+        _ if matches!(client, Client::Upload(_)) => Network::Default,
         other => {
             return Err(Error::invalid(format!(
                 "network mode {other:?} not supported by buildkit"

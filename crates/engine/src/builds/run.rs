@@ -43,7 +43,10 @@ impl Worker {
             cwd: run.directory.clone(),
             user: run.user.clone(),
             network: match run.network {
-                plan::Network::Default => Network::Default,
+                plan::Network::Default => match options.network.as_str() {
+                    "" | "default" | "bridge" => Network::Default,
+                    name => Network::Named(name.to_owned()),
+                },
                 plan::Network::None => Network::None,
                 plan::Network::Host => Network::Host,
             },

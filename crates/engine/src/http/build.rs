@@ -68,6 +68,8 @@ async fn session(call: Call) -> Result<Response> {
 async fn build(call: Call) -> Result<Response> {
     let mut options = options(&call.query)?;
     options.auths = auths(&call);
+    let caches: Option<Vec<String>> = document(&call.query, "cachefrom", "cache-from")?;
+    options.no_cache |= !call.engine.builds.may_use_cache(caches.unwrap_or_default()).await?;
     let quiet = call.query.flag("q");
     let named = call.query.get("dockerfile");
     let named = if named.is_empty() { "Dockerfile" } else { named }.to_owned();
@@ -154,10 +156,6 @@ fn options(query: &Query) -> Result<BuildOptions> {
     let labels: Option<BTreeMap<String, String>> = document(query, "labels", "labels")?;
     let args: Option<BTreeMap<String, Option<String>>> =
         document(query, "buildargs", "build args")?;
-    let caches: Option<Vec<String>> = document(query, "cachefrom", "cache-from")?;
-    let cache = |name: String| {
-        BTreeMap::from([("type".to_owned(), "registry".to_owned()), ("ref".to_owned(), name)])
-    };
     let tags = query.all("t").filter(|tag| !tag.is_empty()).map(tag);
     Ok(BuildOptions {
         target: query.get("target").to_owned(),
@@ -181,7 +179,6 @@ fn options(query: &Query) -> Result<BuildOptions> {
             cpuset_cpus: query.get("cpusetcpus").to_owned(),
             cpuset_mems: query.get("cpusetmems").to_owned(),
         },
-        cache_from: caches.unwrap_or_default().into_iter().map(cache).collect(),
         ..BuildOptions::default()
     })
 }

@@ -101,10 +101,26 @@ impl Classic {
         messages
     }
 
+    /// Of what changes the config alone, and is a part of the next step: known if that is. None where nobody knows yet.
+    fn is_config_cached(&self, instruction: &Instruction) -> Option<bool> {
+        if !instruction.vertex.is_empty() || is_from(instruction) {
+            return Some(false);
+        }
+        let rest = self.instructions[self.at + 1..].iter().take_while(|next| !is_from(next));
+        match rest.map(|next| &next.vertex).find(|vertex| !vertex.is_empty()) {
+            None => Some(false),
+            Some(next) => {
+                let seen = self.vertexes.get(next)?;
+                (seen.started || seen.completed).then_some(seen.cached)
+            }
+        }
+    }
+
     /// Tells what is next, if that is known. Whether it was.
     fn advance(&mut self, messages: &mut Vec<Message>) -> bool {
         let Some(instruction) = self.instructions.get(self.at) else { return false };
-        let mut nothing = Seen { started: true, completed: true, ..Seen::default() };
+        let Some(cached) = self.is_config_cached(instruction) else { return false };
+        let mut nothing = Seen { started: true, completed: true, cached, ..Seen::default() };
         let is_config = instruction.vertex.is_empty();
         let seen = match self.vertexes.get_mut(&instruction.vertex) {
             _ if is_config => &mut nothing,
@@ -155,6 +171,10 @@ fn output(stream: u8, data: &[u8]) -> Message {
         2 => Message::stream(format!("\u{1b}[91m{text}\u{1b}[0m")),
         _ => Message::stream(text),
     }
+}
+
+fn is_from(instruction: &Instruction) -> bool {
+    instruction.text.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("FROM "))
 }
 
 fn short(digest: &str) -> &str {
@@ -225,11 +245,11 @@ mod tests {
         ];
         assert_eq!(text(classic.add(instructions(&texts))), "");
         assert_eq!(text(classic.add(done("sha256:two"))), "");
-        let first =
-            "Step 1/4 : FROM x\n ---> 000000000000\nStep 2/4 : ENV a=b\n ---> 000000000001\n";
+        let first = "Step 1/4 : FROM x\n ---> 000000000000\n";
         assert_eq!(text(classic.add(done("base"))), first);
-        let running = vertex("sha256:one", |_| ());
-        assert_eq!(text(classic.add(running)), "Step 3/4 : RUN make\n ---> Running in one\n");
+        let running = text(classic.add(vertex("sha256:one", |_| ())));
+        let config = "Step 2/4 : ENV a=b\n ---> 000000000001\n";
+        assert_eq!(running, format!("{config}Step 3/4 : RUN make\n ---> Running in one\n"));
         assert_eq!(text(classic.add(log("sha256:one", 1, "hi\n"))), "hi\n");
         assert_eq!(text(classic.add(log("sha256:one", 2, "no\n"))), "\u{1b}[91mno\n\u{1b}[0m");
         let rest = " ---> Removed intermediate container one\n ---> 000000000002\nStep 4/4 : COPY a b\n ---> 000000000003\n";
@@ -244,15 +264,17 @@ mod tests {
     #[test]
     fn what_is_cached_says_so_and_what_fails_has_its_code() {
         let mut classic = Classic::default();
-        classic.add(instructions(&[("RUN a", "a"), ("RUN exit 3", "b")]));
+        classic.add(instructions(&[("ENV a=b", ""), ("RUN a", "a"), ("RUN exit 3", "b")]));
         let cached =
             vertex("a", |vertex| (vertex.cached, vertex.completed) = (true, Some(String::new())));
         let told = text(classic.add(cached));
-        assert_eq!(told, "Step 1/2 : RUN a\n ---> Using cache\n ---> 000000000000\n");
+        let config = "Step 1/3 : ENV a=b\n ---> Using cache\n ---> 000000000000\n";
+        let step = "Step 2/3 : RUN a\n ---> Using cache\n ---> 000000000001\n";
+        assert_eq!(told, format!("{config}{step}"));
         let failed = vertex("b", |vertex| {
             (vertex.error, vertex.completed) = ("no".into(), Some(String::new()))
         });
-        assert_eq!(text(classic.add(failed)), "Step 2/2 : RUN exit 3\n ---> Running in b\n");
+        assert_eq!(text(classic.add(failed)), "Step 3/3 : RUN exit 3\n ---> Running in b\n");
         let message =
             r#"process "/bin/sh -c exit 3" did not complete successfully: exit code: 3"#.to_owned();
         let last = classic.finish(&Err(Failure { message, code: 3, ..Failure::default() }), &[]);

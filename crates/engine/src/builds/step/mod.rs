@@ -58,13 +58,15 @@ pub struct Step {
     pub devices: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Network {
     /// The default bridge, where there is one.
     #[default]
     Default,
     None,
     Host,
+    /// One of the engine's, by name or id.
+    Named(String),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -278,10 +280,11 @@ fn host_config(step: &Step) -> HostConfig {
         device_ids: Some(step.devices.clone()),
         ..DeviceRequest::default()
     };
-    let network = match step.network {
+    let network = match &step.network {
         Network::Default => "",
         Network::None => "none",
         Network::Host => "host",
+        Network::Named(name) => name,
     };
     HostConfig {
         network_mode: network.into(),
