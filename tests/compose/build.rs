@@ -85,3 +85,31 @@ fn services_are_built_by_name_and_a_failure_names_its_step() {
     let unknown = project.compose(&["build", "nobody"]).fails(1);
     assert!(unknown.contains("no such service: nobody"), "{unknown}");
 }
+
+#[test]
+fn services_are_built_side_by_side() {
+    // Each waits for what the other one has done.
+    let meets = |own: &str, other: &str| {
+        format!(
+            "    build:
+      network: none
+      dockerfile_inline: |
+        FROM busybox
+        RUN --network=none --mount=type=cache,target=/meet,id=compose-meet touch /meet/{own}; for i in $$(seq 300); do test -e /meet/{other} && exit 0; sleep 0.1; done; exit 1
+"
+        )
+    };
+    let project = Project::of(&format!(
+        "services:\n  one:\n{}  two:\n{}",
+        meets("one", "two"),
+        meets("two", "one")
+    ));
+    let output = project.compose(&["build"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    for service in ["one", "two"] {
+        let begin = format!("{service} | #");
+        assert!(output.stderr.lines().any(|line| line.starts_with(&begin)), "{}", output.stderr);
+    }
+    let alone = project.compose(&["--parallel", "1", "build", "--no-cache", "one"]);
+    assert!(!alone.stderr.contains("one | "), "{}", alone.stderr);
+}

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use compose::apply::all;
 use compose::labels;
 use compose::model::{Build, Project, Service, Ulimit};
 use compose::plan::Current;
+use tokio::sync::Semaphore;
 
 use super::project;
 use super::services::as_typed;
@@ -39,9 +41,8 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         let all = parsed.args.is_empty() || parsed.bool("with-dependencies");
         all || parsed.args.contains(&service.name)
     };
-    for service in project.services.values().filter(asked) {
-        build(context, &project, service, &more(parsed)).await?;
-    }
+    let services: Vec<&Service> = project.services.values().filter(asked).collect();
+    build_all(context, &project, &services, &more(parsed)).await?;
     Ok(0)
 }
 
@@ -69,11 +70,34 @@ pub(super) async fn missing(
         let is_there = current.images.contains_key(&service.image_name(&project.name));
         parsed.bool("build") || service.pull_policy == "build" || !is_there
     };
-    let mut built = false;
-    for service in services.iter().filter(wanted) {
-        built |= build(context, project, service, &[]).await?;
-    }
-    Ok(built)
+    let services: Vec<&Service> = services.iter().filter(wanted).copied().collect();
+    build_all(context, project, &services, &[]).await
+}
+
+/// As many side by side as `--parallel` allows; a failure ends none of the others. Whether there was anything to build.
+async fn build_all(
+    context: &Context,
+    project: &Project,
+    services: &[&Service],
+    more: &[String],
+) -> Result<bool> {
+    let built: Vec<&Service> = services.iter().filter(|it| it.build.is_some()).copied().collect();
+    let most = usize::try_from(context.group().int("parallel")).ok().filter(|most| *most > 0);
+    let turns = Semaphore::new(most.unwrap_or(built.len()).max(1));
+    let together = built.len() > 1;
+    let builds = built.iter().map(async |service| {
+        let _turn = turns.acquire().await;
+        let mut more = more.to_vec();
+        if together {
+            // Terminals are for one.
+            more.push("--progress=plain".to_owned());
+            more.push(format!("--progress-prefix={} | ", service.name));
+        }
+        build(context, project, service, &more).await
+    });
+    let failures: Vec<String> =
+        all(builds).await.into_iter().filter_map(Result::err).map(|it| it.message).collect();
+    if failures.is_empty() { Ok(!built.is_empty()) } else { Err(Failure::new(failures.join("\n"))) }
 }
 
 /// Nothing where the service's image is not built.

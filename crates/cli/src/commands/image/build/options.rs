@@ -51,6 +51,8 @@ pub(super) const FLAGS: &[Flag] = &[
         "Set type of progress output (\"auto\", \"plain\", \"tty\", \"rawjson\", \"quiet\"). Use plain to show container output",
     )
     .default("auto"),
+    // Of one of several builds that are shown together.
+    Flag::string("progress-prefix", "").hidden(),
     Flag::string("provenance", "Shorthand for \"--attest=type=provenance\""),
     Flag::bool("pull", "Always attempt to pull all referenced images"),
     Flag::bool("push", "Shorthand for \"--output=type=registry\""),

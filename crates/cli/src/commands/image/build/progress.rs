@@ -20,6 +20,8 @@ use crate::flags::Parsed;
 pub(super) struct Progress {
     steps: Steps,
     printer: Printer,
+    /// Before each line, where several builds are shown together.
+    prefix: String,
     begun: Instant,
 }
 
@@ -53,7 +55,8 @@ impl Progress {
                 return Err(error::Failure::new(format!("ERROR: invalid progress mode {other}")));
             }
         };
-        Ok(Self { steps: Steps::default(), printer, begun: Instant::now() })
+        let prefix = parsed.string("progress-prefix");
+        Ok(Self { steps: Steps::default(), printer, prefix, begun: Instant::now() })
     }
 
     pub(super) fn is_quiet(&self) -> bool {
@@ -63,7 +66,10 @@ impl Progress {
     /// Who builds.
     pub(super) fn begin(&mut self, instance: &str) {
         if let Printer::Plain(_) = self.printer {
-            show(&format!("#0 building with {instance:?} instance using gantry driver\n"));
+            show(
+                &self.prefix,
+                &format!("#0 building with {instance:?} instance using gantry driver\n"),
+            );
         }
     }
 
@@ -74,7 +80,7 @@ impl Progress {
             if !status.is_empty()
                 && let Ok(text) = serde_json::to_string_pretty(&status)
             {
-                show(&format!("{text}\n"));
+                show(&self.prefix, &format!("{text}\n"));
             }
             return;
         }
@@ -86,8 +92,10 @@ impl Progress {
     pub(super) fn tick(&mut self) {
         let now = self.begun.elapsed();
         match &mut self.printer {
-            Printer::Plain(plain) => show(&plain.print(&mut self.steps, now)),
-            Printer::Tty(tty) => show(&tty.redraw(&self.steps, now, tty::Moment::During)),
+            Printer::Plain(plain) => show(&self.prefix, &plain.print(&mut self.steps, now)),
+            Printer::Tty(tty) => {
+                show(&self.prefix, &tty.redraw(&self.steps, now, tty::Moment::During))
+            }
             Printer::Raw | Printer::Quiet => {}
         }
     }
@@ -96,23 +104,32 @@ impl Progress {
     pub(super) fn end(&mut self, failure: Option<&Failure>, source: &Source) {
         let now = self.begun.elapsed();
         match &mut self.printer {
-            Printer::Plain(plain) => show(&plain.finish(&mut self.steps)),
+            Printer::Plain(plain) => show(&self.prefix, &plain.finish(&mut self.steps)),
             Printer::Tty(tty) => {
-                show(&tty.redraw(&self.steps, now, tty::Moment::End { failed: failure.is_some() }));
+                show(
+                    &self.prefix,
+                    &tty.redraw(&self.steps, now, tty::Moment::End { failed: failure.is_some() }),
+                );
             }
             Printer::Raw | Printer::Quiet => {}
         }
         let Some(failure) = failure else { return };
         if let Printer::Plain(_) | Printer::Tty(_) = self.printer {
-            show(&self.steps.what_failed());
+            show(&self.prefix, &self.steps.what_failed());
         }
         if let Some((first, last)) = failure.lines {
-            show(&print::excerpt(&source.name, &source.text, &(first..=last)));
+            show(&self.prefix, &print::excerpt(&source.name, &source.text, &(first..=last)));
         }
     }
 }
 
-fn show(text: &str) {
+fn show(prefix: &str, text: &str) {
     // A terminal that is gone is told nothing more.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = match prefix {
+        "" => io::stderr().lock().write_all(text.as_bytes()),
+        prefix => {
+            let lines = text.lines().map(|line| format!("{prefix}{line}\n"));
+            io::stderr().lock().write_all(lines.collect::<String>().as_bytes())
+        }
+    };
 }
