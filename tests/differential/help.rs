@@ -11,6 +11,9 @@ const DIFFERENCES: &str = include_str!("../../docs/differences.md");
 /// No list shows these.
 const HIDDEN: &[&str] = &["system dial-stdio", "volume update"];
 
+/// Programs of their own, which come with other versions than Docker's client and lay out their texts in another way.
+const OF_PLUGINS: &[&str] = &["build", "builder", "buildx", "compose", "image build"];
+
 #[test]
 fn help() {
     let Some(peers) = Peers::at_hand("help texts") else { return };
@@ -19,6 +22,8 @@ fn help() {
     docker.extend(of_docker(&peers, &hidden));
     let mut ours = tree(of_gantry);
     ours.extend(of_gantry(&hidden));
+    docker.retain(|name, _| !is_of_plugin(name));
+    ours.retain(|name, _| !is_of_plugin(name));
     assert!(docker.len() > 80 && ours.len() > 60, "{} and {}", docker.len(), ours.len());
     let documented = Documented::read();
     let not_dockers: Vec<&String> =
@@ -46,6 +51,13 @@ fn of_docker(peers: &Peers, names: &[String]) -> Texts {
     let output = peers.sh(&lines);
     assert_eq!(output.code, 0, "{output:?}");
     names.iter().cloned().zip(output.stdout.split('\u{c}').map(Text::read)).collect()
+}
+
+fn is_of_plugin(name: &str) -> bool {
+    let is = |plugin: &&str| {
+        name.strip_prefix(plugin).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    OF_PLUGINS.iter().any(|plugin| is(plugin))
 }
 
 fn is_refused(name: &str) -> bool {
@@ -98,7 +110,11 @@ impl Documented {
         ours: &Text,
         missing: &[&String],
     ) -> (String, String) {
-        let more = self.more(name);
+        let mut more = self.more(name).to_vec();
+        if name.is_empty() {
+            // Docker lists them with a star.
+            more.extend(["buildx", "compose"].map(str::to_owned));
+        }
         let of_this = |other: &&String| Some(other.strip_prefix(name)?.trim_start().to_owned());
         let missing: Vec<String> = missing.iter().filter_map(of_this).collect();
         // A flag more may be wider than all the others, and sets them otherwise.
@@ -107,7 +123,7 @@ impl Documented {
         let docker = docker.without(&missing, layout);
         let replaced = |text: String, (from, to): &(String, String)| text.replace(from, to);
         let expected = self.words.iter().fold(docker, replaced);
-        (one_name(expected.trim_end()), one_name(&ours.without(more, layout)))
+        (one_name(expected.trim_end()), one_name(&ours.without(&more, layout)))
     }
 }
 

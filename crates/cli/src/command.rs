@@ -30,10 +30,14 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// What it does: the first sentence of what it says about itself.
+    /// What it does: the first sentence of what it says about itself, without its point where there are more.
     pub(crate) fn summary(&self) -> &'static str {
-        let line = self.about.lines().next().unwrap_or_default();
-        line.split_once(". ").map_or(line, |(sentence, _)| sentence)
+        let (line, is_all) = match self.about.split_once('\n') {
+            Some((line, _)) => (line, false),
+            None => (self.about, true),
+        };
+        let sentence = line.split_once(". ").map_or(line, |(sentence, _)| sentence);
+        if is_all { sentence } else { sentence.strip_suffix('.').unwrap_or(sentence) }
     }
 }
 

@@ -87,7 +87,8 @@ const TOP: &[(&str, &Command)] = &[
     ("wait", &container::wait::COMMAND),
 ];
 
-const COMMON: [&str; 6] = ["run", "exec", "ps", "images", "version", "info"];
+const COMMON: [&str; 11] =
+    ["run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "version", "info"];
 
 /// Commands of Docker that are not here yet, and with what they come.
 const LATER: &[(&str, &str)] = &[

@@ -35,7 +35,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &["b"],
     paths: &["image build", "build", "builder build", "buildx build"],
     usage: "[OPTIONS] PATH | URL | -",
-    about: "Start a build",
+    about: "Build an image from a Dockerfile",
     flags: &[options::FLAGS],
     args: Args::Exactly(1),
     trailing: false,
