@@ -41,6 +41,20 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn what_sources_lead_to_comes_along() {
+    let site = Site::new();
+    for path in ["real/f", "far/g", "unused/h"] {
+        site.write(path, path);
+    }
+    symlink("real", site.context().join("link")).unwrap();
+    symlink("../far/g", site.context().join("real/out")).unwrap();
+    let file = "FROM busybox\nCOPY link/f /a\nCOPY real/o* /b/\nRUN --mount=source=link,target=/m cat /m/f > /c\n";
+    site.build_of(file, &["-t", "led"]).ok();
+    let line = ["run", "--rm", "--network", "none", "led", "cat", "/a", "/b/out", "/c"];
+    assert_eq!(site.engine.gantry(&line).ok(), "real/ffar/greal/f");
+}
+
+#[test]
 fn files_come_as_they_are_and_belong_to_root() {
     let site = site("FROM scratch\nCOPY . /\n");
     site.write("sub/file", "text");

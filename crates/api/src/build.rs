@@ -183,9 +183,9 @@ pub struct Failure {
 #[serde(rename_all = "camelCase")]
 pub enum Ask {
     /// What a context holds, in `builder::context::wire`'s form.
-    Listing { context: String },
-    /// The bytes of files, one behind the other. Which ones the engine says on the stream, as places in the list.
-    Contents { context: String },
+    Listing(Selection),
+    /// The bytes of files, one behind the other. Which ones the engine says on the stream, as places in that list.
+    Contents(Selection),
     /// 1 and the secret, or 0 where there is none.
     Secret { id: String },
     /// 1 once there is a connection to the SSH agent, then what comes and goes.
@@ -198,6 +198,16 @@ pub enum Ask {
     /// For the folder of a `cache_to`. The client says 1 where it has that blob, else 0; then come the bytes, and it ends
     /// its own way once they are stored.
     CacheWrite { index: usize, digest: Option<String> },
+}
+
+/// Of a context, what a build may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Selection {
+    pub context: String,
+    /// As COPY names sources, wildcards and links on the way included; none for all there is. More may be listed.
+    #[serde(default)]
+    pub sources: Vec<String>,
 }
 
 /// What an engine tells of a session's build: one document a line.

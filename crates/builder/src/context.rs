@@ -1,6 +1,7 @@
 //! What a tree of files holds that COPY may take from: a build's context, an unpacked archive, a stage's root.
 
 mod cache;
+mod only;
 mod tree;
 mod walk;
 pub mod wire;
@@ -8,6 +9,7 @@ pub mod wire;
 use std::path::{Path, PathBuf};
 
 pub use cache::Cache;
+pub use only::Only;
 pub use tree::Tree;
 pub use walk::{Owner, Specials, Walk, open};
 

@@ -72,7 +72,7 @@ impl Tree for Empty {
 }
 
 /// The kernel's limit.
-const LINKS: usize = 40;
+pub(crate) const LINKS: usize = 40;
 
 /// Where a path leads when links are followed, `..` never going above the root. What does not exist leads to where it would be.
 ///
@@ -113,7 +113,7 @@ fn follow(tree: &dyn Tree, path: &Path) -> io::Result<Option<PathBuf>> {
 }
 
 /// Names and `..`, nothing else.
-fn parts(path: &Path) -> impl DoubleEndedIterator<Item = OsString> + '_ {
+pub(crate) fn parts(path: &Path) -> impl DoubleEndedIterator<Item = OsString> + '_ {
     path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
         Component::ParentDir => Some("..".into()),
@@ -195,7 +195,8 @@ fn root(path: &Path) -> Option<Entry> {
     })
 }
 
-fn normal(path: &Path) -> PathBuf {
+/// Without `.` and `..`, from a root that nothing leaves.
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in parts(path) {
         match part.to_str() {
@@ -245,13 +246,18 @@ fn below(tree: &dyn Tree, found: &mut Found, exclude: &Ignore) -> io::Result<()>
     Ok(())
 }
 
+/// Whether a part of a path is more than a name.
+pub(crate) fn has_wildcard(part: &str) -> bool {
+    part.contains(['*', '?', '[', '\\'])
+}
+
 /// The paths that a pattern means: itself, unless it has wildcards.
 fn matches(tree: &dyn Tree, pattern: &Path) -> io::Result<Vec<PathBuf>> {
     let mut all = vec![PathBuf::new()];
     for part in pattern.components() {
         let part = part.as_os_str();
         let text = part.to_string_lossy();
-        if !text.contains(['*', '?', '[', '\\']) {
+        if !has_wildcard(&text) {
             all.iter_mut().for_each(|path| path.push(part));
             continue;
         }

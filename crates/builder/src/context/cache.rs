@@ -84,17 +84,19 @@ impl Cache {
         }
     }
 
-    /// Writes down what was learnt, if anything was, beside what was of use.
+    /// Writes down what was learnt, if anything was, beside what was of use; where the walk did not go everywhere, beside
+    /// all that was known.
     ///
     /// # Errors
     /// Of the file system; nothing is lost but time.
-    pub fn save(self, file: &Path) -> io::Result<()> {
+    pub fn save(self, file: &Path, went_everywhere: bool) -> io::Result<()> {
         let learnt = self.learnt.into_inner().expect("no code panics while it holds this lock");
         if learnt.is_empty() {
             return Ok(());
         }
         let old = self.records.chunks_exact(RECORD).zip(&self.used);
-        let of_use = old.filter(|(_, used)| used.load(Relaxed)).take(MOST - learnt.len());
+        let is_of_use = |used: &AtomicBool| !went_everywhere || used.load(Relaxed);
+        let of_use = old.filter(|(_, used)| is_of_use(used)).take(MOST - learnt.len());
         let mut all: BTreeMap<Key, Known> = of_use
             .map(|(record, _)| {
                 let key = record[..KEY].try_into().expect("a record begins with a key");
@@ -185,20 +187,24 @@ mod tests {
         for (stat, byte) in [(stat(2, 1000), 2), (stat(1, 1000), 1), (fresh, 3)] {
             cache.learn(&stat, known(byte));
         }
-        cache.save(&file).unwrap();
+        cache.save(&file, true).unwrap();
         let cache = Cache::open(&file);
         assert_eq!(cache.find(&stat(1, 1000)), Some(known(1)));
         assert_eq!(cache.find(&stat(2, 1000)), Some(known(2)));
         assert_eq!(cache.find(&fresh), None);
         assert_eq!(cache.find(&stat(1, 1001)), None);
         cache.learn(&stat(4, 1), known(4));
-        cache.save(&file).unwrap();
+        cache.save(&file, true).unwrap();
         // Of the two that were there both were asked for.
         assert_eq!(Cache::open(&file).records.len(), 3 * RECORD);
         let cache = Cache::open(&file);
         cache.learn(&stat(5, 1), known(5));
-        cache.save(&file).unwrap();
+        cache.save(&file, true).unwrap();
         assert_eq!(Cache::open(&file).records.len(), RECORD);
+        let cache = Cache::open(&file);
+        cache.learn(&stat(6, 1), known(6));
+        cache.save(&file, false).unwrap();
+        assert_eq!(Cache::open(&file).records.len(), 2 * RECORD);
     }
 
     #[test]
@@ -207,7 +213,7 @@ mod tests {
         let file = place.path().join("cache");
         let cache = Cache::open(&file);
         cache.learn(&stat(1, 1), Known { digest: [1; 32], has_xattrs: false });
-        cache.save(&file).unwrap();
+        cache.save(&file, true).unwrap();
         let whole = fs::read(&file).unwrap();
         for broken in [
             &whole[..whole.len() - 1],

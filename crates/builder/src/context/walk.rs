@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::cache::{Cache, Known, nanoseconds};
+use super::only::{Only, Place, Reach};
 use super::tree::{Item, Tree, What};
 use crate::ignore::Ignore;
 
@@ -44,6 +45,8 @@ pub enum Specials {
 #[derive(Clone, Copy, Debug)]
 pub struct Walk<'w> {
     pub ignore: Option<&'w Ignore>,
+    /// None for all there is.
+    pub only: Option<&'w Only>,
     pub owner: Owner,
     pub specials: Specials,
     pub cache: Option<&'w Cache>,
@@ -54,8 +57,17 @@ impl Walk<'_> {
     /// # Errors
     /// What cannot be read, named as `shown` and its path in the folder.
     pub fn list(&self, folder: BorrowedFd<'_>, shown: &Path) -> io::Result<Tree> {
+        let (tree, leads_elsewhere) = self.walk(folder, shown)?;
+        match leads_elsewhere {
+            true => Ok(Walk { only: None, ..*self }.walk(folder, shown)?.0),
+            false => Ok(tree),
+        }
+    }
+
+    /// And whether a link that a pattern matches leads to what may not be in the tree.
+    fn walk(&self, folder: BorrowedFd<'_>, shown: &Path) -> io::Result<(Tree, bool)> {
         let queue = Queue::default();
-        queue.lock().add_folder(PathBuf::new());
+        queue.lock().add_folder(PathBuf::new(), self.only.is_none());
         let worker = Worker { walk: self, folder, shown, queue: &queue };
         std::thread::scope(|scope| {
             for _ in 1..self.threads.max(1) {
@@ -82,20 +94,30 @@ struct State {
     folders: Vec<Vec<Item>>,
     entries: usize,
     ignored: bool,
+    leads_elsewhere: bool,
     failed: Option<io::Error>,
 }
 
 enum Job {
-    Folder { at: usize, path: PathBuf },
-    Hash { at: usize, item: usize, path: PathBuf },
+    /// `whole` where all that is in it is wanted.
+    Folder {
+        at: usize,
+        path: PathBuf,
+        whole: bool,
+    },
+    Hash {
+        at: usize,
+        item: usize,
+        path: PathBuf,
+    },
 }
 
 impl State {
-    fn add_folder(&mut self, path: PathBuf) -> usize {
+    fn add_folder(&mut self, path: PathBuf, whole: bool) -> usize {
         let at = self.folders.len();
         self.folders.push(Vec::new());
         // Soon, so that few wait at a time however broad the tree is; files are hashed in between.
-        self.jobs.push_back(Job::Folder { at, path });
+        self.jobs.push_back(Job::Folder { at, path, whole });
         at
     }
 }
@@ -132,11 +154,11 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    fn into_tree(self) -> io::Result<Tree> {
+    fn into_tree(self) -> io::Result<(Tree, bool)> {
         let state = self.state.into_inner().expect("no code panics while it holds this lock");
         match state.failed {
             Some(error) => Err(error),
-            None => Ok(Tree::new(state.folders, state.ignored)),
+            None => Ok((Tree::new(state.folders, state.ignored), state.leads_elsewhere)),
         }
     }
 }
@@ -153,13 +175,13 @@ impl Worker<'_> {
         let mut buffer = Vec::new();
         while let Some(job) = self.queue.next() {
             self.queue.done(match job {
-                Job::Folder { at, path } => self.folder(at, &path),
+                Job::Folder { at, path, whole } => self.folder(at, &path, whole),
                 Job::Hash { at, item, path } => self.hash(at, item, &path, &mut buffer),
             });
         }
     }
 
-    fn folder(&self, at: usize, path: &Path) -> io::Result<()> {
+    fn folder(&self, at: usize, path: &Path, whole: bool) -> io::Result<()> {
         let named = |error: io::Error| self.named("open", path, &error);
         let directory = match archive::walk::open_directory(self.folder, path) {
             // Gone, or become something else, while the tree was read.
@@ -168,9 +190,16 @@ impl Worker<'_> {
         };
         let names = archive::walk::names(&directory).map_err(named)?;
         let (mut items, mut to_hash, mut folders) = (Vec::new(), Vec::new(), Vec::new());
-        let mut ignored = false;
+        let (mut ignored, mut leads_elsewhere) = (false, false);
         for name in names {
             let path = path.join(&name);
+            let reach = match self.walk.only {
+                Some(only) if !whole => only.reach(&path),
+                _ => Reach::ALL,
+            };
+            if reach.place == Place::Outside {
+                continue;
+            }
             let is_ignored = self.is_ignored(&path);
             ignored |= is_ignored;
             if is_ignored && !self.may_hold_exceptions(&path) {
@@ -180,13 +209,18 @@ impl Worker<'_> {
             match &mut item.what {
                 What::Folder { is_there, .. } => {
                     *is_there = !is_ignored;
-                    folders.push((items.len(), path));
+                    folders.push((items.len(), path, reach.is_whole()));
                 }
                 _ if is_ignored => continue,
+                What::Link(_) => leads_elsewhere |= reach.by_pattern,
+                _ if reach.place == Place::Way => continue,
                 What::Nothing => to_hash.push((items.len(), path)),
                 _ => {}
             }
             items.push(item);
+        }
+        if leads_elsewhere {
+            self.queue.lock().leads_elsewhere = true;
         }
         self.found(at, items, to_hash, folders, ignored)
     }
@@ -197,7 +231,7 @@ impl Worker<'_> {
         at: usize,
         mut items: Vec<Item>,
         to_hash: Vec<(usize, PathBuf)>,
-        folders: Vec<(usize, PathBuf)>,
+        folders: Vec<(usize, PathBuf, bool)>,
         ignored: bool,
     ) -> io::Result<()> {
         let mut state = self.queue.lock();
@@ -209,8 +243,8 @@ impl Worker<'_> {
             )));
         }
         state.ignored |= ignored;
-        for (item, path) in folders {
-            let child = state.add_folder(path);
+        for (item, path, whole) in folders {
+            let child = state.add_folder(path, whole);
             if let What::Folder { at, .. } = &mut items[item].what {
                 *at = child;
             }
@@ -409,6 +443,7 @@ mod tests {
 
     const PLAIN: Walk<'_> = Walk {
         ignore: None,
+        only: None,
         owner: Owner::Root,
         specials: Specials::LeftOut,
         cache: None,
@@ -450,6 +485,32 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_wants_is_not_entered_unless_a_link_may_lead_there() {
+        let place = tempfile::tempdir().unwrap();
+        for file in ["src/deep/a", "src/b", "other/c", "d"] {
+            let file = place.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        let opened = File::open(place.path()).unwrap();
+        let listed = |sources: &[&str]| {
+            let sources: Vec<String> = sources.iter().map(|source| (*source).into()).collect();
+            let only = Only::new(opened.as_fd(), &sources);
+            let listing = walk(place.path(), &Walk { only: only.as_ref(), ..PLAIN }).unwrap();
+            paths(&listing).join(" ")
+        };
+        assert_eq!(listed(&["src"]), "src src/b src/deep src/deep/a");
+        assert_eq!(listed(&["src/d*", "d"]), "d src src/deep src/deep/a");
+        assert_eq!(listed(&["d/x", "none"]), "");
+        let all = "d other other/c src src/b src/deep src/deep/a";
+        assert_eq!(listed(&[]), all);
+        symlink("../other/c", place.path().join("src/link")).unwrap();
+        assert_eq!(listed(&["src"]), "src src/b src/deep src/deep/a src/link");
+        assert_eq!(listed(&["src/link"]), "other other/c src src/link");
+        assert_eq!(listed(&["src", "src/l*"]), format!("{all} src/link"));
+    }
+
+    #[test]
     fn what_is_ignored_is_not_entered_but_for_its_exceptions() {
         let place = tempfile::tempdir().unwrap();
         for folder in ["node_modules/deep", "src/gen/keep", "src/gen/none"] {
@@ -482,7 +543,7 @@ mod tests {
         let cache = Cache::open(&records);
         let before =
             walk(&place.path().join("ctx"), &Walk { cache: Some(&cache), ..PLAIN }).unwrap();
-        cache.save(&records).unwrap();
+        cache.save(&records, true).unwrap();
         let cache = Cache::open(&records);
         let stat = rustix::fs::stat(&file).unwrap();
         assert!(cache.find(&stat).is_some());

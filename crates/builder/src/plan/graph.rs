@@ -1,10 +1,12 @@
 //! The graph of a build: vertices that say what is to be done, without saying how.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use oci::{Digest, Platform};
 use serde::Serialize;
+
+use crate::copy::has_wildcard;
 
 pub use crate::dockerfile::Sharing;
 
@@ -48,6 +50,10 @@ pub struct Image {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Context {
     pub name: String,
+    /// Which of its files are used, as COPY names sources; none where that may be all. Two builds of the same files may use
+    /// others of them.
+    #[serde(skip)]
+    pub sources: Vec<String>,
 }
 
 /// By name, with their contents.
@@ -210,5 +216,49 @@ impl Op {
     #[must_use]
     pub fn is_step(&self) -> bool {
         matches!(self, Self::Run(_) | Self::Copy(_) | Self::Mkdir(_))
+    }
+
+    /// The paths that this takes of the vertex at that place of its inputs; None where it may be any.
+    fn sources(&self, input: usize) -> Option<Vec<&str>> {
+        match self {
+            Self::Copy(copy) if input > 0 => {
+                let sources = copy.sources.iter().filter(|source| source.input == input);
+                Some(sources.map(|source| source.path.as_str()).collect())
+            }
+            Self::Run(run) if input > 0 => {
+                let of_mount = |kind| match kind {
+                    &MountKind::Bind { input: of, ref source, .. }
+                    | &MountKind::Cache { input: Some(of), ref source, .. }
+                        if of == input =>
+                    {
+                        Some(source.as_str())
+                    }
+                    _ => None,
+                };
+                let sources = run.mounts.iter().map(|mount| &mount.kind).filter_map(of_mount);
+                // Those of mounts are paths, whatever is in their names.
+                sources.map(|source| Some(source).filter(|path| !has_wildcard(path))).collect()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Says of each context which files of it the graph uses.
+pub(super) fn note_sources(vertices: &mut [Vertex]) {
+    for at in 0..vertices.len() {
+        if !matches!(vertices[at].op, Op::Context(_)) {
+            continue;
+        }
+        let uses = vertices.iter().flat_map(|vertex| {
+            let inputs = vertex.inputs.iter().enumerate().filter(|(_, input)| **input == at);
+            inputs.map(|(input, _)| vertex.op.sources(input))
+        });
+        let used: Option<Vec<Vec<&str>>> = uses.collect();
+        let used: BTreeSet<&str> = used.unwrap_or_default().into_iter().flatten().collect();
+        let used: Vec<String> = used.into_iter().map(str::to_owned).collect();
+        if let Op::Context(context) = &mut vertices[at].op {
+            context.sources = used;
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use oci::Platform;
 use oci::image::{ContainerConfig, ImageConfig};
 
-use super::graph::{Context, Copy, Git, Http, Image, Op, Source, Unpack, Vertex};
+use super::graph::{Context, Copy, Git, Http, Image, Op, Source, Unpack, Vertex, note_sources};
 use super::scope::{Scope, Variables, platform_variables};
 use super::{Entry, Error, Images, Plan, Request, Wanted};
 use crate::dockerfile::{self, Dockerfile, Instruction, Located};
@@ -183,6 +183,7 @@ impl<'a> Planner<'a> {
             message: format!("invalid SOURCE_DATE_EPOCH: {error}"),
             lines: None,
         })?;
+        note_sources(&mut self.vertices);
         Ok(Plan {
             vertices: self.vertices,
             result: stage.vertex,
@@ -566,7 +567,7 @@ impl<'a> Planner<'a> {
             CONTEXT => "[internal] load build context".into(),
             name => format!("[context {name}] load from client"),
         };
-        let op = Op::Context(Context { name: name.to_owned() });
+        let op = Op::Context(Context { name: name.to_owned(), sources: Vec::new() });
         self.share(&format!("context {name}"), || (op, shown))
     }
 

@@ -50,6 +50,26 @@ fn names(plan: &Plan) -> Vec<&str> {
 }
 
 #[test]
+fn a_context_is_asked_for_what_is_used_of_it() {
+    let sources = |text: &str| {
+        let plan = planned(text);
+        let context = plan.vertices.into_iter().find_map(|vertex| match vertex.op {
+            Op::Context(context) => Some(context.sources),
+            _ => None,
+        });
+        context.unwrap().join(" ")
+    };
+    assert_eq!(
+        sources("FROM busybox\nCOPY b/*.c a /x/\nCOPY --from=busybox /z /\nCOPY a /\n"),
+        "a b/*.c"
+    );
+    let bind = "FROM busybox\nRUN --mount=type=bind,source=m,target=/m true\nCOPY a /\n";
+    assert_eq!(sources(bind), "a m");
+    assert_eq!(sources(&bind.replace("source=m", "source=m*")), "");
+    assert_eq!(sources("FROM busybox\nCOPY a /\nRUN --mount=target=/m true\n"), "/ a");
+}
+
+#[test]
 fn scratch_has_a_path_and_a_directory() {
     let config = planned("FROM scratch\nCOPY a /\n").image.config.unwrap();
     assert_eq!(config.working_dir, "/");

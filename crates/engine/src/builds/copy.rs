@@ -156,7 +156,7 @@ impl Copying {
                 Open::Inline(inline) => {
                     copy_exactly(inline.bytes(&content.path), &entry, out)?;
                 }
-                Open::Context { name, listing } => {
+                Open::Context { selection, listing } => {
                     // As many as come in a row are asked for at once.
                     let source = content.source;
                     let mut run = vec![item];
@@ -167,7 +167,7 @@ impl Copying {
                     }
                     let place = |item: &Item| listing.find(&item.content.as_ref()?.path).ok();
                     let wanted = run.iter().filter_map(place).collect();
-                    let contents = self.client.contents(name, wanted);
+                    let contents = self.client.contents(selection, wanted);
                     let mut contents =
                         contents.map_err(|error| io::Error::other(error.to_string()))?;
                     for item in &run {

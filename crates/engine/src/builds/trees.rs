@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use api::build::Selection;
 use builder::context::{Entry, Kind, Listing};
 use builder::copy::{self, Found};
 use builder::ignore::Ignore;
@@ -21,7 +22,7 @@ pub enum Tree {
     Layers(Layers),
     /// What the client has.
     Context {
-        name: String,
+        selection: Arc<Selection>,
         listing: Arc<Listing>,
     },
     Inline(Arc<Inline>),
@@ -80,7 +81,7 @@ pub enum Open {
         _kept: Option<Arc<Unpacked>>,
     },
     Context {
-        name: String,
+        selection: Arc<Selection>,
         listing: Arc<Listing>,
     },
     Inline(Arc<Inline>),
@@ -100,8 +101,8 @@ impl Tree {
             Self::Layers(layers) => {
                 Open::Folder { folder: root(store, &layers.digests)?, _kept: None }
             }
-            Self::Context { name, listing } => {
-                Open::Context { name: name.clone(), listing: Arc::clone(listing) }
+            Self::Context { selection, listing } => {
+                Open::Context { selection: Arc::clone(selection), listing: Arc::clone(listing) }
             }
             Self::Inline(inline) => Open::Inline(Arc::clone(inline)),
             Self::Staged(unpacked) => {

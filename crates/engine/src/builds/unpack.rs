@@ -41,9 +41,9 @@ pub fn unpacked(
     let mut file = match open {
         Open::Folder { folder, .. } => folder.open(&found.path).map_err(failed)?,
         Open::Inline(_) => return Ok(None),
-        Open::Context { name, listing } => {
+        Open::Context { selection, listing } => {
             let Ok(place) = listing.find(&found.path) else { return Ok(None) };
-            let mut contents = client.contents(name, vec![place])?;
+            let mut contents = client.contents(selection, vec![place])?;
             let Some((_, content)) = contents.next().map_err(failed)? else { return Ok(None) };
             kept(store, content).map_err(failed)?
         }

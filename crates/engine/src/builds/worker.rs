@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::build::Failure;
+use api::build::{Failure, Selection};
 use builder::ignore::Ignore;
 use builder::plan::{self, MountKind, Op, Vertex};
 use builder::solve::{Key, News, What};
@@ -16,7 +16,7 @@ use store::builds::{CacheRecord, REGULAR};
 use tokio::sync::OwnedMutexGuard;
 
 use super::Builds;
-use super::client::Client;
+use super::client::{CONTEXT, Client};
 use super::copy::Copying;
 use super::files::Inline;
 use super::progress::{Progress, Task};
@@ -197,9 +197,10 @@ impl Worker {
                 blocking(move || held(&builds, &image, &lease)).await
             }
             Op::Context(context) => {
-                let listing = self.client.listing(&context.name).await?;
-                let name = context.name.clone();
-                Ok(Tree::Context { name, listing })
+                let selection =
+                    Selection { context: context.name.clone(), sources: context.sources.clone() };
+                let listing = self.client.listing(&selection).await?;
+                Ok(Tree::Context { selection: Arc::new(selection), listing })
             }
             Op::Inline(inline) => Ok(Tree::Inline(Arc::new(Inline::new(&inline.files)))),
             Op::Http(http) => self.fetch(http).await,
@@ -303,7 +304,9 @@ fn mounted(copying: &Copying, run: &plan::Run, input: usize, tree: &Tree) -> Res
 
 fn named(tree: &Tree) -> String {
     match tree {
-        Tree::Context { name, .. } if name != "context" => format!("context {name}"),
+        Tree::Context { selection, .. } if selection.context != CONTEXT => {
+            format!("context {}", selection.context)
+        }
         Tree::Context { .. } => "context".into(),
         _ => "stage".into(),
     }

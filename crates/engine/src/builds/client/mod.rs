@@ -2,7 +2,6 @@
 //!
 //! An [`Upload`] brought its context as an archive. A [`Session`] keeps its files and is asked for them over streams of
 //! one connection (docs/design/0018-build-session.md). To the worker the two are the same.
-#![allow(dead_code, reason = "steps ask for secrets and agents once they run")]
 
 mod classic;
 mod contents;
@@ -13,7 +12,7 @@ mod upload;
 
 use std::sync::Arc;
 
-use api::build::Status;
+use api::build::{Selection, Status};
 use builder::context::Listing;
 use oci::Digest;
 use tokio::io::DuplexStream;
@@ -36,20 +35,20 @@ pub enum Client {
 }
 
 impl Client {
-    /// What a context holds, with the digests of all files. It is asked for once.
-    pub async fn listing(&self, context: &str) -> Result<Arc<Listing>> {
+    /// What a context holds of what is wanted of it, or more, with the digests of all files. It is asked for once.
+    pub async fn listing(&self, wanted: &Selection) -> Result<Arc<Listing>> {
         match self {
-            Self::Upload(upload) => upload.listing(context).await,
-            Self::Session(session) => session.listing(context).await,
+            Self::Upload(upload) => upload.listing(&wanted.context).await,
+            Self::Session(session) => session.listing(wanted).await,
         }
     }
 
-    /// The files at these places of a context's [`listing`](Self::listing), which was asked for before, in this order.
+    /// The files at these places of a [`listing`](Self::listing), which was asked for before, in this order.
     /// Both this and what it returns may wait: they are for threads that may.
-    pub fn contents(&self, context: &str, wanted: Vec<usize>) -> Result<Contents> {
+    pub fn contents(&self, of: &Selection, wanted: Vec<usize>) -> Result<Contents> {
         match self {
-            Self::Upload(upload) => upload.contents(context, wanted),
-            Self::Session(session) => session.contents(context, wanted),
+            Self::Upload(upload) => upload.contents(&of.context, wanted),
+            Self::Session(session) => session.contents(of, wanted),
         }
     }
 

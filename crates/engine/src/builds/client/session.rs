@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::build::{Ask, BuildOptions, BuildResult, Failure, News};
+use api::build::{Ask, BuildOptions, BuildResult, Failure, News, Selection};
 use builder::context::{Listing, wire};
 use bytes::Bytes;
 use mux::{Accepted, Connection, Sender, Side, Stream};
@@ -31,8 +31,7 @@ const AGENT_BUFFER: usize = 64 << 10;
 
 pub struct Session {
     connection: Arc<Connection>,
-    /// By the name of its context.
-    listings: Mutex<HashMap<String, Arc<OnceCell<Arc<Listing>>>>>,
+    listings: Mutex<HashMap<Selection, Arc<OnceCell<Arc<Listing>>>>>,
     pub(super) teller: Teller,
 }
 
@@ -73,32 +72,30 @@ impl Session {
         Ok((session, options, answer))
     }
 
-    pub(super) async fn listing(&self, context: &str) -> Result<Arc<Listing>> {
+    pub(super) async fn listing(&self, wanted: &Selection) -> Result<Arc<Listing>> {
         let cell = {
             let mut listings =
                 self.listings.lock().expect("no code panics while it holds this lock");
-            Arc::clone(listings.entry(context.to_owned()).or_default())
+            Arc::clone(listings.entry(wanted.clone()).or_default())
         };
-        cell.get_or_try_init(|| self.list(context)).await.cloned()
+        cell.get_or_try_init(|| self.list(wanted)).await.cloned()
     }
 
-    async fn list(&self, context: &str) -> Result<Arc<Listing>> {
-        let Stream { sender, receiver } =
-            self.ask(&Ask::Listing { context: context.to_owned() })?;
+    async fn list(&self, wanted: &Selection) -> Result<Arc<Listing>> {
+        let Stream { sender, receiver } = self.ask(&Ask::Listing(wanted.clone()))?;
         sender.finish();
         let bytes = receiver.collect(LARGEST_LISTING).await.map_err(lost)?;
         let invalid = |error| Error::invalid("the client's list of files").because(error);
         blocking(move || wire::decode(&bytes).map(Arc::new).map_err(invalid)).await
     }
 
-    pub(super) fn contents(&self, context: &str, wanted: Vec<usize>) -> Result<Contents> {
+    pub(super) fn contents(&self, of: &Selection, wanted: Vec<usize>) -> Result<Contents> {
         let listing = {
             let listings = self.listings.lock().expect("no code panics while it holds this lock");
-            listings.get(context).and_then(|cell| cell.get().cloned())
+            listings.get(of).and_then(|cell| cell.get().cloned())
         };
         let listing = listing.ok_or_else(|| Error::system("a context was not listed yet"))?;
-        let Stream { sender, receiver } =
-            self.ask(&Ask::Contents { context: context.to_owned() })?;
+        let Stream { sender, receiver } = self.ask(&Ask::Contents(of.clone()))?;
         sender.send_blocking(wire::encode_places(&wanted)).map_err(lost)?;
         sender.finish();
         Contents::new(Source::Stream(receiver.into_reader()), listing, wanted)
@@ -312,8 +309,12 @@ mod tests {
         questions
     }
 
+    fn wanted_of(source: &str) -> Selection {
+        Selection { context: "context".to_owned(), sources: vec![source.to_owned()] }
+    }
+
     fn read_all(session: &Session, wanted: Vec<usize>) -> io::Result<Vec<(usize, Vec<u8>)>> {
-        let mut contents = session.contents("context", wanted).map_err(io::Error::other)?;
+        let mut contents = session.contents(&wanted_of("src"), wanted).map_err(io::Error::other)?;
         let mut files = Vec::new();
         while let Some((place, mut content)) = contents.next()? {
             let mut bytes = Vec::new();
@@ -328,15 +329,14 @@ mod tests {
         let (session, _answer, _connection, asked, _receiver) = pair().await;
         let list = listing(&[("a", b"one", 3), ("b", b"", 0), ("c", b"three", 5)]);
         let answering = tokio::spawn(answer(asked, vec![list, b"threeone".to_vec()]));
-        assert_eq!(session.listing("context").await.unwrap().entries.len(), 3);
-        session.listing("context").await.unwrap();
+        assert_eq!(session.listing(&wanted_of("src")).await.unwrap().entries.len(), 3);
+        session.listing(&wanted_of("src")).await.unwrap();
         let read = tokio::task::spawn_blocking(move || read_all(&session, vec![2, 1, 0]));
         let files = read.await.unwrap().unwrap();
         assert_eq!(files, [(2, b"three".to_vec()), (1, Vec::new()), (0, b"one".to_vec())]);
-        let context = || "context".to_owned();
         let expected = [
-            (Ask::Listing { context: context() }, Vec::new()),
-            (Ask::Contents { context: context() }, wire::encode_places(&[2, 1, 0])),
+            (Ask::Listing(wanted_of("src")), Vec::new()),
+            (Ask::Contents(wanted_of("src")), wire::encode_places(&[2, 1, 0])),
         ];
         assert_eq!(answering.await.unwrap(), expected);
     }
@@ -351,13 +351,13 @@ mod tests {
             let (session, _answer, _connection, asked, _receiver) = pair().await;
             let list = listing(&[("a", b"one", size)]);
             tokio::spawn(answer(asked, vec![list, sent.to_vec()]));
-            session.listing("context").await.unwrap();
+            session.listing(&wanted_of("src")).await.unwrap();
             let read = tokio::task::spawn_blocking(move || read_all(&session, vec![0]));
             assert_eq!(read.await.unwrap().unwrap_err().to_string(), said);
         }
         let (session, _answer, _connection, asked, _receiver) = pair().await;
         tokio::spawn(answer(asked, vec![b"no list".to_vec()]));
-        let said = session.listing("context").await.unwrap_err().to_string();
+        let said = session.listing(&wanted_of("src")).await.unwrap_err().to_string();
         assert!(said.starts_with("the client's list of files: invalid list of files: "), "{said}");
     }
 

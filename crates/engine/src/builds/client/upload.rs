@@ -139,6 +139,7 @@ impl Upload {
 fn list(context: &Context) -> Result<Listing> {
     let walk = Walk {
         ignore: context.hidden.as_ref(),
+        only: None,
         owner: Owner::Root,
         specials: Specials::Kept,
         cache: None,

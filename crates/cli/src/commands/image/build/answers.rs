@@ -8,10 +8,10 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use api::build::Ask;
+use api::build::{Ask, Selection};
 use archive::Limits;
 use archive::unpack::{Options, Owner, Target, unpack};
-use builder::context::{self, Cache, Kind, Specials, Tree, Walk, wire};
+use builder::context::{self, Cache, Kind, Only, Specials, Tree, Walk, wire};
 use builder::ignore::Ignore;
 use client::{Accepted, Receiver, Sender, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,7 +36,7 @@ pub(super) struct Answers {
     main: Option<PathBuf>,
     ignore: Option<Ignore>,
     /// Contexts that were listed, as they were then.
-    listed: Mutex<HashMap<String, Arc<Listed>>>,
+    listed: Mutex<HashMap<Selection, Arc<Listed>>>,
 }
 
 struct Listed {
@@ -57,12 +57,12 @@ impl Answers {
             return sender.fail("this client does not understand what it was asked");
         };
         match ask {
-            Ask::Listing { context } => {
-                in_thread(move || conclude(self.list(&context, &sender), sender)).await;
+            Ask::Listing(wanted) => {
+                in_thread(move || conclude(self.list(&wanted, &sender), sender)).await;
             }
-            Ask::Contents { context } => match receiver.collect(LARGEST_WISH).await {
+            Ask::Contents(of) => match receiver.collect(LARGEST_WISH).await {
                 Ok(places) => {
-                    let send = move || conclude(self.contents(&context, &places, &sender), sender);
+                    let send = move || conclude(self.contents(&of, &places, &sender), sender);
                     in_thread(send).await;
                 }
                 Err(error) => sender.fail(&error.to_string()),
@@ -99,9 +99,9 @@ impl Answers {
         }
     }
 
-    fn list(&self, context: &str, to: &Sender) -> io::Result<()> {
+    fn list(&self, wanted: &Selection, to: &Sender) -> io::Result<()> {
         let mut out = Vec::with_capacity(2 * CHUNK);
-        let listed = self.listed(context)?;
+        let listed = self.listed(wanted)?;
         let ignored = listed.as_ref().is_some_and(|listed| listed.tree.ignored());
         let mut encoder = wire::Encoder::begin(ignored, &mut out);
         for entry in listed.iter().flat_map(|listed| listed.tree.entries()) {
@@ -115,11 +115,12 @@ impl Answers {
     }
 
     /// None for the main context where there is no folder.
-    fn listed(&self, context: &str) -> io::Result<Option<Arc<Listed>>> {
+    fn listed(&self, wanted: &Selection) -> io::Result<Option<Arc<Listed>>> {
         let mut all = self.listed.lock().expect("no code panics while it holds this lock");
-        if let Some(listed) = all.get(context) {
+        if let Some(listed) = all.get(wanted) {
             return Ok(Some(Arc::clone(listed)));
         }
+        let context = wanted.context.as_str();
         let named;
         let (path, ignore) = match (context, &self.main, self.local.contexts.get(context)) {
             (MAIN, Some(path), None) => (path, self.ignore.as_ref()),
@@ -131,14 +132,14 @@ impl Answers {
             }
             _ => return Err(io::Error::other(format!("there is no build context {context:?}"))),
         };
-        let listed = Arc::new(list(path, ignore)?);
-        all.insert(context.to_owned(), Arc::clone(&listed));
+        let listed = Arc::new(list(path, ignore, &wanted.sources)?);
+        all.insert(wanted.clone(), Arc::clone(&listed));
         Ok(Some(listed))
     }
 
-    fn contents(&self, context: &str, places: &[u8], to: &Sender) -> io::Result<()> {
+    fn contents(&self, of: &Selection, places: &[u8], to: &Sender) -> io::Result<()> {
         let places = wire::decode_places(places).map_err(io::Error::other)?;
-        let listed = self.listed(context)?;
+        let listed = self.listed(of)?;
         let listed = listed.ok_or_else(|| io::Error::other("there are no files"))?;
         let files = files(&listed.tree, &places);
         let mut pending = Pending { buffer: Vec::with_capacity(CHUNK), to };
@@ -305,12 +306,14 @@ impl Write for Pending<'_> {
 }
 
 /// Walks a context; what is known of its files from before is not read again.
-fn list(path: &Path, ignore: Option<&Ignore>) -> io::Result<Listed> {
+fn list(path: &Path, ignore: Option<&Ignore>, sources: &[String]) -> io::Result<Listed> {
     let folder = File::open(path)?;
+    let only = Only::new(folder.as_fd(), sources);
     let remembered = remembered(path);
     let cache = remembered.as_deref().map(Cache::open);
     let walk = Walk {
         ignore,
+        only: only.as_ref(),
         owner: context::Owner::Root,
         specials: Specials::LeftOut,
         cache: cache.as_ref(),
@@ -319,7 +322,7 @@ fn list(path: &Path, ignore: Option<&Ignore>) -> io::Result<Listed> {
     let tree = walk.list(folder.as_fd(), path)?;
     if let (Some(cache), Some(file)) = (cache, &remembered) {
         // Without it the next build takes longer, no more.
-        let _ = cache.save(file);
+        let _ = cache.save(file, only.is_none());
         forget_oldest(file.parent().unwrap_or(Path::new("")));
     }
     Ok(Listed { path: path.to_owned(), folder, tree })

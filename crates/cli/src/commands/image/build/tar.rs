@@ -93,6 +93,7 @@ fn pack(source: &Source, mut out: Chunks) -> io::Result<()> {
         let opened = File::open(&folder.path)?;
         let walk = Walk {
             ignore: source.ignore.as_ref(),
+            only: None,
             owner: Owner::Root,
             specials: Specials::LeftOut,
             cache: None,
