@@ -6,6 +6,15 @@ use super::{Action, Container, Current, Plan, Recreate, Replaced, Wishes};
 use crate::create;
 use crate::model::{Dependency, Project, Service};
 
+/// Containers that others are to take the places of while their service goes on.
+#[derive(Default)]
+struct Rolled {
+    /// And why.
+    containers: Vec<(&'static str, Replaced)>,
+    /// The steps before that.
+    before: Vec<usize>,
+}
+
 /// What earlier services of the plan have come to.
 #[derive(Default)]
 pub(super) struct Done {
@@ -17,8 +26,7 @@ pub(super) struct Done {
     renewed: BTreeSet<String>,
     /// Those of them that had a container before.
     replaced: BTreeSet<String>,
-    /// Containers that others are to take the places of while the service goes on, why, and the steps before that.
-    to_roll: BTreeMap<String, (Vec<(&'static str, Replaced)>, Vec<usize>)>,
+    to_roll: BTreeMap<String, Rolled>,
     /// Containers that are to be started, or run already.
     to_start: BTreeMap<String, Vec<usize>>,
 }
@@ -77,7 +85,7 @@ pub(super) fn converge(
     done.made.insert(service.name.clone(), made);
     numbers.retain(|number| !rolled.iter().any(|(_, it)| it.number == *number));
     done.to_start.insert(service.name.clone(), numbers);
-    done.to_roll.insert(service.name.clone(), (rolled, before));
+    done.to_roll.insert(service.name.clone(), Rolled { containers: rolled, before });
     Ok(())
 }
 
@@ -205,9 +213,9 @@ pub(super) fn start(
     let follows =
         |(other, said): (&String, &Dependency)| said.restart && done.replaced.contains(other);
     let to_restart = if service.depends_on.iter().any(follows) { left } else { Vec::new() };
-    let (rolled, before_roll) = done.to_roll.remove(&service.name).unwrap_or_default();
+    let rolled = done.to_roll.remove(&service.name).unwrap_or_default();
     let mut before = made.clone();
-    if !to_start.is_empty() || !to_restart.is_empty() || !rolled.is_empty() {
+    if !to_start.is_empty() || !to_restart.is_empty() || !rolled.containers.is_empty() {
         before.extend(await_dependencies(plan, service, taking_part, done));
     }
     let mut started = made;
@@ -219,12 +227,12 @@ pub(super) fn start(
         let action = Action::Restart { service: service.name.clone(), number };
         started.push(plan.push(action, "what it depends on is a new one", before.clone()));
     }
-    if let Some((reason, _)) = rolled.first() {
+    if let Some((reason, _)) = rolled.containers.first() {
         let (reason, service) = (*reason, service.name.clone());
-        let replaced = rolled.into_iter().map(|(_, replaced)| replaced).collect();
+        let replaced = rolled.containers.into_iter().map(|(_, replaced)| replaced).collect();
         // Those that are only started are there to help.
         let after: BTreeSet<usize> =
-            before_roll.into_iter().chain(before).chain(started.iter().copied()).collect();
+            rolled.before.into_iter().chain(before).chain(started.iter().copied()).collect();
         let after = after.into_iter().collect();
         started.push(plan.push(Action::Roll { service, replaced }, reason, after));
     }
