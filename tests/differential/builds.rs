@@ -267,7 +267,7 @@ fn headers(side: &dyn Side, name: &str) -> BTreeMap<String, File> {
         let mut entry = entry.unwrap();
         let path = String::from_utf8_lossy(&entry.path_bytes()).trim_matches('/').to_owned();
         let is_stub = |stub: &&str| path == **stub || path.starts_with(&format!("{stub}/"));
-        if STUBS.iter().any(|stub| is_stub(&stub)) {
+        if STUBS.iter().any(is_stub) {
             continue;
         }
         let mut attributes = BTreeMap::new();

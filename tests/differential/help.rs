@@ -57,7 +57,7 @@ fn is_of_plugin(name: &str) -> bool {
     let is = |plugin: &&str| {
         name.strip_prefix(plugin).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
-    OF_PLUGINS.iter().any(|plugin| is(plugin))
+    OF_PLUGINS.iter().any(is)
 }
 
 fn is_refused(name: &str) -> bool {

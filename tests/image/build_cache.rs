@@ -187,11 +187,11 @@ fn archives_among_other_files_are_unpacked_and_the_others_are_not() {
 #[test]
 fn a_file_that_is_too_deep_is_refused_and_the_engine_goes_on() {
     let site = Site::new();
-    site.write("Dockerfile", &format!("FROM busybox\n{}", "RUN true\n".repeat(100_000)));
+    site.write("Dockerfile", format!("FROM busybox\n{}", "RUN true\n".repeat(100_000)));
     let output = site.build(&["context"]);
     assert!(output.stderr.contains("more than 500 steps upon one another"), "{}", output.stderr);
     let chain: String = (1..2_000).map(|at| format!("FROM s{} AS s{at}\n", at - 1)).collect();
-    site.write("Dockerfile", &format!("FROM busybox AS s0\n{chain}CMD [\"true\"]\n"));
+    site.write("Dockerfile", format!("FROM busybox AS s0\n{chain}CMD [\"true\"]\n"));
     site.build(&["-t", "chain", "context"]).ok();
     site.engine.gantry(&["run", "--rm", "--network", "none", "chain"]).ok();
 }

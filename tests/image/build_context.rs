@@ -274,7 +274,7 @@ fn unchunked(mut body: &str) -> String {
 #[test]
 fn the_cache_is_listed_and_pruned() {
     let site = site("FROM busybox\nCOPY file /\n");
-    site.write("file", &"x".repeat(100_000));
+    site.write("file", "x".repeat(100_000));
     site.build(&["context"]).ok();
     let du = site.engine.gantry(&["builder", "du"]).ok();
     assert!(du.starts_with("ID\t\t\t\t\t\tRECLAIMABLE\tSIZE\t\tLAST ACCESSED\n"), "{du}");

@@ -78,16 +78,16 @@ impl Engine {
             Images::new(Arc::clone(&store), events.clone(), containers.clone(), registries.clone());
         let builds =
             Builds::new(Arc::clone(&store), images.clone(), containers.clone(), events.clone());
-        let system = System::new(
-            live,
-            events.clone(),
-            images.clone(),
-            containers.clone(),
-            volumes.clone(),
-            builds.clone(),
+        let system = System {
+            config: live,
+            events: events.clone(),
+            images: images.clone(),
+            containers: containers.clone(),
+            volumes: volumes.clone(),
+            builds: builds.clone(),
             store,
             id,
-        );
+        };
         Ok(Self {
             events,
             images,

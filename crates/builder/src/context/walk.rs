@@ -518,7 +518,7 @@ mod tests {
             fs::write(place.path().join(folder).join("file"), "").unwrap();
         }
         // Entering it would be an error for anybody but root, and is one of the budget for everybody.
-        fs::set_permissions(place.path().join("node_modules"), fs::Permissions::from_mode(0))
+        fs::set_permissions(place.path().join("node_modules"), fs::Permissions::from_mode(0o0))
             .unwrap();
         let ignore = Ignore::parse("node_modules\nsrc\n!src/*/keep\n").unwrap();
         let listing = walk(place.path(), &Walk { ignore: Some(&ignore), ..PLAIN }).unwrap();

@@ -36,31 +36,18 @@ pub struct Facts {
 }
 
 pub struct System {
-    config: Live,
-    events: Events,
-    images: Images,
-    containers: Containers,
-    volumes: Volumes,
-    builds: Builds,
-    store: Arc<Store>,
+    pub(crate) config: Live,
+    pub(crate) events: Events,
+    pub(crate) images: Images,
+    pub(crate) containers: Containers,
+    pub(crate) volumes: Volumes,
+    pub(crate) builds: Builds,
+    pub(crate) store: Arc<Store>,
     /// Identifies this engine's data root.
-    id: String,
+    pub(crate) id: String,
 }
 
 impl System {
-    pub fn new(
-        config: Live,
-        events: Events,
-        images: Images,
-        containers: Containers,
-        volumes: Volumes,
-        builds: Builds,
-        store: Arc<Store>,
-        id: String,
-    ) -> Self {
-        Self { config, events, images, containers, volumes, builds, store, id }
-    }
-
     /// The configuration as of now.
     pub fn config(&self) -> Arc<Config> {
         self.config.now()

@@ -22,7 +22,7 @@ struct Fixture {
 async fn open(place: &Path) -> Engine {
     let flag = |name: &str, part: &str| format!("--{name}={}", place.join(part).display());
     let words = [flag("data-root", "data"), flag("exec-root", "exec"), "--bridge=none".into()];
-    let invocation = config::parse(words.into_iter(), Places::default()).unwrap();
+    let invocation = config::parse(words, Places::default()).unwrap();
     let config = Config::load(&invocation).unwrap();
     std::fs::create_dir_all(place.join("exec")).unwrap();
     let runtime = RuntimeBinary::open(&testkit::engine::binary("gantry-runtime")).unwrap();
@@ -250,7 +250,7 @@ async fn what_a_step_leaves_running_dies_with_it() {
 async fn only_an_insecure_step_may_mount() {
     let fixture = Fixture::new().await;
     let lease = fixture.lease();
-    let line = "mount -t tmpfs none /tmp && umount /tmp /etc/hosts /etc/resolv.conf && echo mine > /etc/hosts";
+    let line = "mount -t tmpfs none /tmp && umount -l /tmp /etc/hosts /etc/resolv.conf && echo mine > /etc/hosts";
     let (ended, _) = fixture.run(fixture.step(line), &lease).await;
     assert_ne!(ended.code, 0);
     let step = Step { security: Security::Insecure, ..fixture.step(line) };

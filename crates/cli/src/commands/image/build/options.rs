@@ -182,7 +182,7 @@ fn refuse(parsed: &Parsed) -> Result<()> {
     }
     for text in parsed.list("attest") {
         let fields = fields(&text)?;
-        if !fields.get("disabled").is_some_and(|text| flags::parse_bool(text) == Some(true)) {
+        if fields.get("disabled").is_none_or(|text| flags::parse_bool(text) != Some(true)) {
             return Err(failure("--attest: attestations are not in this version"));
         }
     }
