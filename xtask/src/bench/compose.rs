@@ -20,7 +20,7 @@ pub(super) fn agent(place: &Path) -> Result {
 
 fn write(place: &Path) -> io::Result<()> {
     fs::create_dir_all(place)?;
-    let check = "    healthcheck: {test: [CMD, 'true'], interval: 1s}\n";
+    let check = "    healthcheck: {test: [CMD, 'true'], interval: 100ms}\n";
     fs::write(place.join("three.yaml"), project("gantry-bench-three", THREE, check))?;
     fs::write(place.join("twenty.yaml"), project("gantry-bench-twenty", TWENTY, ""))
 }

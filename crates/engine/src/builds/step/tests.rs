@@ -97,9 +97,14 @@ impl Fixture {
 
     /// Until what is removed behind an answer is gone.
     async fn settled(&self) {
-        while !self.engine.containers.index().hidden().is_empty() {
+        while !self.engine.containers.index().hidden().is_empty() || self.scratches() > 0 {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Directories of what steps are given.
+    fn scratches(&self) -> usize {
+        std::fs::read_dir(self.place.path().join("exec/steps")).map_or(0, Iterator::count)
     }
 
     async fn close(self) {
@@ -187,8 +192,7 @@ async fn what_a_step_is_given_is_in_no_layer() {
     assert_eq!(fixture.names(&ended.layer.unwrap()), ["result"]);
     assert_eq!(std::fs::read_to_string(kept.join("kept")).unwrap(), "c\n");
     fixture.settled().await;
-    let left = std::fs::read_dir(fixture.place.path().join("exec/steps")).unwrap().count();
-    assert_eq!(left, 0, "the secret is gone");
+    assert!(fixture.place.path().join("exec/steps").exists(), "secrets were kept there");
     fixture.close().await;
 }
 
