@@ -41,6 +41,18 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_thousand_sources_with_long_names_are_copied() {
+    let names: Vec<String> = (0..1000).map(|at| format!("{}{at}", "n".repeat(100))).collect();
+    let site = site(&format!("FROM busybox\nCOPY {} /all/\n", names.join(" ")));
+    for name in &names {
+        site.write(name, "");
+    }
+    site.build(&["-t", "many", "context"]).ok();
+    let line = ["run", "--rm", "--network", "none", "many", "sh", "-c", "ls /all | wc -l"];
+    assert_eq!(site.engine.gantry(&line).ok(), "1000");
+}
+
+#[test]
 fn what_sources_lead_to_comes_along() {
     let site = Site::new();
     for path in ["real/f", "far/g", "unused/h"] {

@@ -138,6 +138,8 @@ struct State {
 struct Entry {
     /// None once the other side, or who reads here, is done.
     incoming: Option<mpsc::UnboundedSender<Arrived>>,
+    /// Until the other side has ended its direction: it counts the stream as long, whoever reads it here.
+    arriving: bool,
     /// What the other side may still send.
     window: usize,
     /// What this side may still send. Closed once nobody there reads on.
@@ -168,6 +170,7 @@ impl State {
         let credit = Arc::new(Credit { bytes: Semaphore::new(WINDOW), why: OnceLock::new() });
         let entry = Entry {
             incoming: Some(incoming),
+            arriving: true,
             window: WINDOW,
             credit: Arc::clone(&credit),
             sending: true,
@@ -180,7 +183,7 @@ impl State {
     }
 
     fn forget_if_over(&mut self, id: u32) {
-        if self.streams.get(&id).is_some_and(|entry| entry.incoming.is_none() && !entry.sending) {
+        if self.streams.get(&id).is_some_and(|entry| !entry.arriving && !entry.sending) {
             self.streams.remove(&id);
         }
     }
@@ -229,7 +232,6 @@ impl Shared {
         if entry.incoming.take().is_some() {
             self.queue(Frame { stream: id, kind: Kind::Stop, payload: Bytes::new() });
         }
-        state.forget_if_over(id);
     }
 
     /// This side gives a stream up.
@@ -285,11 +287,12 @@ impl Shared {
             }
             Kind::Data => state.data(id, frame.payload),
             Kind::End => {
-                if let Some(entry) = state.streams.get_mut(&id)
-                    && let Some(incoming) = entry.incoming.take()
-                {
-                    // Whoever read it has gone.
-                    let _ = incoming.send(Arrived::End);
+                if let Some(entry) = state.streams.get_mut(&id) {
+                    entry.arriving = false;
+                    if let Some(incoming) = entry.incoming.take() {
+                        // Whoever read it has gone.
+                        let _ = incoming.send(Arrived::End);
+                    }
                 }
                 state.forget_if_over(id);
                 Ok(())

@@ -98,6 +98,28 @@ async fn what_was_given_up_says_why() {
 }
 
 #[tokio::test]
+async fn what_nobody_reads_any_more_counts_until_the_other_side_has_ended_it() {
+    let ((client, _), (_engine, mut asked)) = pair();
+    for _ in 0..MOST_STREAMS {
+        let Stream { sender, receiver } = client.open("a").unwrap();
+        sender.finish();
+        drop(receiver);
+    }
+    assert_eq!(client.open("b").unwrap_err().to_string(), "too many streams are open");
+    for _ in 0..MOST_STREAMS {
+        asked.recv().await.unwrap().stream.sender.finish();
+    }
+    let stream = loop {
+        match client.open("c") {
+            Ok(stream) => break stream,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    asked.recv().await.unwrap().stream.sender.finish();
+    assert!(all(stream).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn an_end_that_goes_fails_what_is_under_way() {
     let ((client, _), (engine, mut asked)) = pair();
     let stream = client.open("a").unwrap();

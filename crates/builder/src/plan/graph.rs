@@ -244,6 +244,11 @@ impl Op {
     }
 }
 
+/// Sources that a context is asked for by name, and bytes of them. With more it is asked for all that it has: each is held
+/// against every file on the way, and they are asked for in one frame.
+const MOST_SOURCES: usize = 128;
+const MOST_SOURCE_BYTES: usize = 8 << 10;
+
 /// Says of each context which files of it the graph uses.
 pub(super) fn note_sources(vertices: &mut [Vertex]) {
     for at in 0..vertices.len() {
@@ -255,8 +260,12 @@ pub(super) fn note_sources(vertices: &mut [Vertex]) {
             inputs.map(|(input, _)| vertex.op.sources(input))
         });
         let used: Option<Vec<Vec<&str>>> = uses.collect();
-        let used: BTreeSet<&str> = used.unwrap_or_default().into_iter().flatten().collect();
-        let used: Vec<String> = used.into_iter().map(str::to_owned).collect();
+        let mut used: BTreeSet<&str> = used.unwrap_or_default().into_iter().flatten().collect();
+        let bytes: usize = used.iter().map(|source| source.len()).sum();
+        if used.len() > MOST_SOURCES || bytes > MOST_SOURCE_BYTES {
+            used.clear();
+        }
+        let used = used.into_iter().map(str::to_owned).collect();
         if let Op::Context(context) = &mut vertices[at].op {
             context.sources = used;
         }

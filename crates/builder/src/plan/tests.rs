@@ -66,6 +66,11 @@ fn a_context_is_asked_for_what_is_used_of_it() {
     let bind = "FROM busybox\nRUN --mount=type=bind,source=m,target=/m true\nCOPY a /\n";
     assert_eq!(sources(bind), "a m");
     assert_eq!(sources(&bind.replace("source=m", "source=m*")), "");
+    let many = |count: usize, name: &str| {
+        let names: Vec<String> = (0..count).map(|at| format!("{name}{at}")).collect();
+        sources(&format!("FROM busybox\nCOPY {} /x/\n", names.join(" "))).split(' ').count()
+    };
+    assert_eq!([many(128, "a"), many(129, "a"), many(50, &"a".repeat(200))], [128, 1, 1]);
     assert_eq!(sources("FROM busybox\nCOPY a /\nRUN --mount=target=/m true\n"), "/ a");
 }
 

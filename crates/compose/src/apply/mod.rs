@@ -23,7 +23,7 @@ pub use await_service::{Reached, reached};
 pub use down::{Down, down};
 pub use hooks::{exec, post_start, pre_stop};
 pub use observe::{containers, observe, projects};
-pub use order::{layers, with_dependants};
+pub use order::{label, layers, with_dependants};
 pub use schedule::{all, first};
 
 /// What becomes of one object while a plan is carried out.

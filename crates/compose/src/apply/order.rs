@@ -6,7 +6,8 @@ use api::containers::Summary;
 
 use crate::labels;
 
-pub(super) fn label(summary: &Summary, name: &str) -> String {
+/// The value of a label, empty where there is none.
+pub fn label(summary: &Summary, name: &str) -> String {
     let labels = summary.labels.as_ref();
     labels.and_then(|labels| labels.get(name)).cloned().unwrap_or_default()
 }

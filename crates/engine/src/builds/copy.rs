@@ -1,5 +1,6 @@
 //! COPY, ADD and WORKDIR: an archive of what comes to lie where, straight into a layer.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -56,11 +57,19 @@ impl Copying {
         let mut layout = Layout::new(base.tree(), owner, mode, self.now);
         let destination = Path::new(&copy.destination);
         let mut opened: Vec<Rc<Open>> = Vec::new();
+        // Each once, however many sources it has: files that come in a row from one are asked for at once.
+        let mut of_inputs: HashMap<usize, usize> = HashMap::new();
         for source in &copy.sources {
             let placing = Placing { into: copy.into, parents: copy.parents };
-            let open = Rc::new(inputs[source.input].open(&self.store)?);
-            let own = opened.len();
-            opened.push(Rc::clone(&open));
+            let own = match of_inputs.get(&source.input) {
+                Some(own) => *own,
+                None => {
+                    opened.push(Rc::new(inputs[source.input].open(&self.store)?));
+                    of_inputs.insert(source.input, opened.len() - 1);
+                    opened.len() - 1
+                }
+            };
+            let open = Rc::clone(&opened[own]);
             for found in open.select(&source.path, &exclude)? {
                 let archive = match source.unpack {
                     Unpack::Try => unpacked(&self.store, &self.client, &open, &found)?,

@@ -5,6 +5,7 @@ use compose::apply::{self, Down};
 use super::progress::Progress;
 use super::project;
 use super::services::{all_or, failure};
+use super::up::REMOVE_ORPHANS;
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -18,7 +19,7 @@ pub(crate) const COMMAND: Command = Command {
     usage: "[OPTIONS] [SERVICES]",
     about: "Stop and remove containers, networks",
     flags: &[&[
-        Flag::bool("remove-orphans", "Remove containers for services not defined in the Compose file"),
+        REMOVE_ORPHANS,
         Flag::string(
             "rmi",
             "Remove images used by services. \"local\" remove only images that don't have a custom tag (\"local\"|\"all\")",

@@ -4,7 +4,7 @@ use super::{services, up};
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::Failure;
-use crate::flags::{Flag, Parsed};
+use crate::flags::Parsed;
 
 pub(crate) const COMMAND: Command = Command {
     name: "scale",
@@ -12,7 +12,7 @@ pub(crate) const COMMAND: Command = Command {
     paths: &["compose scale"],
     usage: "[SERVICE=REPLICAS...]",
     about: "Scale services",
-    flags: &[&[Flag::bool("no-deps", "Don't start linked services")]],
+    flags: &[&[up::NO_DEPS]],
     args: Args::AtLeast(1),
     trailing: false,
     run: run!(run),

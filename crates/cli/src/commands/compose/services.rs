@@ -3,6 +3,7 @@
 use api::containers::Summary;
 use client::Client;
 use client::containers::Stop;
+pub(super) use compose::apply::label;
 use compose::apply::{self, Error, Event, EventState};
 use compose::labels;
 use compose::model::{Project, Service};
@@ -101,11 +102,6 @@ pub(super) async fn as_typed(context: &Context, command: &Command, words: &[Stri
     let interspersed = if command.trailing { Interspersed::No } else { Interspersed::Yes };
     let parsed = flags::parse(command.flags, words, interspersed)?;
     (command.run)(context, &parsed).await
-}
-
-pub(super) fn label(container: &Summary, name: &str) -> String {
-    let labels = container.labels.as_ref();
-    labels.and_then(|labels| labels.get(name)).cloned().unwrap_or_default()
 }
 
 fn number(container: &Summary) -> usize {

@@ -43,9 +43,19 @@ pub(super) const MAKING: &[Flag] = &[
     Flag::string("pull", "Pull image before running (\"always\"|\"missing\"|\"never\")")
         .default("policy"),
     Flag::bool("quiet-pull", "Pull without printing progress information"),
-    Flag::bool("remove-orphans", "Remove containers for services not defined in the Compose file"),
+    REMOVE_ORPHANS,
     SCALE,
 ];
+
+pub(super) const REMOVE_ORPHANS: Flag =
+    Flag::bool("remove-orphans", "Remove containers for services not defined in the Compose file");
+
+pub(super) const NO_DEPS: Flag = Flag::bool("no-deps", "Don't start linked services");
+
+pub(super) const ROLLING: Flag = Flag::bool(
+    "rolling",
+    "Replace containers of services that have several one after the other, each by one that is there before the old one goes",
+);
 
 pub(super) const SCALE: Flag = Flag::list(
     "scale",
@@ -70,7 +80,7 @@ const RUNNING: &[Flag] = &[
     Flag::list("no-attach", "Do not attach (stream logs) to the specified services")
         .type_name("stringArray"),
     Flag::bool("no-color", "Produce monochrome output"),
-    Flag::bool("no-deps", "Don't start linked services"),
+    NO_DEPS,
     Flag::bool("no-log-prefix", "Don't print prefix in logs"),
     Flag::bool("no-start", "Don't start the services after creating them"),
     Flag::bool(
@@ -78,10 +88,7 @@ const RUNNING: &[Flag] = &[
         "Recreate anonymous volumes instead of retrieving data from the previous containers",
     )
     .short('V'),
-    Flag::bool(
-        "rolling",
-        "Replace containers of services that have several one after the other, each by one that is there before the old one goes",
-    ),
+    ROLLING,
     Flag::int(
         "timeout",
         "Use this timeout in seconds for container shutdown when attached or when containers are already running",

@@ -23,7 +23,7 @@ use super::Remote;
 use super::import::{Claim, Import};
 use super::mounts::{self, Packed};
 use super::options::{Named, Target};
-use super::place::Place;
+use super::place::{Place, digest_of};
 use crate::error::{Error, Result, blocking};
 use crate::images::progress::Reporter;
 use crate::registries::{credentials, pushed};
@@ -201,7 +201,7 @@ impl Export<'_> {
             return Err(Error::invalid("the cache has too many layers to be exported"));
         }
         let size = manifest.len() as i64;
-        let digest = super::place::digest_of(&manifest);
+        let digest = digest_of(&manifest);
         place.write_manifest(manifest).await?;
         task.did(&format!("writing cache image manifest {digest}"), size);
         Ok(())

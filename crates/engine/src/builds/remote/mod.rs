@@ -15,12 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use api::build::BuildOptions;
 use builder::solve::Key;
 use oci::{Digest, Platform};
-use sha2::{Digest as _, Sha256};
 
 use super::Builds;
 use super::client::Client;
 use super::progress::Task;
 use crate::error::Result;
+
+use place::digest_of;
 
 pub use export::{Export, collect, inline};
 pub use import::{Claim, Import};
@@ -63,14 +64,14 @@ impl Remote {
         }
         let domain = (!imports.is_empty()).then(|| {
             let names: Vec<&str> = imports.iter().map(|import| import.identity.as_str()).collect();
-            hashed(&names.join("\n"))
+            digest_of(names.join("\n").as_bytes())
         });
         Ok(Self { imports, domain, ..Self::default() })
     }
 
     /// The key under which this build alone, and those that believe the same, keep what stands on a claim.
     pub fn own_key(&self, key: &Digest) -> Option<Digest> {
-        self.domain.as_ref().map(|domain| hashed(&format!("claimed {domain} {key}")))
+        self.domain.as_ref().map(|domain| digest_of(format!("claimed {domain} {key}").as_bytes()))
     }
 
     /// What a cache says of a key; the first that says something.
@@ -110,10 +111,6 @@ impl Remote {
     }
 }
 
-fn hashed(text: &str) -> Digest {
-    Digest::from_sha256(Sha256::digest(text).into())
-}
-
 /// What a panic interrupted was a single insertion.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -124,6 +121,10 @@ mod tests {
     use builder::solve::{Part, What};
 
     use super::*;
+
+    fn hashed(text: &str) -> Digest {
+        digest_of(text.as_bytes())
+    }
 
     fn key(name: &str, base: &str) -> Key {
         let part = Part { what: What::Base, digest: hashed(base) };

@@ -13,6 +13,9 @@ use compose::model::Hook;
 use super::super::services::failure;
 use crate::error::{Failure, Result};
 
+/// Paths that one command removes: the kernel bounds its words.
+const REMOVED_AT_ONCE: usize = 256;
+
 pub(super) async fn sync(
     client: &Client,
     container: &str,
@@ -20,7 +23,10 @@ pub(super) async fn sync(
 ) -> Result<()> {
     let there = |path: &Path| path.symlink_metadata().is_ok();
     let (comes, gone): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| there(path));
-    remove(client, container, gone.into_iter().map(|(_, target)| target)).await?;
+    let gone: Vec<&String> = gone.into_iter().map(|(_, target)| target).collect();
+    for some in gone.chunks(REMOVED_AT_ONCE) {
+        remove(client, container, some).await?;
+    }
     if comes.is_empty() {
         return Ok(());
     }
@@ -34,17 +40,9 @@ pub(super) async fn sync(
 }
 
 /// By the container's own `rm`, since engines have nothing for it.
-async fn remove(
-    client: &Client,
-    container: &str,
-    targets: impl Iterator<Item = &String>,
-) -> Result<()> {
+async fn remove(client: &Client, container: &str, targets: &[&String]) -> Result<()> {
     let mut command = ["rm", "-rf", "--"].map(str::to_owned).to_vec();
-    let words = command.len();
-    command.extend(targets.cloned());
-    if command.len() == words {
-        return Ok(());
-    }
+    command.extend(targets.iter().copied().cloned());
     let hook = Hook { command, user: "0".to_owned(), ..Hook::default() };
     let (code, output) = apply::exec(client, container, &hook).await.map_err(failure)?;
     match code {
