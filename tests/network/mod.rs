@@ -4,6 +4,7 @@ mod connect;
 mod create;
 mod disconnect;
 mod dns;
+mod echo;
 pub(crate) mod kernel;
 mod links;
 mod ls;

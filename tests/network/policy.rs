@@ -1,21 +1,19 @@
-//! Ports that are not the table's to lead to: `publish.mode host-policy`, and `--iptables=false`. Each test has a host of
-//! its own (a network namespace) and another one beside it.
+//! Ports that are not the table's to lead to: `publish.mode host-policy`, `--iptables=false`, and UDP over IPv6 to containers
+//! without it. Each test has a host of its own (a network namespace) and another one beside it.
 
-use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use testkit::engine::{Engine, Output, finish, wait_for};
 
+use super::echo::{Echo, is_echoed, within_network};
 use super::{endpoint, exec, run};
 
 const HOST: Ipv4Addr = Ipv4Addr::new(10, 224, 0, 1);
+const HOST_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x224, 0, 0, 0, 0, 0, 1);
 const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 struct Host {
@@ -39,6 +37,7 @@ impl Host {
         ));
         for (name, last) in [(&host.name, 1), (&host.neighbour, 2)] {
             ip(&format!("-n {name} addr add 10.224.0.{last}/24 dev cable"));
+            ip(&format!("-n {name} addr add fd00:224::{last}/64 dev cable nodad"));
             ip(&format!("-n {name} link set cable up"));
         }
         host
@@ -83,17 +82,7 @@ fn ip(words: &str) {
 
 /// On a thread of its own, which stays there.
 fn within<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
-    within_that(&format!("/run/netns/{name}"), work)
-}
-
-fn within_that<T: Send>(path: &str, work: impl FnOnce() -> T + Send) -> T {
-    let namespace = File::open(path).unwrap();
-    let enter = || {
-        let kind = Some(LinkNameSpaceType::Network);
-        move_into_link_name_space(namespace.as_fd(), kind).unwrap();
-        work()
-    };
-    std::thread::scope(|scope| scope.spawn(enter).join().unwrap())
+    within_network(&format!("/run/netns/{name}"), work)
 }
 
 /// What the server at that address says; none if nobody is there.
@@ -114,49 +103,6 @@ fn serve(engine: &Engine, name: &str, flags: &[&str]) {
     engine.gantry(&[&run[..], flags, &["busybox", "sh", "-c", &script]].concat()).ok();
 }
 
-/// Sends back what comes to port 53 of a container by UDP, until it is dropped.
-struct Echo(Arc<AtomicBool>);
-
-impl Echo {
-    fn start(engine: &Engine, name: &str) -> Self {
-        let pid = engine.gantry(&["inspect", "-f", "{{.State.Pid}}", name]).ok();
-        let bind = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 53)).unwrap();
-        let socket = within_that(&format!("/proc/{pid}/ns/net"), bind);
-        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let watched = Arc::clone(&is_over);
-        std::thread::spawn(move || {
-            let mut datagram = [0; 64];
-            while !watched.load(Ordering::Relaxed) {
-                if let Ok((length, from)) = socket.recv_from(&mut datagram) {
-                    // Who is gone needs no answer.
-                    let _ = socket.send_to(&datagram[..length], from);
-                }
-            }
-        });
-        Self(is_over)
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn is_echoed(ip: impl Into<IpAddr>, port: u16) -> bool {
-    let ip = ip.into();
-    let own: IpAddr =
-        if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind((own, 0)).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    socket.send_to(b"datagram", (ip, port)).unwrap();
-    let mut answer = [0; 64];
-    socket.recv_from(&mut answer).is_ok_and(|(length, from)| {
-        &answer[..length] == b"datagram" && from == SocketAddr::new(ip, port)
-    })
-}
-
 #[test]
 fn with_the_hosts_policy_its_input_hook_decides_who_reaches_a_port() {
     let host = Host::new();
@@ -167,7 +113,7 @@ fn with_the_hosts_policy_its_input_hook_decides_who_reaches_a_port() {
     }
     let mut engine = host.engine(&["--publish-mode", "host-policy"]);
     serve(&engine, "web", &["-p", "21580:80", "-p", "21581-21582:81-82", "-p", "21553:53/udp"]);
-    let _echo = Echo::start(&engine, "web");
+    let _echo = Echo::start(&engine, "web", 53);
     let said = |ip: Ipv4Addr, port| host.here(|| ask(ip, port));
     wait_for("the server answers", || said(LOCAL, 21580).as_deref() == Some("web"));
     let look = |when: &str| {
@@ -208,7 +154,7 @@ fn without_tables_none_are_written_and_ports_are_served() {
     let mut engine = host.engine(&["--iptables=false"]);
     engine.gantry(&["network", "create", "apart"]).ok();
     serve(&engine, "web", &["-p", "21680:80", "-p", "127.0.0.1:21681:81", "-p", "21653:53/udp"]);
-    let _echo = Echo::start(&engine, "web");
+    let _echo = Echo::start(&engine, "web", 53);
     run(&engine, "other", &[]);
     run(&engine, "named", &["--network", "apart"]);
     wait_for("the server answers", || host.here(|| ask(LOCAL, 21680)).is_some());
@@ -230,4 +176,49 @@ fn without_tables_none_are_written_and_ports_are_served() {
     engine.gantry(&["rm", "-f", "web", "other", "named"]).ok();
     engine.gantry(&["network", "rm", "apart"]).ok();
     assert_eq!(host.here(|| ask(LOCAL, 21680)), None);
+}
+
+#[test]
+fn udp_over_ipv6_is_carried_to_containers_without_it() {
+    let host = Host::new();
+    let mut engine = host.engine(&[]);
+    let ports =
+        ["-p", "21753:53/udp", "-p", "[::1]:21754:53/udp", "-p", "21760-21769:21760-21769/udp"];
+    run(&engine, "dns", &ports);
+    let _echoes = [53, 21765].map(|port| Echo::start(&engine, "dns", port));
+    let look = |when: &str| {
+        let local =
+            [21753, 21754, 21765].map(|port| host.here(|| is_echoed(Ipv6Addr::LOCALHOST, port)));
+        assert_eq!(local, [true; 3], "{when}: by ::1");
+        let remote = [21753, 21765].map(|port| host.elsewhere(|| is_echoed(HOST_IPV6, port)));
+        assert_eq!(remote, [true; 2], "{when}: from another host");
+        assert!(host.here(|| is_echoed(LOCAL, 21753)), "{when}: by IPv4");
+    };
+    look("at first");
+    // One socket, several ports: each is answered by whom it asked.
+    host.here(|| {
+        let socket = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        for port in [21753, 21754, 21765, 21753] {
+            socket.send_to(b"x", (Ipv6Addr::LOCALHOST, port)).unwrap();
+            let (_, from) = socket.recv_from(&mut [0; 8]).unwrap();
+            assert_eq!(from, SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
+        }
+    });
+    engine.kill();
+    look("without an engine");
+    engine.launch();
+    look("with the next engine");
+    // A client that goes on is led to whoever has the port now.
+    let (client, mut answer) =
+        (host.here(|| UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap()), [0; 8]);
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client.connect((Ipv6Addr::LOCALHOST, 21753)).unwrap();
+    client.send(b"x").unwrap();
+    client.recv(&mut answer).unwrap();
+    engine.gantry(&["rm", "-f", "dns"]).ok();
+    run(&engine, "next", &["-p", "21753:54/udp"]);
+    let _echo = Echo::start(&engine, "next", 54);
+    client.send(b"x").unwrap();
+    client.recv(&mut answer).unwrap();
 }

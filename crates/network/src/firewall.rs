@@ -22,7 +22,7 @@
 //!                          dnat ip to meta l4proto . th dport map @ports4
 //!                          meta l4proto tcp dnat ip to th dport map @ranges4_tcp (and so udp, sctp)
 //! published6               as published4 with the maps of IPv6; what only the proxy can deliver: goto proxy
-//! proxy                    meta l4proto tcp redirect to :NNNNN, once there is one
+//! proxy                    meta l4proto tcp redirect to :NNNNN (and so udp), once there is one
 //! forward       filter     iifname . oifname @same_bridge accept
 //!                          iifname @internal drop
 //!                          oifname @internal drop
@@ -167,7 +167,7 @@ pub(crate) struct Contents {
     pub(crate) uplinks_ipv6: Vec<String>,
     /// By container.
     pub(crate) published: BTreeMap<String, Publication>,
-    /// Where the proxy listens, for connections that the kernel cannot lead to a container.
+    /// Where the proxy listens, for what the kernel cannot lead to a container.
     pub(crate) proxy: Option<u16>,
     /// Of bridges, by name.
     pub(crate) guards: BTreeMap<String, Guard>,
@@ -357,7 +357,9 @@ impl Firewall {
         }
         let mut transaction = Transaction::new(TableFamily::Inet);
         transaction.flush_chain(&inner.table, PROXY);
-        transaction.append_rule(&inner.table, PROXY, &proxy_rule(port));
+        for rule in proxy_rules(port) {
+            transaction.append_rule(&inner.table, PROXY, &rule);
+        }
         inner.change(transaction, "direct connections to the proxy")?;
         inner.contents.proxy = Some(port);
         Ok(())
@@ -597,7 +599,7 @@ impl Inner {
         let table = &self.table;
         self.write_table(transaction, SETS.into_iter().chain(elements::maps()), &chains());
         if let Some(port) = self.contents.proxy {
-            transaction.append_rule(table, PROXY, &proxy_rule(port));
+            proxy_rules(port).iter().for_each(|rule| transaction.append_rule(table, PROXY, rule));
         }
         for Publication { target, mappings } in self.contents.published.values() {
             let elements =
@@ -741,6 +743,7 @@ fn published6() -> Vec<Rule> {
         .collect()
 }
 
-fn proxy_rule(port: u16) -> Rule {
-    Rule::new().transport(Protocol::Tcp.number()).redirect(port)
+fn proxy_rules(port: u16) -> [Rule; 2] {
+    [Protocol::Tcp, Protocol::Udp]
+        .map(|protocol| Rule::new().transport(protocol.number()).redirect(port))
 }

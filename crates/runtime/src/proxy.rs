@@ -1,4 +1,4 @@
-//! `gantry-runtime proxy SOCKET TABLE [NETWORK]`: connections that the kernel cannot lead to a container.
+//! `gantry-runtime proxy SOCKET TABLE [NETWORK]`: connections that the kernel cannot lead to a container, and datagrams.
 //!
 //! | which | how they get here |
 //! |---|---|
@@ -10,8 +10,8 @@
 //! ([`table`]). So there is nothing to keep up to date, and they cost nothing. Ports of the host's network cost a socket each, and
 //! the engine says where they lead.
 //!
-//! Standard input is the listener for redirected connections, standard output that of the control socket, which is at
-//! SOCKET (SEQPACKET, JSON). Whoever connects there is told [`Hello`], and may send one [`Request`] after the other; each
+//! Standard input is the listener for redirected connections, standard error the socket for redirected datagrams, with the
+//! same port; standard output is the listener of the control socket, which is at SOCKET (SEQPACKET, JSON). Whoever connects there is told [`Hello`], and may send one [`Request`] after the other; each
 //! but `end` has an [`Answer`]. NETWORK is the namespace that holds the table and the containers, where it is not the one
 //! that this is started in; ports are opened in that one then.
 
@@ -23,7 +23,7 @@ mod table;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
@@ -35,19 +35,19 @@ use rustix::net::{RecvFlags, SendFlags, SocketFlags};
 use rustix::process::Resource;
 use serde::{Deserialize, Serialize};
 
-use self::datagrams::Datagrams;
+use self::datagrams::{Client, Datagrams};
 use self::outside::Outside;
 use self::relay::{End, Relay, State};
 use self::table::Table;
 
 /// Spoken on the control socket.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What the proxy says to whoever connects to its control socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     pub version: u32,
-    /// Where redirected connections are to go.
+    /// Where redirected connections and datagrams are to go.
     pub port: u16,
 }
 
@@ -98,16 +98,20 @@ type Spare = Option<OwnedFd>;
 
 const CLIENTS: u64 = 0;
 const CONTROL: u64 = 1;
+const DATAGRAMS: u64 = 2;
 /// The numbers of all else begin here; the ends of a relay are even and odd.
-const FIRST: u64 = 2;
+const FIRST: u64 = 4;
 /// As long as any request.
 const PACKET: usize = 256;
 
 struct Proxy {
     poller: OwnedFd,
     clients: OwnedFd,
+    /// Redirected ones come here.
+    arrivals: OwnedFd,
     control: OwnedFd,
-    hello: Vec<u8>,
+    /// Of `clients` and `arrivals`.
+    port: u16,
     table: Table,
     relays: HashMap<u64, Relay>,
     datagrams: Datagrams,
@@ -151,13 +155,16 @@ impl Proxy {
     fn new(table: &str, outside: Option<Outside>) -> io::Result<Self> {
         let clients = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
         let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
+        let arrivals = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?;
         let null = null()?;
         rustix::stdio::dup2_stdin(&null)?;
         rustix::stdio::dup2_stdout(&null)?;
+        rustix::stdio::dup2_stderr(&null)?;
+        sys::datagram::tell_destinations(&arrivals)?;
         let poller = epoll::create(CreateFlags::CLOEXEC)?;
-        for (listener, number) in [(&clients, CLIENTS), (&control, CONTROL)] {
-            rustix::io::ioctl_fionbio(listener, true)?;
-            epoll::add(&poller, listener, EventData::new_u64(number), EventFlags::IN)?;
+        for (socket, number) in [(&clients, CLIENTS), (&control, CONTROL), (&arrivals, DATAGRAMS)] {
+            rustix::io::ioctl_fionbio(socket, true)?;
+            epoll::add(&poller, socket, EventData::new_u64(number), EventFlags::IN)?;
         }
         let port = match rustix::net::getsockname(&clients)?.try_into() {
             Ok(SocketAddr::V6(address)) => address.port(),
@@ -166,8 +173,9 @@ impl Proxy {
         Ok(Self {
             poller,
             clients,
+            arrivals,
             control,
-            hello: serde_json::to_vec(&Hello { version: VERSION, port })?,
+            port,
             table: Table::open(table)?,
             relays: HashMap::new(),
             datagrams: Datagrams::default(),
@@ -192,15 +200,14 @@ impl Proxy {
         for event in &events[..count] {
             match event.data.u64() {
                 CLIENTS => self.accept_redirected()?,
-                CONTROL => self.accept_engine(),
+                CONTROL => self.accept_engine()?,
+                DATAGRAMS => self.on_redirected_datagram(),
                 number if self.engines.contains_key(&number) => {
                     if self.on_engine(number) == Life::Over {
                         return Ok(false);
                     }
                 }
-                number if self.datagrams.has(number) => {
-                    self.datagrams.answer(number, self.outside.as_ref(), &mut self.scratch);
-                }
+                number if self.datagrams.has(number) => self.on_answer(number),
                 number => {
                     match self.outside.as_ref().and_then(|outside| outside.protocol(number)) {
                         Some(Protocol::Tcp) => self.accept_outside(number)?,
@@ -218,7 +225,7 @@ impl Proxy {
         let Some(client) = accept(&self.clients, &mut self.spare)? else { return Ok(()) };
         if let Ok(address) = ipv6_original_dst(&client)
             // Nobody's: one who connects to us directly, or whose port was taken back just now.
-            && let Some(target) = self.table.target(address)
+            && let Some(target) = self.table.target(Protocol::Tcp, address)
         {
             self.relay(client, target);
         }
@@ -244,17 +251,53 @@ impl Proxy {
     }
 
     fn on_datagram(&mut self, number: u64) {
-        let session = self.number();
         let Some(outside) = &self.outside else { return };
         let Some((socket, target)) = outside.port(number) else { return };
         let received = rustix::net::recvfrom(socket, &mut self.scratch[..], RecvFlags::empty());
         let Ok((len, _, Some(client))) = received else { return };
-        let Ok(client) = SocketAddr::try_from(client) else { return };
+        let Ok(address) = SocketAddr::try_from(client) else { return };
+        self.forward(len, Client { socket: number, address, reached: None }, target);
+    }
+
+    fn on_redirected_datagram(&mut self) {
+        let Ok(received) = sys::datagram::receive(&self.arrivals, &mut self.scratch) else {
+            return;
+        };
+        let ours = SocketAddrV6::new(received.to.ip, self.port, 0, 0);
+        // As with connections: nobody's, or no longer anybody's. It is asked each time, since datagrams have no end.
+        let wanted = self.table.before_redirection(received.from, ours);
+        let target = wanted.and_then(|address| self.table.target(Protocol::Udp, address));
+        let Some(target) = target else { return };
+        let (address, reached) = (received.from.into(), Some(received.to));
+        self.forward(received.len, Client { socket: DATAGRAMS, address, reached }, target);
+    }
+
+    /// That much of what was read.
+    fn forward(&mut self, len: usize, client: Client, target: SocketAddr) {
+        let session = self.number();
         let poller = &self.poller;
-        self.datagrams.forward(&self.scratch[..len], (number, client), target, |socket| {
+        self.datagrams.forward(&self.scratch[..len], client, target, |socket| {
             let data = EventData::new_u64(session);
             epoll::add(poller, socket, data, EventFlags::IN).map(|()| session)
         });
+    }
+
+    /// To the client, from the port that it knows. Datagrams may be lost.
+    fn on_answer(&mut self, session: u64) {
+        let Some((len, client)) = self.datagrams.receive(session, &mut self.scratch) else {
+            return;
+        };
+        let answer = &self.scratch[..len];
+        if let (Some(reached), SocketAddr::V6(address)) = (client.reached, client.address) {
+            let _ = sys::datagram::send(&self.arrivals, answer, reached, address);
+            return;
+        }
+        match self.outside.as_ref().and_then(|outside| outside.port(client.socket)) {
+            Some((socket, _)) => {
+                let _ = rustix::net::sendto(socket, answer, SendFlags::NOSIGNAL, &client.address);
+            }
+            None => self.datagrams.forget(session),
+        }
     }
 
     fn on_relay(&mut self, number: u64, flags: EventFlags) {
@@ -273,15 +316,17 @@ impl Proxy {
         number
     }
 
-    fn accept_engine(&mut self) {
+    fn accept_engine(&mut self) -> io::Result<()> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let Ok(engine) = rustix::net::accept_with(&self.control, flags) else { return };
+        let Ok(engine) = rustix::net::accept_with(&self.control, flags) else { return Ok(()) };
         let number = self.number();
-        let told = rustix::net::send(&engine, &self.hello, SendFlags::NOSIGNAL);
+        let hello = serde_json::to_vec(&Hello { version: VERSION, port: self.port })?;
+        let told = rustix::net::send(&engine, &hello, SendFlags::NOSIGNAL);
         let data = EventData::new_u64(number);
         if told.is_ok() && epoll::add(&self.poller, &engine, data, EventFlags::IN).is_ok() {
             self.engines.insert(number, engine);
         }
+        Ok(())
     }
 
     /// One request. Whoever says what we do not understand, or nothing more, is done.

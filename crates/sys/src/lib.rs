@@ -5,6 +5,7 @@
 pub mod allocator;
 pub mod bpf;
 pub mod credentials;
+pub mod datagram;
 pub mod inherited;
 pub mod keyring;
 pub mod loopback;

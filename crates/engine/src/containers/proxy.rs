@@ -7,7 +7,6 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ pub struct Proxy {
 
 /// Whether it has a part in that.
 pub fn is_needed(mappings: &[Mapping]) -> bool {
-    let needs = |mapping: &Mapping| mapping.ip.is_ipv6() && mapping.protocol == Protocol::Tcp;
+    let needs = |mapping: &Mapping| mapping.ip.is_ipv6() && mapping.protocol != Protocol::Sctp;
     mappings.iter().any(needs)
 }
 
@@ -118,7 +117,7 @@ impl Proxy {
 
     /// It has its sockets from us: whoever connects before it runs is served when it does.
     fn start(&self) -> io::Result<u16> {
-        let (clients, port) = listen()?;
+        let Arrivals { clients, datagrams, port } = Arrivals::open()?;
         match std::fs::remove_file(&self.socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -131,7 +130,7 @@ impl Proxy {
         let mut command = tokio::process::Command::from(self.runtime.command());
         command.arg("proxy").arg(&self.socket).arg(&self.table).env_clear();
         command.args(self.host.as_ref().map(|host| &host.containers));
-        command.stdin(clients).stdout(control).stderr(Stdio::null());
+        command.stdin(clients).stdout(control).stderr(datagrams);
         let runtime = tokio::runtime::Handle::current();
         let mut spawn = move || {
             let _in_it = runtime.enter();
@@ -212,14 +211,37 @@ fn receive<T: serde::de::DeserializeOwned>(connection: &OwnedFd) -> io::Result<T
     Ok(serde_json::from_slice(&packet[..len.min(packet.len())])?)
 }
 
-fn listen() -> io::Result<(OwnedFd, u16)> {
-    let flags = SocketFlags::CLOEXEC;
-    let socket = net::socket_with(AddressFamily::INET6, SocketType::STREAM, flags, None)?;
-    set_ipv6_v6only(&socket, true)?;
-    net::bind(&socket, &SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)))?;
-    net::listen(socket.as_fd(), 1024)?;
-    match SocketAddr::try_from(net::getsockname(&socket)?) {
-        Ok(address) => Ok((socket, address.port())),
-        Err(errno) => Err(errno.into()),
+/// Sockets of both protocols on the same port of all IPv6 addresses, for what the table redirects.
+struct Arrivals {
+    clients: OwnedFd,
+    datagrams: OwnedFd,
+    port: u16,
+}
+
+impl Arrivals {
+    fn open() -> io::Result<Self> {
+        const TRIES: u32 = 100;
+        let mut tries = 0;
+        loop {
+            let (clients, port) = bind(SocketType::STREAM, 0)?;
+            tries += 1;
+            match bind(SocketType::DGRAM, port) {
+                // What is free for one protocol need not be for the other.
+                Err(Errno::ADDRINUSE) if tries < TRIES => {}
+                bound => {
+                    let (datagrams, _) = bound?;
+                    net::listen(clients.as_fd(), 1024)?;
+                    return Ok(Self { clients, datagrams, port });
+                }
+            }
+        }
     }
+}
+
+fn bind(kind: SocketType, port: u16) -> Result<(OwnedFd, u16), Errno> {
+    let socket = net::socket_with(AddressFamily::INET6, kind, SocketFlags::CLOEXEC, None)?;
+    set_ipv6_v6only(&socket, true)?;
+    net::bind(&socket, &SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))?;
+    let port = SocketAddr::try_from(net::getsockname(&socket)?)?.port();
+    Ok((socket, port))
 }

@@ -7,28 +7,34 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
-
-use super::outside::Outside;
+use sys::datagram::Local;
 
 /// A client that is silent for so long is forgotten, as Docker's proxy does.
 const IDLE: Duration = Duration::from_secs(90);
 /// Clients at a time; one more takes the place of the one that has been silent for longest.
 const MOST: usize = 4096;
 
-/// The port's number, and who sent to it.
-type Key = (u64, SocketAddr);
+/// Who sent, and to what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Client {
+    /// The number of the one that it came by.
+    pub(super) socket: u64,
+    pub(super) address: SocketAddr,
+    /// Which of its addresses, where it has several.
+    pub(super) reached: Option<Local>,
+}
 
 #[derive(Default)]
 pub(super) struct Datagrams {
     sessions: HashMap<u64, Session>,
-    numbers: HashMap<Key, u64>,
+    numbers: HashMap<Client, u64>,
     swept: Option<Instant>,
 }
 
 struct Session {
     /// Connected to the container.
     socket: OwnedFd,
-    key: Key,
+    client: Client,
     target: SocketAddr,
     used: Instant,
 }
@@ -47,45 +53,43 @@ impl Datagrams {
     pub(super) fn forward(
         &mut self,
         datagram: &[u8],
-        key: Key,
+        client: Client,
         target: SocketAddr,
         watch: impl FnOnce(&OwnedFd) -> Result<u64, Errno>,
     ) {
-        let known = self.numbers.get(&key).copied();
+        let known = self.numbers.get(&client).copied();
         let leads_elsewhere = |number| self.sessions[&number].target != target;
         if let Some(number) = known.filter(|number| leads_elsewhere(*number)) {
             self.forget(number);
         }
-        if !self.numbers.contains_key(&key) {
+        if !self.numbers.contains_key(&client) {
             let Ok(socket) = connect(target) else { return };
             let Ok(number) = watch(&socket) else { return };
             self.make_room();
-            self.sessions.insert(number, Session { socket, key, target, used: Instant::now() });
-            self.numbers.insert(key, number);
+            self.sessions.insert(number, Session { socket, client, target, used: Instant::now() });
+            self.numbers.insert(client, number);
         }
-        let number = self.numbers[&key];
+        let number = self.numbers[&client];
         let Some(session) = self.sessions.get_mut(&number) else { return };
         session.used = Instant::now();
         // Datagrams may be lost. Where nobody listens the container says so.
         let _ = net::send(&session.socket, datagram, SendFlags::NOSIGNAL);
     }
 
-    /// Something came back: to the client, from the port that it knows.
-    pub(super) fn answer(&mut self, number: u64, outside: Option<&Outside>, scratch: &mut [u8]) {
-        let Some(session) = self.sessions.get_mut(&number) else { return };
-        let (port, client) = session.key;
-        let received = match net::recv(&session.socket, &mut *scratch, RecvFlags::empty()) {
-            Ok((len, _)) => &scratch[..len],
-            Err(Errno::AGAIN | Errno::INTR) => return,
-            // The container is not there any more, or nobody listens in it.
-            Err(_) => return self.forget(number),
-        };
-        session.used = Instant::now();
-        match outside.and_then(|outside| outside.port(port)) {
-            Some((socket, _)) => {
-                let _ = net::sendto(socket, received, SendFlags::NOSIGNAL, &client);
+    /// What came back, and for whom.
+    pub(super) fn receive(&mut self, number: u64, buffer: &mut [u8]) -> Option<(usize, Client)> {
+        let session = self.sessions.get_mut(&number)?;
+        match net::recv(&session.socket, buffer, RecvFlags::empty()) {
+            Ok((len, _)) => {
+                session.used = Instant::now();
+                Some((len, session.client))
             }
-            None => self.forget(number),
+            Err(Errno::AGAIN | Errno::INTR) => None,
+            // The container is not there any more, or nobody listens in it.
+            Err(_) => {
+                self.forget(number);
+                None
+            }
         }
     }
 
@@ -109,9 +113,9 @@ impl Datagrams {
         }
     }
 
-    fn forget(&mut self, number: u64) {
+    pub(super) fn forget(&mut self, number: u64) {
         if let Some(session) = self.sessions.remove(&number) {
-            self.numbers.remove(&session.key);
+            self.numbers.remove(&session.client);
         }
     }
 }
@@ -130,6 +134,10 @@ mod tests {
 
     use super::*;
 
+    fn client(socket: u64, address: SocketAddr) -> Client {
+        Client { socket, address, reached: None }
+    }
+
     #[test]
     fn clients_are_told_apart_and_forgotten_when_silent() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -137,8 +145,8 @@ mod tests {
         let mut datagrams = Datagrams::default();
         let mut numbers = 10..;
         let mut send = |datagrams: &mut Datagrams, from: &str, text: &[u8]| {
-            let key = (4, from.parse().unwrap());
-            datagrams.forward(text, key, target, |_| Ok(numbers.next().unwrap()));
+            let client = client(4, from.parse().unwrap());
+            datagrams.forward(text, client, target, |_| Ok(numbers.next().unwrap()));
         };
         let receive = || {
             let mut buffer = [0; 16];
@@ -163,13 +171,13 @@ mod tests {
         let mut datagrams = Datagrams::default();
         let target = "127.0.0.1:9".parse().unwrap();
         for number in 0..3 {
-            datagrams.forward(b"x", (number, target), target, |_| Ok(number));
+            datagrams.forward(b"x", client(number, target), target, |_| Ok(number));
         }
         datagrams.forget(1);
         assert_eq!(datagrams.sessions.len(), datagrams.numbers.len());
         assert!(!datagrams.has(1) && datagrams.has(2));
         let elsewhere = "127.0.0.1:10".parse().unwrap();
-        datagrams.forward(b"x", (2, target), elsewhere, |_| Ok(7));
+        datagrams.forward(b"x", client(2, target), elsewhere, |_| Ok(7));
         assert!(!datagrams.has(2) && datagrams.has(7), "the port leads elsewhere now");
     }
 }

@@ -61,8 +61,8 @@ impl Path<'_> {
         let inner_port = mapping.behind(port);
         let outer = ip.unwrap_or(mapping.ip);
         let by_proxy = !has_table || outer.is_ipv6() && (inner.is_ipv4() || outer.is_loopback());
-        if has_table && by_proxy && self.protocol != Protocol::Tcp {
-            let text = "over IPv6 only TCP gets to a container that has IPv4 alone".to_owned();
+        if has_table && by_proxy && self.protocol == Protocol::Sctp {
+            let text = "the proxy, which carries on what comes here, knows no SCTP".to_owned();
             self.story.block("proxy", text);
         }
         let first = if matches!(self.from, From::Host) { Hook::Output } else { Hook::Prerouting };
