@@ -3,6 +3,7 @@ mod build_cache;
 mod build_context;
 mod build_progress;
 mod build_remote;
+mod build_shared;
 mod commit;
 mod history;
 mod hostile;

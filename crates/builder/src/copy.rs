@@ -4,6 +4,7 @@
 //! itself. Nothing leaves the tree, whatever links say.
 
 mod chmod;
+mod contents;
 mod layout;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::glob::Glob;
 use crate::ignore::Ignore;
 
 pub use chmod::Mode;
+pub use contents::{in_common, is_notable, note};
 pub use layout::{Content, Item, Layout, Placing};
 
 /// A source of files.

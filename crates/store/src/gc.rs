@@ -17,6 +17,7 @@ use crate::volumes::Rows;
 const UNUSED_LAYERS: &str = "FROM layers WHERE number NOT IN (SELECT layer FROM image_layers)
         AND number NOT IN (SELECT layer FROM snapshot_layers)
         AND number NOT IN (SELECT layer FROM build_layers)
+        AND number NOT IN (SELECT over FROM layers WHERE over IS NOT NULL)
         AND 'layer ' || diff_id NOT IN (SELECT resource FROM leases WHERE expires > ?1)";
 
 impl Store {
@@ -111,7 +112,10 @@ pub(crate) fn collect(root: &Root, database: &Database, next_layer: &Mutex<u64>)
 fn drop_unsynced(transaction: &Transaction<'_>) -> Result<()> {
     transaction.execute_batch(
         "CREATE TEMP TABLE lost AS SELECT number FROM layers
-             WHERE synced = 0 AND number NOT IN (SELECT layer FROM image_layers);
+             WHERE synced = 0 AND number NOT IN
+                 (SELECT part FROM layer_parts JOIN image_layers USING (layer));
+         INSERT INTO lost SELECT number FROM layers
+             WHERE over IN (SELECT number FROM lost) AND number NOT IN (SELECT number FROM lost);
          DELETE FROM build_records
              WHERE key IN (SELECT record FROM build_layers WHERE layer IN (SELECT number FROM lost));
          DELETE FROM containers
@@ -127,8 +131,17 @@ fn drop_unsynced(transaction: &Transaction<'_>) -> Result<()> {
 fn unused_layers(transaction: &Transaction<'_>) -> Result<Vec<u64>> {
     let sql = format!("DELETE {UNUSED_LAYERS} RETURNING number");
     let mut statement = transaction.prepare_cached(&sql)?;
-    let numbers = statement.query_map([now()], |row| row.get(0))?;
-    Ok(numbers.collect::<rusqlite::Result<_>>()?)
+    let mut all = Vec::new();
+    // What others lay over is unused once they have gone.
+    loop {
+        let before = all.len();
+        for number in statement.query_map([now()], |row| row.get::<_, u64>(0))? {
+            all.push(number?);
+        }
+        if all.len() == before {
+            return Ok(all);
+        }
+    }
 }
 
 /// Blobs of layers that are no longer here.

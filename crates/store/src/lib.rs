@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex};
 pub use archive::Limits;
 pub use error::{Error, Kind, Result};
 pub use layer_blobs::LayerBlob;
+pub use layers::parts::BaseLayer;
 pub use layers::{Layer, StagedLayer};
 pub use leases::Lease;
 pub use records::{Record, Records};

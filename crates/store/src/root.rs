@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 
 use crate::error::{Error, Result};
+use crate::layers::parts;
 
 pub(crate) struct Root {
     path: PathBuf,
@@ -77,14 +78,17 @@ impl Root {
     }
 
     /// Where layers lie, top first. Overlayfs needs one lower directory: without layers it is an empty one. It takes none
-    /// twice: of a layer that is there more than once, all that the lower ones show is hidden by the topmost.
+    /// twice: of a layer that is there more than once, all that the lower ones show is hidden by the topmost. What a layer
+    /// lies over comes right below it.
     pub(crate) fn lower(&self, layers: &[u64]) -> Vec<PathBuf> {
         if layers.is_empty() {
             return vec![self.path.join("empty")];
         }
         let mut seen = HashSet::new();
-        let topmost = layers.iter().rev().filter(|number| seen.insert(**number));
-        topmost.map(|number| self.layer(*number).join("diff")).collect()
+        let layers = layers.iter().rev().map(|number| self.layer(*number));
+        let parts = layers.flat_map(|layer| [parts::over(&layer), Some(layer)].into_iter().rev());
+        let topmost = parts.flatten().filter(|part| seen.insert(part.clone()));
+        topmost.map(|part| part.join("diff")).collect()
     }
 
     /// Names the run of the kernel in which the root was last opened.

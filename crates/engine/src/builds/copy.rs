@@ -21,6 +21,7 @@ use store::{Lease, Store};
 use super::client::Client;
 use super::files::Folder;
 use super::pipe::pipe;
+use super::reuse::{Lies, Reused};
 use super::trees::{Open, Tree, root};
 use super::unpack::unpacked;
 use crate::containers::spec::user;
@@ -48,8 +49,8 @@ impl Copying {
         copy::digest(&all).map_err(Error::system)
     }
 
-    /// The layer that a COPY makes.
-    pub fn copy(&self, copy: &plan::Copy, inputs: &[Arc<Tree>]) -> Result<Digest> {
+    /// The layer that a COPY makes, the step of that name.
+    pub fn copy(&self, copy: &plan::Copy, inputs: &[Arc<Tree>], name: &str) -> Result<Digest> {
         let base = self.base(copy.link, &inputs[0])?;
         let mode = copy.chmod.as_deref().map(Mode::parse).transpose().map_err(Error::invalid)?;
         let owner = copy.chown.as_deref().map(|owner| self.owner(owner, &base)).transpose()?;
@@ -90,7 +91,9 @@ impl Copying {
                 opened.push(Rc::new(archive));
             }
         }
-        self.layer(layout.items(), &opened)
+        let mut items = layout.items();
+        let lies = Lies::find(self, &mut items, &opened, inputs, name)?;
+        self.layer(items, &opened, lies)
     }
 
     /// The layer with a folder.
@@ -106,7 +109,7 @@ impl Copying {
         if !there.map_err(not_placed)?.is_some_and(|entry| entry.kind == Kind::Directory) {
             layout.make_folder(path).map_err(not_placed)?;
         }
-        self.layer(layout.items(), &[])
+        self.layer(layout.items(), &[], Lies::Alone)
     }
 
     fn base(&self, link: bool, tree: &Tree) -> Result<Base> {
@@ -129,12 +132,13 @@ impl Copying {
     }
 
     /// The archive of these items, unpacked into a layer while it is made.
-    fn layer(&self, items: Vec<Item>, opened: &[Rc<Open>]) -> Result<Digest> {
+    fn layer(&self, items: Vec<Item>, opened: &[Rc<Open>], lies: Lies) -> Result<Digest> {
         let (mut out, mut archive) = pipe();
+        let reused = lies.reused()?;
         thread::scope(|scope| {
-            let unpacking =
-                scope.spawn(move || self.store.add_unsynced_layer(&mut archive, &self.lease));
-            let written = self.write(items, opened, &mut out).and_then(|()| out.finish());
+            let unpacking = scope.spawn(move || lies.add(&self.store, &mut archive, &self.lease));
+            let written =
+                self.write(items, opened, reused.as_ref(), &mut out).and_then(|()| out.finish());
             let unpacked =
                 unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             match written {
@@ -149,94 +153,112 @@ impl Copying {
         })
     }
 
-    fn write(&self, items: Vec<Item>, opened: &[Rc<Open>], out: &mut dyn Write) -> io::Result<()> {
+    fn write(
+        &self,
+        items: Vec<Item>,
+        opened: &[Rc<Open>],
+        reused: Option<&Reused>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        // Bytes from a client; all else is here.
+        let asked = |item: &Item| {
+            let content = item.content.as_ref()?;
+            let is_here = reused.is_some_and(|reused| reused.has(&item.entry.path));
+            let is_client_s = matches!(&*opened[content.source], Open::Context { .. });
+            (is_client_s && !is_here).then_some(content.source)
+        };
         let mut items = items.into_iter().peekable();
         while let Some(item) = items.next() {
-            let entry = Self::archived(&item.entry);
-            let Some(content) = &item.content else {
-                writer::write_header(out, &entry)?;
+            let Some(source) = asked(&item) else {
+                write_item(&item, opened, reused, out)?;
                 continue;
             };
-            match &*opened[content.source] {
-                Open::Folder { folder, .. } => {
-                    let file = folder.open(&content.path)?;
-                    copy_exactly(file, &entry, out)?;
+            let Open::Context { selection, listing } = &*opened[source] else { continue };
+            // As many as come in a row are asked for at once.
+            let mut run = vec![item];
+            while let Some(next) =
+                items.next_if(|next| asked(next).is_none_or(|other| other == source))
+            {
+                run.push(next);
+            }
+            let wanted = run.iter().filter(|item| asked(item).is_some());
+            let place = |item: &Item| listing.find(&item.content.as_ref()?.path).ok();
+            let contents = self.client.contents(selection, wanted.filter_map(place).collect());
+            let mut contents = contents.map_err(|error| io::Error::other(error.to_string()))?;
+            for item in &run {
+                if asked(item).is_none() {
+                    write_item(item, opened, reused, out)?;
+                    continue;
                 }
-                Open::Inline(inline) => {
-                    copy_exactly(inline.bytes(&content.path), &entry, out)?;
-                }
-                Open::Context { selection, listing } => {
-                    // As many as come in a row are asked for at once.
-                    let source = content.source;
-                    let mut run = vec![item];
-                    while let Some(next) = items.next_if(|next| {
-                        next.content.as_ref().is_none_or(|content| content.source == source)
-                    }) {
-                        run.push(next);
-                    }
-                    let place = |item: &Item| listing.find(&item.content.as_ref()?.path).ok();
-                    let wanted = run.iter().filter_map(place).collect();
-                    let contents = self.client.contents(selection, wanted);
-                    let mut contents =
-                        contents.map_err(|error| io::Error::other(error.to_string()))?;
-                    for item in &run {
-                        let entry = Self::archived(&item.entry);
-                        if item.content.is_none() {
-                            writer::write_header(out, &entry)?;
-                            continue;
-                        }
-                        let Some((_, content)) = contents.next()? else {
-                            return Err(io::ErrorKind::UnexpectedEof.into());
-                        };
-                        copy_exactly(content, &entry, out)?;
-                    }
-                }
+                let Some((_, content)) = contents.next()? else {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                };
+                copy_exactly(content, &archived(&item.entry), out)?;
             }
         }
         writer::finish(out)
     }
+}
 
-    fn archived(entry: &Entry) -> archive::Entry {
-        let mut path = entry.path.as_os_str().as_bytes().to_vec();
-        let (mut link, mut size, mut device) = (Vec::new(), 0, (0, 0));
-        let kind = match &entry.kind {
-            Kind::Directory => {
-                path.push(b'/');
-                archive::Kind::Directory
-            }
-            Kind::File { size: bytes, .. } => {
-                size = *bytes;
-                archive::Kind::File
-            }
-            Kind::Symlink { target } => {
-                link = target.as_os_str().as_bytes().to_vec();
-                archive::Kind::Symlink
-            }
-            Kind::Special { kind, device: number } => {
-                device = (rustix::fs::major(*number), rustix::fs::minor(*number));
-                match FileType::from_raw_mode(*kind) {
-                    FileType::CharacterDevice => archive::Kind::CharDevice,
-                    FileType::BlockDevice => archive::Kind::BlockDevice,
-                    _ => archive::Kind::Fifo,
-                }
-            }
-        };
-        let bytes = |(name, value): &(String, Vec<u8>)| (name.clone().into_bytes(), value.clone());
-        archive::Entry {
-            kind,
-            path,
-            link,
-            mode: entry.mode,
-            uid: entry.uid,
-            gid: entry.gid,
-            mtime: Time {
-                seconds: entry.modified.div_euclid(1_000_000_000),
-                nanoseconds: u32::try_from(entry.modified.rem_euclid(1_000_000_000)).unwrap_or(0),
-            },
-            device,
-            xattrs: entry.xattrs.iter().map(bytes).collect(),
-            ..writer::plain(size)
+/// An item whose bytes are here, where it has any.
+fn write_item(
+    item: &Item,
+    opened: &[Rc<Open>],
+    reused: Option<&Reused>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let entry = archived(&item.entry);
+    let Some(content) = &item.content else { return writer::write_header(out, &entry) };
+    if let Some(reused) = reused.filter(|reused| reused.has(&item.entry.path)) {
+        return copy_exactly(reused.open(&item.entry.path)?, &entry, out);
+    }
+    match &*opened[content.source] {
+        Open::Folder { folder, .. } => copy_exactly(folder.open(&content.path)?, &entry, out),
+        Open::Inline(inline) => copy_exactly(inline.bytes(&content.path), &entry, out),
+        Open::Context { .. } => Err(io::Error::other("a client's file is here")),
+    }
+}
+
+fn archived(entry: &Entry) -> archive::Entry {
+    let mut path = entry.path.as_os_str().as_bytes().to_vec();
+    let (mut link, mut size, mut device) = (Vec::new(), 0, (0, 0));
+    let kind = match &entry.kind {
+        Kind::Directory => {
+            path.push(b'/');
+            archive::Kind::Directory
         }
+        Kind::File { size: bytes, .. } => {
+            size = *bytes;
+            archive::Kind::File
+        }
+        Kind::Symlink { target } => {
+            link = target.as_os_str().as_bytes().to_vec();
+            archive::Kind::Symlink
+        }
+        Kind::Special { kind, device: number } => {
+            device = (rustix::fs::major(*number), rustix::fs::minor(*number));
+            match FileType::from_raw_mode(*kind) {
+                FileType::CharacterDevice => archive::Kind::CharDevice,
+                FileType::BlockDevice => archive::Kind::BlockDevice,
+                _ => archive::Kind::Fifo,
+            }
+        }
+    };
+    let bytes = |(name, value): &(String, Vec<u8>)| (name.clone().into_bytes(), value.clone());
+    archive::Entry {
+        kind,
+        path,
+        link,
+        mode: entry.mode,
+        uid: entry.uid,
+        gid: entry.gid,
+        mtime: Time {
+            seconds: entry.modified.div_euclid(1_000_000_000),
+            nanoseconds: u32::try_from(entry.modified.rem_euclid(1_000_000_000)).unwrap_or(0),
+        },
+        device,
+        xattrs: entry.xattrs.iter().map(bytes).collect(),
+        ..writer::plain(size)
     }
 }
 

@@ -11,6 +11,7 @@ mod files;
 mod pipe;
 mod progress;
 mod remote;
+mod reuse;
 mod rewrite;
 mod run;
 pub mod step;

@@ -17,6 +17,9 @@ use super::trees::{Layers, Tree};
 use super::worker::Worker;
 use crate::error::{Error, Result, blocking};
 
+/// What stands for files that are mounted, in the cache.
+const MOUNTED: &str = "local source for a mount";
+
 /// Pieces of output that wait to be told.
 const OUTPUT: usize = 64;
 /// A tar without entries: what a command changed that changed nothing.
@@ -193,13 +196,13 @@ impl Worker {
                 exclude: Vec::new(),
             };
             let nothing = Arc::new(Tree::Layers(Layers::default()));
-            let layer = copying.copy(&copy, &[nothing, Arc::new(tree)])?;
+            let layer = copying.copy(&copy, &[nothing, Arc::new(tree)], MOUNTED)?;
             copying.store.builds().put(&CacheRecord {
                 key,
                 below: Vec::new(),
                 layer: Some(layer.clone()),
                 kind: "source.local".into(),
-                description: "local source for a mount".into(),
+                description: MOUNTED.into(),
                 created: Timestamp::now(),
                 cost: 0,
                 parents: Vec::new(),

@@ -14,7 +14,7 @@ use oci::Digest;
 use store::{Staged, Store};
 use sys::overlay::Overlay;
 
-use super::files::{Folder, Inline};
+use super::files::{Folder, Hashes, Inline};
 use crate::error::{Error, Result};
 
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct Layers {
     pub digests: Arc<[Digest]>,
     /// When each was made; None for what an image brought.
     pub created: Arc<[Option<Timestamp>]>,
+    /// Of the files that they show together.
+    pub hashes: Hashes,
 }
 
 /// A layer that a step made.
@@ -48,13 +50,15 @@ pub struct Made {
 
 impl Layers {
     pub fn of_image(digests: &[Digest]) -> Self {
-        Self { digests: digests.into(), created: digests.iter().map(|_| None).collect() }
+        let created = digests.iter().map(|_| None).collect();
+        Self { digests: digests.into(), created, hashes: Hashes::default() }
     }
 
     pub fn with(&self, made: Made) -> Self {
         Self {
             digests: self.digests.iter().cloned().chain([made.digest]).collect(),
             created: self.created.iter().copied().chain([Some(made.created)]).collect(),
+            hashes: Hashes::default(),
         }
     }
 }
@@ -99,7 +103,9 @@ impl Tree {
     pub fn open(&self, store: &Store) -> Result<Open> {
         Ok(match self {
             Self::Layers(layers) => {
-                Open::Folder { folder: root(store, &layers.digests)?, _kept: None }
+                let root = mounted(store, &layers.digests)?;
+                let folder = Folder::remembering(root, layers.hashes.clone());
+                Open::Folder { folder, _kept: None }
             }
             Self::Context { selection, listing } => {
                 Open::Context { selection: Arc::clone(selection), listing: Arc::clone(listing) }
@@ -117,9 +123,12 @@ impl Tree {
 
 /// The root that layers make, read-only. Blocks.
 pub fn root(store: &Store, layers: &[Digest]) -> Result<Folder> {
+    mounted(store, layers).map(Folder::new)
+}
+
+fn mounted(store: &Store, layers: &[Digest]) -> Result<OwnedFd> {
     let overlay: Overlay = store.snapshots().of_layers(layers)?;
-    let mounted = overlay.mount();
-    Ok(Folder::new(mounted.map_err(|cause| Error::system("cannot mount a root").because(cause))?))
+    overlay.mount().map_err(|cause| Error::system("cannot mount a root").because(cause))
 }
 
 impl Open {
@@ -148,17 +157,24 @@ impl Open {
 
     /// Digests of files that have none yet.
     pub fn hash(&self, found: &mut [Found]) -> Result<()> {
-        let Self::Folder { folder, .. } = self else { return Ok(()) };
         for one in found {
             let origin = one.path.clone();
             for entry in &mut one.entries {
                 let path = below(&origin, entry);
-                if let Kind::File { digest: digest @ None, .. } = &mut entry.kind {
-                    *digest = Some(folder.hash(&path).map_err(|cause| {
-                        Error::system(format!("cannot read /{}", path.display())).because(cause)
-                    })?);
-                }
+                self.hash_entry(entry, &path)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The digest of the file at `path`, where the entry is one and has none yet.
+    pub fn hash_entry(&self, entry: &mut Entry, path: &Path) -> Result<()> {
+        if let (Self::Folder { folder, .. }, Kind::File { digest: digest @ None, .. }) =
+            (self, &mut entry.kind)
+        {
+            *digest = Some(folder.hash(path).map_err(|cause| {
+                Error::system(format!("cannot read /{}", path.display())).because(cause)
+            })?);
         }
         Ok(())
     }

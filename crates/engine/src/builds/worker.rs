@@ -127,7 +127,8 @@ impl builder::solve::Worker for Worker {
             Op::Run(run) => self.step(vertex, run, inputs).await,
             Op::Copy(copy) => {
                 let (copying, copy, inputs) = (self.copying(), copy.clone(), inputs.to_vec());
-                blocking(move || copying.copy(&copy, &inputs)).await
+                let name = self.vertices[vertex].name.clone();
+                blocking(move || copying.copy(&copy, &inputs, &name)).await
             }
             Op::Mkdir(mkdir) => {
                 let (copying, mkdir, base) =

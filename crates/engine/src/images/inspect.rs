@@ -57,16 +57,19 @@ impl Images {
     /// Where the layers lie, as Docker has them: the topmost is the upper. Nothing is ever mounted at `MergedDir`, nor
     /// is there anything in `WorkDir`: these are where they would be.
     fn graph_driver(&self, image: &Image) -> GraphDriver {
-        let layers = self.store.data_root().join("layers");
-        let folder =
-            |number: u64, name| layers.join(number.to_string()).join(name).display().to_string();
-        let mut numbers = image.layers.iter().rev().map(|layer| layer.number);
         let mut data = BTreeMap::new();
-        if let Some(top) = numbers.next() {
+        let directories = match image.layers.as_slice() {
+            [] => Vec::new(),
+            layers => self.store.directories(layers),
+        };
+        let mut directories = directories.into_iter();
+        if let Some(top) = directories.next() {
+            let beside = |name| top.with_file_name(name).display().to_string();
             let own = [("MergedDir", "merged"), ("UpperDir", "diff"), ("WorkDir", "work")];
-            data.extend(own.map(|(key, name)| (key.to_owned(), folder(top, name))));
+            data.extend(own.map(|(key, name)| (key.to_owned(), beside(name))));
         }
-        let lower = numbers.map(|number| folder(number, "diff")).collect::<Vec<_>>().join(":");
+        let lower: Vec<String> = directories.map(|path| path.display().to_string()).collect();
+        let lower = lower.join(":");
         if !lower.is_empty() {
             data.insert("LowerDir".to_owned(), lower);
         }

@@ -139,6 +139,19 @@ impl Builds<'_> {
         self.database.read(|db| find(db, key))
     }
 
+    /// Layers that steps of a description made, the newest first.
+    pub fn made_by(&self, description: &str, most: usize) -> Result<Vec<Digest>> {
+        let sql = "SELECT (SELECT diff_id FROM build_layers JOIN layers ON layer = number
+                           WHERE record = key ORDER BY position DESC LIMIT 1)
+                   FROM build_records WHERE description = ?1 AND has_layer
+                   ORDER BY created DESC LIMIT ?2";
+        self.database.read(|db| {
+            let mut statement = db.prepare_cached(sql)?;
+            let made = statement.query_map((description, most), |row| row.get::<_, String>(0))?;
+            made.map(|text| digest(&text?)).collect()
+        })
+    }
+
     /// Counts a use.
     pub fn touch(&self, key: &Digest) {
         self.state.touch(key, now());

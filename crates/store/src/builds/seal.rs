@@ -55,6 +55,8 @@ impl Store {
             blob: sealed.diff_id.clone(),
             diff_id: sealed.diff_id,
             size: sealed.written.size,
+            own: sealed.written.size,
+            over: None,
             tar_size: sealed.tar_size,
             download: None,
         };

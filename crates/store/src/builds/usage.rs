@@ -38,9 +38,9 @@ impl Builds<'_> {
 
     /// Bytes that the cache has on its account.
     pub fn size(&self) -> Result<u64> {
-        let layers = "SELECT coalesce(sum(size), 0) FROM layers
-                      WHERE number IN (SELECT layer FROM build_layers)
-                      AND number NOT IN (SELECT layer FROM image_layers)";
+        let layers = "SELECT coalesce(sum(own), 0) FROM layers
+            WHERE number IN (SELECT part FROM layer_parts JOIN build_layers USING (layer))
+            AND number NOT IN (SELECT part FROM layer_parts JOIN image_layers USING (layer))";
         let mounts = "SELECT coalesce(sum(mount_size), 0) FROM build_records";
         self.database.read(|db| {
             let size = |sql| db.prepare_cached(sql)?.query_row([], |row| row.get::<_, u64>(0));
@@ -77,7 +77,7 @@ impl Builds<'_> {
 pub(super) struct Cache {
     /// The oldest first.
     pub(super) records: Vec<Cached>,
-    /// Of all layers that records name, by number.
+    /// Of all layers that records name, and of what those lie over, by number.
     pub(super) sizes: HashMap<u64, u64>,
     /// Numbers of those that images have, too.
     pub(super) in_images: HashSet<u64>,
@@ -87,7 +87,7 @@ pub(super) struct Cached {
     pub(super) record: CacheRecord,
     pub(super) last_used: Option<Timestamp>,
     pub(super) uses: u64,
-    /// Bottom first.
+    /// Bottom first, each upon what it lies over.
     pub(super) layers: Vec<u64>,
     /// Number and size of a cache mount.
     pub(super) mount: Option<(u64, u64)>,
@@ -145,38 +145,43 @@ pub(super) fn read(db: &Connection) -> Result<Cache> {
     while let Some(row) = rows.next()? {
         let key: String = row.get(7)?;
         let of_record = layers.remove(&key).unwrap_or_default();
-        let (numbers, digests): (Vec<u64>, Vec<Digest>) = of_record.into_iter().unzip();
+        let (parts, digests): (Vec<_>, Vec<Digest>) = of_record.into_iter().unzip();
         let mount: Option<u64> = row.get(10)?;
         let size: Option<u64> = row.get(11)?;
         records.push(Cached {
             record: Columns::read(row)?.record(digest(&key)?, digests)?,
             last_used: row.get::<_, Option<i64>>(8)?.map(timestamp),
             uses: row.get(9)?,
-            layers: numbers,
+            layers: parts.into_iter().flatten().flatten().collect(),
             mount: mount.map(|number| (number, size.unwrap_or(0))),
         });
     }
-    let mut statement = db.prepare_cached("SELECT DISTINCT layer FROM image_layers")?;
+    let sql = "SELECT DISTINCT part FROM layer_parts JOIN image_layers USING (layer)";
+    let mut statement = db.prepare_cached(sql)?;
     let in_images = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     Ok(Cache { records, sizes, in_images })
 }
 
-type LayersByRecord = BTreeMap<String, Vec<(u64, Digest)>>;
+/// What a layer lies over, and the layer.
+type Parts = [Option<u64>; 2];
+type LayersByRecord = BTreeMap<String, Vec<(Parts, Digest)>>;
 
-/// Numbers and diff IDs by record, and sizes by number.
+/// Parts and diff IDs by record, and sizes by number.
 fn read_layers(db: &Connection) -> Result<(LayersByRecord, HashMap<u64, u64>)> {
-    let sql = "SELECT record, number, diff_id, size FROM build_layers
+    let sql = "SELECT record, number, diff_id, over FROM build_layers
                JOIN layers ON layer = number ORDER BY record, position";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
-    let (mut layers, mut sizes) = (LayersByRecord::new(), HashMap::new());
+    let mut layers = LayersByRecord::new();
     while let Some(row) = rows.next()? {
-        let number = row.get(1)?;
         let diff_id = digest(&row.get::<_, String>(2)?)?;
-        layers.entry(row.get(0)?).or_default().push((number, diff_id));
-        sizes.insert(number, row.get(3)?);
+        layers.entry(row.get(0)?).or_default().push(([row.get(3)?, row.get(1)?], diff_id));
     }
-    Ok((layers, sizes))
+    let sql = "SELECT number, own FROM layers
+               WHERE number IN (SELECT part FROM layer_parts JOIN build_layers USING (layer))";
+    let mut statement = db.prepare_cached(sql)?;
+    let sizes = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((layers, sizes.collect::<rusqlite::Result<_>>()?))
 }
 
 /// How many records there are.

@@ -14,12 +14,13 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::error::{Error, Result};
 
 /// Entry `n` takes the schema from version `n` to `n + 1`.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("listing.sql"),
     include_str!("volumes.sql"),
     include_str!("registry.sql"),
     include_str!("builds.sql"),
+    include_str!("parts.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CHECKPOINT_AT: u64 = 4 << 20;

@@ -37,15 +37,15 @@ impl Images<'_> {
     /// Bytes of all layers, each once, but for those that the build cache alone has: they are on its account.
     pub fn disk_usage(&self) -> Result<u64> {
         self.sum_of(
-            "SELECT coalesce(sum(size), 0) FROM layers
-             WHERE number IN (SELECT layer FROM image_layers)
-             OR number NOT IN (SELECT layer FROM build_layers)",
+            "SELECT coalesce(sum(own), 0) FROM layers
+             WHERE number IN (SELECT part FROM layer_parts JOIN image_layers USING (layer))
+             OR number NOT IN (SELECT part FROM layer_parts JOIN build_layers USING (layer))",
         )
     }
 
     /// Bytes of all that is here.
     fn layers_size(&self) -> Result<u64> {
-        self.sum_of("SELECT coalesce(sum(size), 0) FROM layers")
+        self.sum_of("SELECT coalesce(sum(own), 0) FROM layers")
     }
 
     fn sum_of(&self, sql: &str) -> Result<u64> {

@@ -3,6 +3,7 @@
 //! Parents are resolved by descriptor inside the directory; the last name is never followed. What a later entry
 //! replaces is moved to `kept/`, never written through: links made by the archive itself lead nowhere.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,9 +19,11 @@ use archive::{Entry, Kind, Limits, header};
 
 /// What names that begin with `.wh.` mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notation {
+pub(crate) enum Notation<'s> {
     /// Whiteouts and opaque directories, as in the layers of images.
     Layer,
+    /// As `Layer`, of a layer over another: the files at these places are in that one.
+    Over(&'s HashSet<PathBuf>),
     /// Themselves.
     Plain,
 }
@@ -29,15 +32,17 @@ const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o755);
 
-pub(crate) struct Extractor {
+pub(crate) struct Extractor<'s> {
     layer: PathBuf,
-    notation: Notation,
+    notation: Notation<'s>,
     root: OwnedFd,
     displaced: Vec<Displaced>,
     /// Directory times are set last: making children changes them.
     directory_times: Vec<(PathBuf, Timestamps)>,
     /// Payloads recorded so far.
     recorded: u64,
+    /// Bytes of files that lie elsewhere.
+    elsewhere: u64,
     parent: Option<Parent>,
     buffer: Vec<u8>,
 }
@@ -50,13 +55,13 @@ struct Parent {
     fd: OwnedFd,
 }
 
-/// Unpacks `tar` to `layer/diff`.
+/// Unpacks `tar` to `layer/diff`. The bytes of files that lie elsewhere are the result.
 pub(crate) fn extract(
     tar: impl Read,
     layer: &Path,
     limits: Limits,
-    notation: Notation,
-) -> io::Result<()> {
+    notation: Notation<'_>,
+) -> io::Result<u64> {
     let diff = layer.join(split::DIFF);
     std::fs::create_dir(&diff)?;
     rustix::fs::chmod(&diff, DIRECTORY_MODE)?;
@@ -67,6 +72,7 @@ pub(crate) fn extract(
         displaced: Vec::new(),
         directory_times: Vec::new(),
         recorded: 0,
+        elsewhere: 0,
         parent: None,
         buffer: vec![0; 128 << 10],
     };
@@ -75,7 +81,9 @@ pub(crate) fn extract(
         extractor.apply(&mut reader, &entry).map_err(|error| naming(&entry, error))?;
     }
     reader.drain()?;
-    extractor.finish(reader)
+    let elsewhere = extractor.elsewhere;
+    extractor.finish(reader)?;
+    Ok(elsewhere)
 }
 
 fn naming(entry: &Entry, error: io::Error) -> io::Error {
@@ -83,7 +91,7 @@ fn naming(entry: &Entry, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.escape_debug()))
 }
 
-impl Extractor {
+impl Extractor<'_> {
     fn apply<R: Read>(
         &mut self,
         reader: &mut Reader<R, Recorder>,
@@ -94,10 +102,17 @@ impl Extractor {
             return self.apply_root(entry);
         };
         let parent = self.enter(path.parent().unwrap_or(Path::new("")))?;
-        if self.notation == Notation::Layer && name.as_bytes().starts_with(WHITEOUT) {
+        if self.notation != Notation::Plain && name.as_bytes().starts_with(WHITEOUT) {
             return self.apply_whiteout(parent, &name);
         }
         let place = parent.canonical.join(&name);
+        if let Notation::Over(elsewhere) = self.notation
+            && entry.kind == Kind::File
+            && elsewhere.contains(&place)
+        {
+            self.parent = Some(parent);
+            return self.pass_over(reader, entry, &place);
+        }
         let existing = self.make_room(&parent, &name, &place, entry.kind)?;
         match entry.kind {
             Kind::File => self.write_file(reader, entry, &parent, &name, &place)?,
@@ -229,6 +244,24 @@ impl Extractor {
         Ok(rustix::fs::futimens(&file, &timestamps(entry))?)
     }
 
+    fn pass_over<R: Read>(
+        &mut self,
+        reader: &mut Reader<R, Recorder>,
+        entry: &Entry,
+        place: &Path,
+    ) -> io::Result<()> {
+        if entry.sparse.is_some() {
+            return Err(header::invalid("a file that lies elsewhere is sparse here"));
+        }
+        if entry.stored > 0 {
+            reader.sink().payload(place, entry.stored)?;
+            self.recorded += 1;
+            copy(reader, &mut self.buffer, &mut io::sink())?;
+        }
+        self.elsewhere += entry.size;
+        Ok(())
+    }
+
     /// The stored bytes of a sparse file are not its content: they are kept in the tar-split stream.
     fn write_sparse<R: Read>(
         &mut self,
@@ -326,7 +359,7 @@ fn clean(written: &[u8]) -> io::Result<PathBuf> {
 fn copy<R: Read>(
     reader: &mut Reader<R, Recorder>,
     buffer: &mut [u8],
-    file: &mut File,
+    file: &mut impl Write,
 ) -> io::Result<()> {
     loop {
         match reader.read_payload(buffer)? {

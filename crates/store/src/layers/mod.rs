@@ -1,10 +1,12 @@
-//! Unpacked layers: `layers/<number>/{diff,tar-split.zst}`, one per diff ID, shared by every image that has it.
+//! Unpacked layers: `layers/<number>/{diff,tar-split.zst}`, one per diff ID, shared by every image that has it. What a
+//! layer lies [`over`](parts) may have most of its files.
 //!
 //! What overlayfs reads of a layer (whiteouts, opaque marks) does not depend on the layers below, so equal tars are
 //! one directory even under different parents. A layer is staged, synced, renamed and then recorded, in this order.
 
 pub(crate) mod extract;
 pub(crate) mod in_flight;
+pub(crate) mod parts;
 pub(crate) mod pipeline;
 pub(crate) mod split;
 
@@ -37,6 +39,8 @@ pub struct Layer {
     /// Bytes of its files.
     pub size: u64,
     pub tar_size: u64,
+    /// What it lies over.
+    pub over: Option<u64>,
 }
 
 impl Store {
@@ -75,12 +79,21 @@ impl Store {
         source: &mut dyn Read,
         progress: &mut dyn FnMut(u64),
     ) -> Result<StagedLayer> {
+        self.unpack_staged(source, Notation::Layer, progress)
+    }
+
+    fn unpack_staged(
+        &self,
+        source: &mut dyn Read,
+        notation: Notation<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<StagedLayer> {
         let staged = self.root.stage()?;
-        let unpacked =
-            pipeline::unpack(source, staged.path(), self.limits, Notation::Layer, progress)?;
-        let size = disk_size(&staged.path().join(split::DIFF))?;
-        let pipeline::Unpacked { diff_id, blob, tar_size } = unpacked;
-        Ok(StagedLayer { staged, diff_id, blob, size, tar_size, download: None })
+        let unpacked = pipeline::unpack(source, staged.path(), self.limits, notation, progress)?;
+        let own = disk_size(&staged.path().join(split::DIFF))?;
+        let pipeline::Unpacked { diff_id, blob, tar_size, elsewhere } = unpacked;
+        let size = own + elsewhere;
+        Ok(StagedLayer { staged, diff_id, blob, size, tar_size, own, over: None, download: None })
     }
 
     /// A layer that is here and that now stays, as long as the lease lasts.
@@ -140,22 +153,23 @@ impl Store {
         let resources: Vec<String> =
             staged.iter().map(|one| layer_resource(&one.diff_id)).collect();
         lease.hold_all(&resources)?;
-        let mut layers: Vec<Layer> = Vec::new();
+        let mut layers: Vec<(Layer, u64)> = Vec::new();
         let mut blobs = Vec::new();
         for one in staged {
-            let StagedLayer { staged, diff_id, size, tar_size, .. } = &*one;
+            let StagedLayer { staged, diff_id, size, tar_size, own, over, .. } = &*one;
             if let Some(download) = &one.download {
                 blobs.push(self.keep_download(download, diff_id)?);
             }
-            let twice = layers.iter().any(|layer| layer.diff_id == *diff_id);
+            let twice = layers.iter().any(|(layer, _)| layer.diff_id == *diff_id);
             if twice || self.layer(diff_id)?.is_some() {
                 continue;
             }
             let diff_id = diff_id.clone();
-            let layer = Layer { number: *next, diff_id, size: *size, tar_size: *tar_size };
+            let (number, size, tar_size) = (*next, *size, *tar_size);
+            let layer = Layer { number, diff_id, size, tar_size, over: *over };
             *next += 1;
             staged.rename(&self.root.layer(layer.number))?;
-            layers.push(layer);
+            layers.push((layer, *own));
         }
         if layers.is_empty() && blobs.is_empty() {
             return Ok(());
@@ -167,7 +181,8 @@ impl Store {
             sync_directory(&self.root.blobs())?;
         }
         self.write(durability, |transaction| {
-            layers.iter().try_for_each(|layer| insert(transaction, layer, is_synced))?;
+            let mut all = layers.iter();
+            all.try_for_each(|(layer, own)| insert(transaction, layer, *own, is_synced))?;
             blobs.iter().try_for_each(|blob| blob.insert(transaction))
         })
     }
@@ -181,6 +196,9 @@ pub struct StagedLayer {
     pub(crate) blob: Digest,
     pub(crate) size: u64,
     pub(crate) tar_size: u64,
+    /// Bytes that it has itself.
+    pub(crate) own: u64,
+    pub(crate) over: Option<u64>,
     /// The blob, where it was fetched.
     pub(crate) download: Option<Arrived>,
 }
@@ -201,10 +219,11 @@ impl StagedLayer {
     }
 }
 
-fn insert(db: &Connection, layer: &Layer, is_synced: bool) -> Result<()> {
-    let sql =
-        "INSERT INTO layers (number, diff_id, size, tar_size, synced) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let values = (layer.number, layer.diff_id.as_str(), layer.size, layer.tar_size, is_synced);
+fn insert(db: &Connection, layer: &Layer, own: u64, is_synced: bool) -> Result<()> {
+    let sql = "INSERT INTO layers (number, diff_id, size, tar_size, synced, own, over)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let Layer { number, diff_id, size, tar_size, over } = layer;
+    let values = (number, diff_id.as_str(), size, tar_size, is_synced, own, over);
     db.prepare_cached(sql)?.execute(values)?;
     Ok(())
 }
@@ -235,13 +254,14 @@ pub(crate) fn layer_resource(diff_id: &Digest) -> String {
 }
 
 pub(crate) fn find(db: &Connection, diff_id: &Digest) -> Result<Option<Layer>> {
-    let sql = "SELECT number, size, tar_size FROM layers WHERE diff_id = ?1";
+    let sql = "SELECT number, size, tar_size, over FROM layers WHERE diff_id = ?1";
     let layer = db.prepare_cached(sql)?.query_row([diff_id.as_str()], |row| {
         Ok(Layer {
             number: row.get(0)?,
             diff_id: diff_id.clone(),
             size: row.get(1)?,
             tar_size: row.get(2)?,
+            over: row.get(3)?,
         })
     });
     Ok(layer.optional()?)

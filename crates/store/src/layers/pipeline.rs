@@ -32,6 +32,8 @@ pub(crate) struct Unpacked {
     /// Of the bytes as they came.
     pub(crate) blob: Digest,
     pub(crate) tar_size: u64,
+    /// Bytes of files that lie elsewhere.
+    pub(crate) elsewhere: u64,
 }
 
 /// Unpacks what `source` holds into the directory `layer`. `progress` gets the bytes read so far.
@@ -39,7 +41,7 @@ pub(crate) fn unpack(
     source: &mut dyn Read,
     layer: &Path,
     limits: Limits,
-    notation: Notation,
+    notation: Notation<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Unpacked> {
     let first = read_chunk(source)?;
@@ -62,9 +64,9 @@ pub(crate) fn unpack(
             }
         };
         let (diff_id, tar_size) = join_value(hasher);
-        join(unpacker)?;
+        let elsewhere = join(unpacker)?;
         let blob = fed?.unwrap_or_else(|| diff_id.clone());
-        Ok(Unpacked { blob, diff_id, tar_size })
+        Ok(Unpacked { blob, diff_id, tar_size, elsewhere })
     })
 }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use super::parts;
 use archive::reader::Sink;
 
 pub(crate) const STREAM: &str = "tar-split.zst";
@@ -95,6 +96,7 @@ pub(crate) fn assemble(layer: &Path, out: &mut dyn Write) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     let root = OwnedFd::from(File::open(layer)?);
+    let over = parts::over(layer).map(File::open).transpose()?.map(OwnedFd::from);
     let mut stream = BufReader::new(zstd::Decoder::new(File::open(layer.join(STREAM))?)?);
     let mut payloads = 0;
     let mut tag = [0];
@@ -110,7 +112,14 @@ pub(crate) fn assemble(layer: &Path, out: &mut dyn Write) -> io::Result<()> {
         let mut size = [0; 8];
         stream.read_exact(&mut size)?;
         let path = Path::new(std::ffi::OsStr::from_bytes(&bytes));
-        copy_payload(&root, &located(path, payloads, &displaced), u64::from_le_bytes(size), out)?;
+        let place = located(path, payloads, &displaced);
+        let file = match (open(&root, &place), &over) {
+            (Err(error), Some(over)) if error.kind() == io::ErrorKind::NotFound => {
+                open(over, &place)
+            }
+            (file, _) => file,
+        };
+        copy_payload(file?, &place, u64::from_le_bytes(size), out)?;
         payloads += 1;
     }
     Ok(())
@@ -129,14 +138,13 @@ fn located(path: &Path, number: u64, displaced: &[Displaced]) -> PathBuf {
     }
 }
 
-fn copy_payload(root: &OwnedFd, path: &Path, size: u64, out: &mut dyn Write) -> io::Result<()> {
-    let file = sys::path::open_in_root(
-        root.as_fd(),
-        path,
-        OFlags::RDONLY | OFlags::NOFOLLOW,
-        Mode::empty(),
-    )?;
-    let copied = io::copy(&mut File::from(file).take(size), out)?;
+fn open(root: &OwnedFd, path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
+    Ok(sys::path::open_in_root(root.as_fd(), path, flags, Mode::empty())?.into())
+}
+
+fn copy_payload(file: File, path: &Path, size: u64, out: &mut dyn Write) -> io::Result<()> {
+    let copied = io::copy(&mut file.take(size), out)?;
     if copied == size {
         return Ok(());
     }

@@ -68,18 +68,18 @@ impl<'s> Snapshots<'s> {
             Base::Image(image) => layers_of_image(db, image),
             Base::Layers(layers) => layers::numbers(db, layers),
         })?;
-        if layers.len() > MAX_LAYERS {
-            return Err(Error::invalid(format!(
-                "image has {} layers, and the kernel mounts at most {MAX_LAYERS}",
-                layers.len()
-            )));
-        }
         let image = match base {
             Base::Image(image) => Some(image.clone()),
             Base::Layers(_) => None,
         };
         let container = container.to_owned();
         let snapshot = Snapshot { store: self.store, container, image, layers };
+        let directories = snapshot.lower().len();
+        if directories > MAX_LAYERS {
+            return Err(Error::invalid(format!(
+                "image has {directories} layers, and the kernel mounts at most {MAX_LAYERS}"
+            )));
+        }
         let new = NewSnapshot { snapshot: Some(snapshot) };
         new.make_directories()?;
         Ok(new)

@@ -8,5 +8,6 @@ mod fixture;
 mod hostile;
 mod images;
 mod layers;
+mod parts;
 mod seal;
 mod snapshots;
