@@ -57,6 +57,7 @@ scripts! {
     imagelists
     images
     lifecycle
+    links
     logs
     networks
     options

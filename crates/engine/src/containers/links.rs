@@ -55,9 +55,9 @@ impl Containers {
         for text in &wished {
             let (name, alias) = parse(text)?;
             let container = self.linked(name)?;
-            let link = Link { container: container.id.clone(), alias: alias.to_owned() };
-            if !links.contains(&link) {
-                links.push(link);
+            // Of two by one name the first counts.
+            if links.iter().all(|link: &Link| link.alias != alias) {
+                links.push(Link { container: container.id.clone(), alias: alias.to_owned() });
             }
         }
         Ok(links)

@@ -36,13 +36,21 @@ impl Containers {
     /// Stops it if it runs, and starts it.
     pub async fn restart(&self, wanted: &str, how: &Stop) -> Result<()> {
         let handle = self.find(wanted)?;
-        if is_up(handle.record().state.status) {
-            end(&handle, how).await?;
-            handle.ask(|reply| Request::Tell { action: "stop", reply }).await?;
-        }
-        handle.ask(|reply| Request::Start { reply }).await?;
-        handle.ask(|reply| Request::Tell { action: "restart", reply }).await
+        let refused = |error: Error| {
+            let what = format!("Cannot restart container {wanted}: {}", error.what);
+            Error { what, ..error }
+        };
+        restart(&handle, how).await.map_err(refused)
     }
+}
+
+async fn restart(handle: &Handle, how: &Stop) -> Result<()> {
+    if is_up(handle.record().state.status) {
+        end(handle, how).await?;
+        handle.ask(|reply| Request::Tell { action: "stop", reply }).await?;
+    }
+    handle.ask(|reply| Request::Start { reply }).await?;
+    handle.ask(|reply| Request::Tell { action: "restart", reply }).await
 }
 
 /// A container that removes itself when it ends was stopped all the same.

@@ -17,7 +17,7 @@ use super::{Body, BodyWriter, Call, Hijack, Response, Router, detach_keys};
 use crate::containers::{
     ClientSocket, Condition, LIST_FILTERS, ListOptions, PRUNE_FILTERS, Remove, Stop, Wait,
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::logs::{self, Timestamp};
 
 pub const RAW_STREAM: &str = "application/vnd.docker.raw-stream";
@@ -183,10 +183,9 @@ async fn update(mut call: Call) -> Result<Response> {
 async fn remove(call: Call) -> Result<Response> {
     if call.query.flag("link") {
         call.engine.containers.find(&call.name)?;
-        return Err(Error::new(
-            Kind::NotImplemented,
-            "removing links of containers is not supported",
-        ));
+        // A link is not a name that could be removed.
+        let text = "Conflict, cannot remove the default link name of the container";
+        return Err(Error::conflict(text));
     }
     let options = Remove { force: call.query.flag("force"), volumes: call.query.flag("v") };
     call.engine.containers.remove(&call.name, options).await?;

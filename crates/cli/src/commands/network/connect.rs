@@ -6,6 +6,7 @@ use api::networks::{ConnectNetwork, EndpointIpamConfig, EndpointSettings};
 
 use super::slice;
 use crate::command::{Args, Command, Done, run};
+use crate::commands::container::options::check_link;
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 
@@ -18,7 +19,7 @@ const FLAGS: &[Flag] = &[
     ),
     Flag::string("ip", "IPv4 address (e.g., \"172.30.100.104\")"),
     Flag::string("ip6", "IPv6 address (e.g., \"2001:db8::33\")"),
-    Flag::list("link", "Add link to another container"),
+    Flag::list("link", "Add link to another container").check(check_link),
     Flag::list("link-local-ip", "Add a link-local address for the container").type_name("strings"),
 ];
 

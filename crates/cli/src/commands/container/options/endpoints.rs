@@ -69,6 +69,15 @@ fn is_user_defined(target: &str) -> bool {
         && !target.starts_with("container:")
 }
 
+/// `CONTAINER` or `CONTAINER:ALIAS`, in Docker's words.
+pub(crate) fn check_link(text: &str) -> Result<(), String> {
+    match text.split(':').count() {
+        1 if text.is_empty() => Err("empty string specified for links".into()),
+        1 | 2 => Ok(()),
+        _ => Err(format!("bad format for links: {text}")),
+    }
+}
+
 /// What stands before an `=` and what after it makes the long form.
 fn parse(text: &str) -> Result<Attachment, String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -154,6 +163,9 @@ fn apply_flags(first: &mut Attachment, parsed: &Parsed) -> Result<Option<Vec<Str
     let links = Some(parsed.list("link")).filter(|links| !links.is_empty());
     match links {
         Some(links) if is_user_defined(&first.target) => first.links = links,
+        Some(_) if !matches!(first.target.as_str(), "" | "default") => {
+            return Err("links are only supported for user-defined networks".into());
+        }
         links => return Ok(links),
     }
     Ok(None)
@@ -264,6 +276,16 @@ mod tests {
             "network-scoped aliases are only supported for user-defined networks"
         );
         assert_eq!(said("--network= x"), "no name set for network");
+        for mode in ["bridge", "host", "none", "container:x"] {
+            assert_eq!(
+                said(&format!("--network {mode} --link y x")),
+                "links are only supported for user-defined networks"
+            );
+        }
+        assert_eq!(
+            said("--link a:b:c x"),
+            r#"invalid argument "a:b:c" for "--link" flag: bad format for links: a:b:c"#
+        );
     }
 
     #[test]

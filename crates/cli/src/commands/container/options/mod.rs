@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use api::containers::{Config, CreateRequest, HostConfig, LogConfig};
 
+pub(in crate::commands) use endpoints::check_link;
 pub(super) use limits::restart_policy;
 pub(super) use network::published_ports;
 
@@ -126,7 +127,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::bytes("kernel-memory", "Kernel memory limit"),
     Flag::list("label", "Set meta data on a container").short('l').check(env::check_label),
     Flag::list("label-file", "Read in a line delimited file of labels"),
-    Flag::list("link", "Add link to another container"),
+    Flag::list("link", "Add link to another container").check(endpoints::check_link),
     Flag::list("link-local-ip", "Container IPv4/IPv6 link-local addresses"),
     Flag::string("log-driver", "Logging driver for the container"),
     Flag::list("log-opt", "Log driver options"),
