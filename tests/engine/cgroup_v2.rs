@@ -5,13 +5,17 @@ use std::time::Duration;
 use testkit::engine::{binary, image_archive};
 use testkit::guest::Guest;
 
-const START: &str = r#"
-/gantryd --data-root /data --exec-root /run/gantry -H unix:///socket >/gantryd.log 2>&1 &
-tries=0
-until /gantry -H unix:///socket version >/dev/null 2>&1; do
-    tries=$((tries+1)); [ $tries -gt 300 ] && cat /gantryd.log && exit 9
-    sleep 0.1
-done
+pub(crate) const START: &str = r#"
+start() {
+    /gantryd --data-root /data --exec-root /run/gantry -H unix:///socket >/gantryd.log 2>&1 &
+    engine=$!
+    tries=0
+    until /gantry -H unix:///socket version >/dev/null 2>&1; do
+        tries=$((tries+1)); [ $tries -gt 300 ] && cat /gantryd.log && exit 9
+        sleep 0.1
+    done
+}
+start
 g() { /gantry -H unix:///socket "$@"; }
 g load -q -i /busybox.tar
 "#;

@@ -5,6 +5,8 @@ mod create;
 mod disconnect;
 mod dns;
 mod echo;
+mod firewalld;
+mod guest;
 pub(crate) mod kernel;
 mod links;
 mod ls;

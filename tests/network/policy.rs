@@ -12,17 +12,17 @@ use testkit::engine::{Engine, Output, finish, wait_for};
 use super::echo::{Echo, is_echoed, within_network};
 use super::{endpoint, exec, run};
 
-const HOST: Ipv4Addr = Ipv4Addr::new(10, 224, 0, 1);
+pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 224, 0, 1);
 const HOST_IPV6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x224, 0, 0, 0, 0, 0, 1);
 const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-struct Host {
-    name: String,
+pub(super) struct Host {
+    pub(super) name: String,
     neighbour: String,
 }
 
 impl Host {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         // Tests may be threads of one process.
         let number = std::process::id() * 10 + MADE.fetch_add(1, Ordering::Relaxed);
@@ -51,7 +51,7 @@ impl Host {
     }
 
     /// What `nft` prints there.
-    fn nft(&self, words: &str) -> String {
+    pub(super) fn nft(&self, words: &str) -> String {
         let namespace = format!("--net=/run/netns/{}", self.name);
         let words = words.split_whitespace();
         finish(Command::new("nsenter").args([&namespace, "nft"]).args(words)).ok()
@@ -61,7 +61,7 @@ impl Host {
         within(&self.name, work)
     }
 
-    fn elsewhere<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    pub(super) fn elsewhere<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         within(&self.neighbour, work)
     }
 }
@@ -86,7 +86,7 @@ fn within<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// What the server at that address says; none if nobody is there.
-fn ask(ip: impl Into<IpAddr>, port: u16) -> Option<String> {
+pub(super) fn ask(ip: impl Into<IpAddr>, port: u16) -> Option<String> {
     let address = SocketAddr::new(ip.into(), port);
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
     let mut answer = String::new();
@@ -95,7 +95,7 @@ fn ask(ip: impl Into<IpAddr>, port: u16) -> Option<String> {
 }
 
 /// A server in a container that answers each connection with its name, on ports 80 to 82.
-fn serve(engine: &Engine, name: &str, flags: &[&str]) {
+pub(super) fn serve(engine: &Engine, name: &str, flags: &[&str]) {
     let servers: String =
         (80..=82).map(|port| format!("nc -ll -p {port} -e echo {name} & ")).collect();
     let script = format!("{servers} wait");

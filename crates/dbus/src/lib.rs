@@ -1,15 +1,22 @@
-//! As much of D-Bus as calling systemd takes (D-Bus specification, "Message Protocol"): little endian,
+//! As much of D-Bus as systemd and firewalld take (D-Bus specification, "Message Protocol"): little endian,
 //! method calls out, replies and signals in. Everything received is bounded and checked.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 const METHOD_CALL: u8 = 1;
 const METHOD_RETURN: u8 = 2;
 const ERROR: u8 = 3;
 const SIGNAL: u8 = 4;
+
+/// Nobody is started because we ask them something.
+const NO_AUTO_START: u8 = 2;
 
 /// Header fields.
 const PATH: u8 = 1;
@@ -19,34 +26,42 @@ const REPLY_SERIAL: u8 = 5;
 const DESTINATION: u8 = 6;
 const SIGNATURE: u8 = 8;
 
-/// systemd's own messages are far below; the protocol would allow 128 MiB.
+/// Those of systemd and firewalld are far below; the protocol would allow 128 MiB.
 const MAX_MESSAGE: usize = 1 << 20;
 const TIMEOUT: Duration = Duration::from_secs(25);
 
+/// Where the system bus listens: `DBUS_SYSTEM_BUS_ADDRESS`, if it is a path, else where everybody has it.
+pub fn system_socket() -> PathBuf {
+    let address = std::env::var("DBUS_SYSTEM_BUS_ADDRESS").unwrap_or_default();
+    let path = address.strip_prefix("unix:path=").and_then(|rest| rest.split([',', ';']).next());
+    path.filter(|path| !path.is_empty()).unwrap_or("/run/dbus/system_bus_socket").into()
+}
+
 /// What a property is set to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub enum Value {
     Text(String),
     Flag(bool),
     Number(u64),
     Pids(Vec<u32>),
     Pairs(Vec<(String, String)>),
+    Texts(Vec<String>),
 }
 
 /// Puts values into a message, each on its own alignment.
 #[derive(Default)]
-pub(super) struct Body {
+pub struct Body {
     bytes: Vec<u8>,
 }
 
 impl Body {
-    pub(super) fn text(&mut self, text: &str) {
+    pub fn text(&mut self, text: &str) {
         self.u32(text.len() as u32);
         self.bytes.extend(text.bytes().chain([0]));
     }
 
-    /// `a(sv)`
-    pub(super) fn properties(&mut self, properties: &[(&str, Value)]) {
+    /// `a(sv)`, and `a{sv}`, which is the same in bytes.
+    pub fn properties(&mut self, properties: &[(&str, Value)]) {
         self.array(8, |body| {
             for (name, value) in properties {
                 body.align(8);
@@ -57,11 +72,11 @@ impl Body {
     }
 
     /// An array of nothing whose elements are aligned to 8.
-    pub(super) fn empty_structures(&mut self) {
+    pub fn empty_structures(&mut self) {
         self.array(8, |_| {});
     }
 
-    pub(super) fn flag(&mut self, flag: bool) {
+    pub fn flag(&mut self, flag: bool) {
         self.u32(flag.into());
     }
 
@@ -83,6 +98,10 @@ impl Body {
             Value::Pids(pids) => {
                 self.signature("au");
                 self.array(4, |body| pids.iter().for_each(|pid| body.u32(*pid)));
+            }
+            Value::Texts(texts) => {
+                self.signature("as");
+                self.array(4, |body| texts.iter().for_each(|text| body.text(text)));
             }
             Value::Pairs(pairs) => {
                 self.signature("a(ss)");
@@ -124,34 +143,34 @@ impl Body {
 }
 
 /// A method of one object.
-pub(super) struct Method<'a> {
-    pub(super) destination: &'a str,
-    pub(super) path: &'a str,
-    pub(super) interface: &'a str,
-    pub(super) name: &'a str,
+pub struct Method<'a> {
+    pub destination: &'a str,
+    pub path: &'a str,
+    pub interface: &'a str,
+    pub name: &'a str,
     /// Of the body; empty for none.
-    pub(super) signature: &'a str,
+    pub signature: &'a str,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Message {
+pub struct Message {
     kind: u8,
-    pub(super) member: String,
+    pub member: String,
     reply_serial: u32,
     body: Vec<u8>,
 }
 
 impl Message {
-    pub(super) fn is_signal(&self, name: &str) -> bool {
+    pub fn is_signal(&self, name: &str) -> bool {
         self.kind == SIGNAL && self.member == name
     }
 
-    pub(super) fn body(&self) -> Reader<'_> {
+    pub fn body(&self) -> Reader<'_> {
         Reader { bytes: &self.body, at: 0 }
     }
 }
 
-pub(super) struct Connection {
+pub struct Connection {
     stream: UnixStream,
     serial: u32,
     /// Signals that came while a reply was waited for.
@@ -159,8 +178,30 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn open(socket: &Path) -> io::Result<Self> {
+    pub fn open(socket: &Path) -> io::Result<Self> {
         Self::authenticate(UnixStream::connect(socket)?)
+    }
+
+    /// A connection to the bus itself, which wants to be greeted; others are called through it.
+    pub fn open_bus(socket: &Path) -> io::Result<Self> {
+        let mut connection = Self::open(socket)?;
+        connection.call(&bus("Hello", ""), Body::default())?;
+        Ok(connection)
+    }
+
+    /// Asks the bus for signals, by one of its match rules.
+    pub fn listen(&mut self, rule: &str) -> io::Result<()> {
+        let mut body = Body::default();
+        body.text(rule);
+        self.call(&bus("AddMatch", "s"), body).map(drop)
+    }
+
+    /// Whether somebody has that name on the bus.
+    pub fn is_there(&mut self, name: &str) -> io::Result<bool> {
+        let mut body = Body::default();
+        body.text(name);
+        let reply = self.call(&bus("NameHasOwner", "s"), body)?;
+        reply.body().u32().map(|there| there != 0).ok_or_else(malformed)
     }
 
     /// By the credentials of the socket, which is what EXTERNAL means.
@@ -179,7 +220,7 @@ impl Connection {
     }
 
     /// Waits for the reply; an error reply becomes an error with its text.
-    pub(super) fn call(&mut self, method: &Method<'_>, body: Body) -> io::Result<Message> {
+    pub fn call(&mut self, method: &Method<'_>, body: Body) -> io::Result<Message> {
         self.serial += 1;
         self.stream.write_all(&encode(method, self.serial, &body.bytes))?;
         loop {
@@ -196,8 +237,26 @@ impl Connection {
         }
     }
 
+    /// Those that have come, without waiting for one that has not begun to.
+    pub fn signals(&mut self) -> io::Result<Vec<Message>> {
+        let mut signals = std::mem::take(&mut self.signals);
+        while self.is_readable()? {
+            let message = self.receive()?;
+            if message.kind == SIGNAL {
+                signals.push(message);
+            }
+        }
+        Ok(signals)
+    }
+
+    fn is_readable(&self) -> io::Result<bool> {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::IN)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        Ok(retry_on_intr(|| poll(&mut fds, Some(&now)))? > 0)
+    }
+
     /// The first signal for which `wanted` returns something.
-    pub(super) fn wait<T>(&mut self, wanted: impl Fn(&Message) -> Option<T>) -> io::Result<T> {
+    pub fn wait<T>(&mut self, wanted: impl Fn(&Message) -> Option<T>) -> io::Result<T> {
         if let Some(found) = std::mem::take(&mut self.signals).iter().find_map(&wanted) {
             return Ok(found);
         }
@@ -232,6 +291,23 @@ impl Connection {
     }
 }
 
+/// To be waited for, until a signal has come.
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+fn bus<'a>(name: &'a str, signature: &'a str) -> Method<'a> {
+    Method {
+        destination: "org.freedesktop.DBus",
+        path: "/org/freedesktop/DBus",
+        interface: "org.freedesktop.DBus",
+        name,
+        signature,
+    }
+}
+
 fn malformed() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "a D-Bus message is malformed")
 }
@@ -248,7 +324,7 @@ fn read_line(stream: &mut UnixStream) -> io::Result<String> {
 }
 
 fn encode(method: &Method<'_>, serial: u32, body: &[u8]) -> Vec<u8> {
-    let mut message = Body { bytes: vec![b'l', METHOD_CALL, 0, 1] };
+    let mut message = Body { bytes: vec![b'l', METHOD_CALL, NO_AUTO_START, 1] };
     message.u32(body.len() as u32);
     message.u32(serial);
     message.array(8, |fields| {
@@ -274,21 +350,32 @@ fn encode(method: &Method<'_>, serial: u32, body: &[u8]) -> Vec<u8> {
 }
 
 /// Takes values out of a message; None where it ends too soon or holds no text.
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A string or an object path.
-    pub(super) fn text(&mut self) -> Option<&'a str> {
+    pub fn text(&mut self) -> Option<&'a str> {
         let length = self.u32()? as usize;
         let text = self.take(length)?;
         self.take(1)?;
         std::str::from_utf8(text).ok()
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    /// An array of strings.
+    pub fn texts(&mut self) -> Option<Vec<&'a str>> {
+        let length = self.u32()? as usize;
+        let end = self.at.checked_add(length)?;
+        let mut texts = Vec::new();
+        while self.at < end {
+            texts.push(self.text()?);
+        }
+        Some(texts)
+    }
+
+    pub fn u32(&mut self) -> Option<u32> {
         self.at = self.at.next_multiple_of(4);
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
@@ -338,7 +425,7 @@ mod tests {
                        \x03\x01s\0\x01\0\0\0F\0\0\0\0\0\0\0\
                        \x06\x01s\0\x03\0\0\0a.b\0\0\0\0\0\
                        \x08\x01g\0\x01s\0";
-        let mut wanted = b"l\x01\0\x01\x07\0\0\0\x07\0\0\0".to_vec();
+        let mut wanted = b"l\x01\x02\x01\x07\0\0\0\x07\0\0\0".to_vec();
         wanted.extend((fields.len() as u32).to_le_bytes());
         wanted.extend(fields);
         wanted.resize(wanted.len().next_multiple_of(8), 0);
@@ -401,6 +488,27 @@ mod tests {
         assert_eq!(reply.body().text(), Some("ok"));
         let number = connection.wait(|m| m.is_signal("Go").then(|| m.body().u32()).flatten());
         assert_eq!(number.unwrap(), 5);
+    }
+
+    #[test]
+    fn signals_that_have_come_are_there_without_waiting() {
+        let signal = incoming(SIGNAL, (MEMBER, b"\x01s\0\x02\0\0\0Go\0"), b"\x05\0\0\0");
+        let reply = incoming(METHOD_RETURN, (REPLY_SERIAL, b"\x01u\0\x01\0\0\0"), b"");
+        let mut connection = peer([signal.clone(), reply, signal].concat());
+        connection.call(&METHOD, Body::default()).unwrap();
+        let signals = connection.signals().unwrap();
+        assert!(signals.iter().all(|signal| signal.is_signal("Go")), "{signals:?}");
+        assert!((1..=2).contains(&signals.len()), "{signals:?}");
+    }
+
+    #[test]
+    fn an_array_of_strings_ends_where_it_says() {
+        let bytes = b"\x0f\0\0\0\x01\0\0\0a\0\0\0\x02\0\0\0bc\0";
+        assert_eq!(Reader { bytes, at: 0 }.texts(), Some(vec!["a", "bc"]));
+        assert_eq!(Reader { bytes: &bytes[..12], at: 0 }.texts(), None);
+        let mut body = Body::default();
+        body.variant(&Value::Texts(vec!["a".into(), "bc".into()]));
+        assert_eq!(body.bytes[4..], bytes[..]);
     }
 
     #[test]

@@ -132,6 +132,8 @@ impl State {
             networks: recorded.iter().filter_map(|record| record.made.clone()).collect(),
             interfaces: survey.interfaces(),
         };
+        // An ordinary user's networks are not in the host's firewall.
+        let system_bus = host.is_none().then(dbus::system_socket);
         let host = match rules(config) {
             // The engine of an ordinary user serves ports anyway.
             Rules::AllButPorts | Rules::None if host.is_none() => Some(Host::of_root()?),
@@ -140,9 +142,9 @@ impl State {
         let serves_host = host.is_some();
         let proxy = Arc::new(Proxy::new(&config.exec_root, identity.table(), runtime, host));
         let outside = serves_host.then(|| Arc::clone(&proxy) as Arc<dyn Outside>);
-        let (network, failures) =
-            Network::open(identity.clone(), network_options(config, outside)?, recovery)
-                .map_err(|error| Error::system("cannot set up the networks").because(error))?;
+        let options = Options { system_bus, ..network_options(config, outside)? };
+        let (network, failures) = Network::open(identity.clone(), options, recovery)
+            .map_err(|error| Error::system("cannot set up the networks").because(error))?;
         for failure in failures {
             tracing::warn!("a network is not as it was: {failure}");
         }
@@ -216,5 +218,6 @@ pub fn network_options(config: &Config, outside: Option<Arc<dyn Outside>>) -> Re
         protected: true,
         rules: rules(config),
         outside,
+        system_bus: None,
     })
 }

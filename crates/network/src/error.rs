@@ -10,14 +10,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("failed to {action}: {source}")]
+    /// Both causes are in the text, and so not said again by who writes down what is behind an error.
+    #[error("failed to {action}: {cause}")]
     Kernel {
         /// What was attempted on which object: `create the bridge gantry0`.
         action: String,
-        source: sys::netlink::Error,
+        cause: sys::netlink::Error,
     },
-    #[error("failed to {action}: {source}")]
-    Io { action: String, source: io::Error },
+    #[error("failed to {action}: {cause}")]
+    Io { action: String, cause: io::Error },
     #[error(transparent)]
     Conflict(#[from] Conflict),
     #[error("bridge driver doesn't support multiple subnets")]
@@ -65,12 +66,12 @@ pub(crate) trait Context<T> {
 
 impl<T> Context<T> for Result<T, sys::netlink::Error> {
     fn context(self, action: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|source| Error::Kernel { action: action(), source })
+        self.map_err(|cause| Error::Kernel { action: action(), cause })
     }
 }
 
 impl<T> Context<T> for io::Result<T> {
     fn context(self, action: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|source| Error::Io { action: action(), source })
+        self.map_err(|cause| Error::Io { action: action(), cause })
     }
 }

@@ -224,7 +224,7 @@ impl Firewall {
     /// Puts up the table, protected by the kernel where it can.
     pub(crate) fn open(table: String, contents: Contents) -> Result<Self> {
         match Self::open_as(Protection::Owned, table.clone(), contents.clone()) {
-            Err(Error::Kernel { source, .. }) if source.errno == Errno::OPNOTSUPP => {
+            Err(Error::Kernel { cause, .. }) if cause.errno == Errno::OPNOTSUPP => {
                 Self::open_as(Protection::Watched, table, contents)
             }
             result => result,

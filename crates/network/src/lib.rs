@@ -17,6 +17,7 @@ pub mod dns;
 mod error;
 pub mod files;
 mod firewall;
+mod firewalld;
 mod forwarding;
 mod identity;
 mod ipam;

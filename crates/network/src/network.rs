@@ -16,6 +16,7 @@ use crate::error::{Context, Error, Result};
 use crate::firewall::{
     BridgeRules, Contents, Firewall, Guard, Protection, UPLINKS, UPLINKS_IPV6, recorded_uplinks,
 };
+use crate::firewalld::Firewalld;
 use crate::identity::{Identity, hex};
 use crate::ipam::{self, Pool, Wanted};
 use crate::options::{AddressPool, Options, Rules};
@@ -36,6 +37,7 @@ pub struct Network {
     shared: Arc<Shared>,
     worker: Worker,
     publisher: Publisher,
+    firewalld: Option<Firewalld>,
 }
 
 /// A network that is to be made.
@@ -77,13 +79,15 @@ impl Network {
             failures.extend(books.recover(container, interface).err());
         }
         let firewall = open_firewall(&mut host, &identity, &options, &books)?;
+        let firewalld = open_firewalld(&options, &books)?;
         let (books, spare) = (Mutex::new(books), Mutex::new(None));
         let shared = Arc::new(Shared { books, spare, firewall });
         let worker = Worker::start(Arc::clone(&shared), identity.doomed_group())?;
         worker.refill();
         let host = Mutex::new(host);
         let publisher = Publisher::new(options.ip, options.outside.clone());
-        let network = Self { identity, options, default, host, shared, worker, publisher };
+        let network =
+            Self { identity, options, default, host, shared, worker, publisher, firewalld };
         network.delete_strays()?;
         Ok((network, failures))
     }
@@ -118,7 +122,12 @@ impl Network {
         });
         drop(host);
         match made {
-            Ok(()) => Ok(config),
+            Ok(()) => {
+                if let (Some(firewalld), Some(bridge)) = (&self.firewalld, bridge_of(&config)) {
+                    firewalld.add(bridge);
+                }
+                Ok(config)
+            }
             Err(error) => {
                 // Nothing half-made stays; what cannot be taken back is said by the worker.
                 let _ = self.remove(&config.id);
@@ -132,6 +141,9 @@ impl Network {
         let (config, link) = lock(&self.shared.books).remove(network)?;
         let removed =
             bridge_of(&config).map_or(Ok(()), |name| self.shared.firewall.remove_bridge(name));
+        if let (Some(firewalld), Some(bridge)) = (&self.firewalld, bridge_of(&config)) {
+            firewalld.remove(bridge);
+        }
         self.worker.delete(
             link.map(|link| Doomed { link: link.name, freed: vec![] }).into_iter().collect(),
         );
@@ -296,6 +308,7 @@ impl Network {
     /// more.
     pub fn destroy(&self) -> Vec<Error> {
         self.settle();
+        self.firewalld.iter().for_each(Firewalld::clear);
         let mut failures = Vec::from_iter(self.shared.firewall.remove().err());
         let mut host = lock(&self.host);
         for group in [self.identity.doomed_group(), self.identity.link_group()] {
@@ -620,6 +633,13 @@ fn open_firewall(
         allow_loopback(config)?;
     }
     Ok(firewall)
+}
+
+/// An engine without tables leaves the host's firewall to the administrator altogether.
+fn open_firewalld(options: &Options, books: &Books) -> Result<Option<Firewalld>> {
+    let bus = options.system_bus.clone().filter(|_| options.rules != Rules::None);
+    let bridges = books.configs().filter_map(bridge_of).map(str::to_owned);
+    bus.map_or(Ok(None), |bus| Firewalld::start(bus, bridges))
 }
 
 /// For clients of ports that are published on the host's 127.0.0.1.

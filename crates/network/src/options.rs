@@ -1,6 +1,7 @@
 //! The engine's network options, under dockerd's names.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub rules: Rules,
     /// Who serves the host's ports where the table does not, or where the host's network is another one.
     pub outside: Option<Arc<dyn Outside>>,
+    /// The socket of the system bus, on which firewalld may be; None where firewalld is not about our bridges.
+    pub system_bus: Option<PathBuf>,
 }
 
 /// What the engine's tables have.
@@ -75,6 +78,7 @@ impl Default for Options {
             protected: true,
             rules: Rules::All,
             outside: None,
+            system_bus: None,
         }
     }
 }

@@ -420,7 +420,7 @@ fn cannot_have(mapping: &Mapping, port: u16, errno: Errno) -> Refused {
         Errno::ADDRNOTAVAIL => Refused::NotHere { protocol, ip, port },
         Errno::ACCESS => Refused::Privileged { protocol, ip, port },
         errno => {
-            Error::Io { action: format!("reserve {protocol} port {mapping}"), source: errno.into() }
+            Error::Io { action: format!("reserve {protocol} port {mapping}"), cause: errno.into() }
                 .into()
         }
     }

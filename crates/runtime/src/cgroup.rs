@@ -17,7 +17,6 @@
 mod absent;
 mod convert;
 pub mod cpuset;
-mod dbus;
 pub mod devices;
 pub mod favordynmods;
 mod file;

@@ -41,6 +41,7 @@ const MODULES: &[&str] = &[
     "loop",
     "ipvlan",
     "macvlan",
+    "8021q",
     "dummy",
     "virtio_pci",
     "virtio_blk",

@@ -35,6 +35,11 @@ impl Packages {
         }
     }
 
+    /// Where they are unpacked.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// In the cache, or on the host where the package was installed already.
     pub fn program(&self, path: &str) -> io::Result<PathBuf> {
         [self.root.join(path), Path::new("/").join(path)]

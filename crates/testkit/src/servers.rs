@@ -1,4 +1,4 @@
-//! Servers of others that tests start for themselves: Debian's syslog, journal and ssh daemons and its registry.
+//! Servers of others that tests start for themselves: Debian's syslog, journal and ssh daemons, its registry and firewalld.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,18 @@ const NAMES: &[&str] =
 /// Apart from the others, whose packages need not be fetched again for it.
 const REGISTRY: &[&str] = &["docker-registry"];
 
+const FIREWALL: &[&str] = &["firewalld", "dbus-daemon", "dbus-bin"];
+
 /// Fetches them if they are not in the cache, which is `GANTRY_SERVERS`, else one in /var/cache. Err is the reason to skip.
 pub fn fetch() -> Result<Packages, String> {
     fetch_list(REGISTRY)?;
+    fetch_list(FIREWALL)?;
     fetch_list(NAMES)
+}
+
+/// firewalld and a bus; `None`, and a line that says so, where they cannot be had.
+pub fn firewall_at_hand(test: &str) -> Option<Packages> {
+    fetch_list(FIREWALL).inspect_err(|why| crate::skip(test, why)).ok()
 }
 
 /// Debian's registry alone.

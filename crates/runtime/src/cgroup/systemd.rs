@@ -6,15 +6,14 @@
 use std::io;
 use std::path::Path;
 
+use dbus::{Body, Connection, Method, Value};
 use oci::runtime::Resources;
 
-use super::dbus::{Body, Connection, Method, Value};
 use super::path::Unit;
 use super::{Error, Layout, Result, convert, devices, layout};
 
 /// Reaches systemd itself, without the bus; root's alone.
 const PRIVATE_SOCKET: &str = "/run/systemd/private";
-const BUS_SOCKET: &str = "/run/dbus/system_bus_socket";
 const DEFAULT_PERIOD: u64 = 100_000;
 const MICROSECONDS_PER_SECOND: u64 = 1_000_000;
 
@@ -153,18 +152,9 @@ fn connect() -> io::Result<Connection> {
     if let Ok(connection) = Connection::open(Path::new(PRIVATE_SOCKET)) {
         return Ok(connection);
     }
-    let mut connection = Connection::open(Path::new(BUS_SOCKET))?;
-    let bus = |name, signature| Method {
-        destination: "org.freedesktop.DBus",
-        path: "/org/freedesktop/DBus",
-        interface: "org.freedesktop.DBus",
-        name,
-        signature,
-    };
-    connection.call(&bus("Hello", ""), Body::default())?;
-    let mut jobs = Body::default();
-    jobs.text("type='signal',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'");
-    connection.call(&bus("AddMatch", "s"), jobs)?;
+    let mut connection = Connection::open_bus(&dbus::system_socket())?;
+    connection
+        .listen("type='signal',interface='org.freedesktop.systemd1.Manager',member='JobRemoved'")?;
     Ok(connection)
 }
 
