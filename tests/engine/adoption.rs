@@ -154,14 +154,51 @@ fn after_a_restart_of_the_host_what_ran_is_255_and_policies_apply() {
     let stopped = ["--restart", "unless-stopped"];
     run(&engine, "stopped", &stopped, &["sleep", "300"]);
     engine.gantry(&["kill", "stopped"]).ok();
-    let monitors = [monitor(&engine, &plain), monitor(&engine, &always)];
+    restart_host(&mut engine, &[&plain, &always]);
+    assert_eq!(status(&engine, "plain"), "exited 255");
+    engine.wait_until("it was started again", |engine| status(engine, "always") == "running 0");
+    assert_eq!(status(&engine, "stopped"), "exited 137");
+}
+
+/// Containers come back after those of the services that theirs depend on, though not before these are healthy.
+#[test]
+fn after_a_restart_of_the_host_services_come_back_in_their_order() {
+    let mut engine = Engine::with_busybox();
+    let label = |key: &str, value: &str| format!("--label=com.docker.compose.{key}={value}");
+    let service = |name: &str, more: &[&str]| {
+        let labels = [label("project", "p"), label("service", name)];
+        let options = ["--restart", "always", &labels[0], &labels[1]];
+        run(&engine, name, &[&options, more].concat(), &["sleep", "300"])
+    };
+    let check = [
+        "--health-cmd",
+        "test -e /ready",
+        "--health-interval",
+        "100ms",
+        "--health-retries",
+        "9999",
+    ];
+    let web = service("web", &[&label("depends_on", "db:service_healthy:false")]);
+    let db = service("db", &check);
+    restart_host(&mut engine, &[&web, &db]);
+    engine.wait_until("the database is there", |engine| status(engine, "db") == "running 0");
+    let before =
+        engine.gantry(&["exec", "db", "sh", "-c", "date -u +%Y-%m-%dT%H:%M:%S; touch /ready"]).ok();
+    engine.wait_until("what needs it is there", |engine| status(engine, "web") == "running 0");
+    let started = engine.gantry(&["inspect", "-f", "{{.State.StartedAt}}", "web"]).ok();
+    assert!(started >= before, "{started} {before}");
+}
+
+/// What one looks like: no monitor of this boot is left.
+fn restart_host(engine: &mut Engine, ids: &[&str]) {
+    let monitors: Vec<_> = ids.iter().map(|id| monitor(engine, id)).collect();
     engine.kill();
     for pid in monitors {
         kill_process(pid, Signal::KILL).unwrap();
-        wait_for_end(&mut engine, pid);
+        wait_for_end(engine, pid);
     }
-    for id in [&plain, &always] {
-        let path = directory(&engine, id).join("monitor.pid");
+    for id in ids {
+        let path = directory(engine, id).join("monitor.pid");
         let mut identity: serde_json::Value =
             serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         identity["boot_id"] = "another boot".into();
@@ -170,9 +207,6 @@ fn after_a_restart_of_the_host_what_ran_is_255_and_policies_apply() {
         fs::write(&path, identity.to_string()).unwrap();
     }
     engine.launch();
-    assert_eq!(status(&engine, "plain"), "exited 255");
-    engine.wait_until("it was started again", |engine| status(engine, "always") == "running 0");
-    assert_eq!(status(&engine, "stopped"), "exited 137");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use network::Interface;
 use runtime::cgroup::{Cgroup, Driver};
 use runtime::monitor::adopt;
 use runtime::monitor::protocol::{Connection, ExitRecord};
+use tokio::sync::watch;
 
 use super::actor::{Actor, After, Run};
 use super::discard::discard;
@@ -34,6 +35,7 @@ use super::link::Link;
 use super::record::Record;
 use super::request::Remove;
 use super::restart_policy::{Policy, at_engine_start};
+use super::start_order;
 use super::{Containers, cgroup_driver};
 use super::{Disk, index::Handle, timestamp};
 use crate::config::Config;
@@ -93,9 +95,11 @@ impl Containers {
         self.recover_ports(alive.map(|(record, _)| record))?;
         let runs = |state: &Option<Found>| matches!(state, Some(Found::Alive(_)));
         self.adopt_volumes(found.iter().map(|(record, state)| (record, runs(state))));
+        let mut due = Vec::new();
         for (record, state) in found {
-            self.take_over(record, state).await;
+            due.extend(self.take_over(record, state).await);
         }
+        self.start_again(due);
         self.settle_volumes().await
     }
 
@@ -134,7 +138,8 @@ impl Containers {
         }
     }
 
-    async fn take_over(&self, record: Record, found: Option<Found>) {
+    /// The container, where it is to be started again.
+    async fn take_over(&self, record: Record, found: Option<Found>) -> Option<Handle> {
         let index = &self.0.index;
         match index.reserve(&record.name, &record.id) {
             Ok(name) => drop(name.keep()),
@@ -142,37 +147,49 @@ impl Containers {
         }
         let (mut actor, handle) = Actor::new(self.0.clone(), record);
         index.add(handle.clone());
-        if actor.settle(found).await == After::GoOn {
-            tokio::spawn(actor.run());
-            self.start_by_policy(&handle);
+        if actor.settle(found).await != After::GoOn {
+            return None;
         }
+        tokio::spawn(actor.run());
+        is_due(&handle.record()).then_some(handle)
     }
 
-    /// In the background, so that the engine answers while its containers come up.
-    fn start_by_policy(&self, handle: &Handle) {
-        let record = handle.record();
-        let policy = Policy::parse(&record.host_config.restart_policy).unwrap_or_default();
-        let state = &record.state;
-        let ran_before = timestamp::parse(&state.started_at).is_some();
-        let ended = matches!(state.status, Status::Exited | Status::Restarting);
-        let due = ended
-            && ran_before
-            && at_engine_start(
-                policy,
-                state.exit_code,
-                record.restart_count,
-                record.stopped_by_hand,
-            );
-        if !due && !on_failure::restart_is_due(&record) {
-            return;
+    /// In the background, so that the engine answers while its containers come up; each after those that it depends on.
+    fn start_again(&self, due: Vec<Handle>) {
+        let records: Vec<_> = due.iter().map(Handle::record).collect();
+        let order = start_order::order(&records.iter().map(|record| &**record).collect::<Vec<_>>());
+        let tried: Vec<_> = due.iter().map(|_| watch::channel(false)).collect();
+        for (at, waits) in order.into_iter().enumerate() {
+            let waits: Vec<_> = waits
+                .into_iter()
+                .map(|(other, until)| (until, tried[other].1.clone(), due[other].watch()))
+                .collect();
+            let (containers, handle, tried) = (self.clone(), due[at].clone(), tried[at].0.clone());
+            tokio::spawn(async move {
+                for (until, tried, view) in waits {
+                    start_order::wait(until, tried, view).await;
+                }
+                // Somebody may have started or stopped it meanwhile.
+                if is_due(&handle.record())
+                    && let Err(error) = containers.start(&handle.id).await
+                {
+                    tracing::warn!(container = &*handle.id, "cannot start it again: {error}");
+                }
+                tried.send_replace(true);
+            });
         }
-        let (containers, id) = (self.clone(), record.id.clone());
-        tokio::spawn(async move {
-            if let Err(error) = containers.start(&id).await {
-                tracing::warn!(container = id, "cannot start it again: {error}");
-            }
-        });
     }
+}
+
+/// By its restart policy, or because a health check asked for it.
+fn is_due(record: &Record) -> bool {
+    let policy = Policy::parse(&record.host_config.restart_policy).unwrap_or_default();
+    let state = &record.state;
+    let ran_before = timestamp::parse(&state.started_at).is_some();
+    let ended = matches!(state.status, Status::Exited | Status::Restarting);
+    let (restarts, by_hand) = (record.restart_count, record.stopped_by_hand);
+    on_failure::restart_is_due(record)
+        || ended && ran_before && at_engine_start(policy, state.exit_code, restarts, by_hand)
 }
 
 /// Looks for the monitor, then for what it left.

@@ -4,7 +4,7 @@
 //! - from Docker's terms to the runtime specification: [`spec`], with [`merge`], [`validate`], [`mounts`]
 //! - a container's task is [`actor`], what it is asked [`request`], its monitor's socket [`link`]
 //! - a container's document is [`record`], kept by [`disk`]; who is there is known to [`index`]
-//! - what an engine finds when it starts: [`adopt`]
+//! - what an engine finds when it starts: [`adopt`]; in which order it starts that again: [`start_order`]
 
 mod actor;
 mod adopt;
@@ -55,6 +55,7 @@ mod shared_memory;
 pub mod signal;
 pub mod spec;
 mod start;
+mod start_order;
 mod state;
 mod stats;
 mod stop;
