@@ -120,8 +120,8 @@ fn passthru_gives_the_link_to_one_container_alone() {
 fn a_killed_engine_leaves_containers_on_the_link_and_nothing_once_they_are_gone() {
     let mut engine = Engine::with_busybox();
     let parent = Parent::new();
-    // Its cgroup is there from the first one on.
-    engine.gantry(&["run", "--rm", "busybox", "true"]).ok();
+    // Its cgroup is there from the first one on. A link of it would go behind the answer, and be counted.
+    engine.gantry(&["run", "--rm", "--network", "none", "busybox", "true"]).ok();
     let before = engine.kernel_objects();
     create(&engine, &parent, "bridge");
     run(&engine, "one", &["--network", "lan"]);
