@@ -2,12 +2,14 @@
 
 mod access;
 mod blobs;
+mod cut;
 mod garbage;
 mod hostile;
 mod http;
 mod lists;
 mod manifests;
 mod peers;
+mod proxy;
 mod serve;
 mod shared;
 mod uploads;

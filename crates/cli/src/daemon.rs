@@ -19,9 +19,12 @@ use crate::error::{Failure, Result};
 const RUN_DIRECTORY: &str = "/run/gantry";
 const SOCKET: &str = "gantry.sock";
 const UNIT: &str = "gantry.service";
-/// The engine's environment: of the caller's nothing reaches it but what says where the user's folders are.
+/// The engine's environment: of the caller's nothing reaches it but what says where the user's folders are, and through
+/// which proxies registries are asked.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const FOLDERS: [&str; 4] = ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"];
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
 
 /// Where an engine of this machine listens: root's, unless this user may not talk to it and has one of their own.
 pub(crate) fn default_socket() -> PathBuf {
@@ -110,12 +113,14 @@ fn start_detached(log: &Path) -> Result<()> {
     let (mut ready, writer) = std::io::pipe()?;
     // Inherited under its own number: nothing else of this process is, and it has one thread.
     fcntl_setfd(&writer, FdFlags::empty()).map_err(std::io::Error::from)?;
-    let folders = FOLDERS.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let own = |name: &'static str| Some((name, std::env::var_os(name)?));
+    let folders = FOLDERS.into_iter().filter_map(own);
     let mut started = Command::new(&engine)
         .args(["--ready-fd", &writer.as_raw_fd().to_string()])
         .env_clear()
         .env("PATH", PATH)
         .envs(folders.filter(|_| !rustix::process::geteuid().is_root()))
+        .envs(PROXIES.into_iter().filter_map(own))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

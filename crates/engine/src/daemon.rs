@@ -54,6 +54,7 @@ pub fn main() -> ExitCode {
     }
     match Config::load(&invocation) {
         Ok(config) => {
+            let config = config.with_proxies_of(|name| std::env::var(name).ok());
             run(&invocation, config).map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
         }
         Err(error) => failure(&error),

@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use builder::plan::Http;
 use oci::Digest;
+use registry::client::Places;
 use sha2::{Digest as _, Sha256};
 
 use super::trees::{Tree, Unpacked};
@@ -28,7 +29,9 @@ impl Worker {
         let mut file =
             options.write(true).create_new(true).mode(0o600).open(&arriving).map_err(failed)?;
         let mut hash = Sha256::new();
-        let took = registry::client::download(&http.url, MOST, |bytes| {
+        let places =
+            Places { proxies: self.builds.images.registries().proxies(), ..Places::default() };
+        let took = registry::client::download(places, &http.url, MOST, |bytes| {
             hash.update(&bytes);
             file.write_all(&bytes)
                 .map_err(|error| registry::client::Error::Invalid(archive::reason(&error)))

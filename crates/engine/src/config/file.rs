@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::flags::ConfigFile;
 use super::options::{self, Opt};
+use super::values::masked;
 use super::{Error, Object};
 
 /// Far more than any configuration is; what is longer is none.
@@ -70,7 +71,9 @@ fn flatten(object: Object, known: &mut Object, unknown: &mut Vec<String>) {
 pub fn refuse_conflicts(file: &ConfigFile, flags: &Object, object: &Object) -> Result<(), Error> {
     let conflict = |(key, flag): (&String, &Value)| {
         let value = object.get(key).filter(|_| !adds_up(key))?;
-        Some(format!("{key}: (from flag: {}, from file: {})", plain(flag), plain(value)))
+        let shown =
+            |value| if key.ends_with("-proxy") { masked(&plain(value)) } else { plain(value) };
+        Some(format!("{key}: (from flag: {}, from file: {})", shown(flag), shown(value)))
     };
     let conflicts: Vec<_> = flags.iter().filter_map(conflict).collect();
     if conflicts.is_empty() {

@@ -28,7 +28,7 @@ pub use flags::{Action, Invocation, parse};
 pub use live::Live;
 pub use options::help;
 pub use places::Places;
-pub use values::{AddressPool, Runtime, Ulimit, parse_size};
+pub use values::{AddressPool, Runtime, Ulimit, masked, parse_size};
 
 pub type Object = Map<String, Value>;
 
@@ -256,6 +256,20 @@ impl Config {
         Ok(Self { places: places.clone(), ..config })
     }
 
+    /// Takes the proxies that options do not name from variables, in capital or small letters.
+    pub fn with_proxies_of(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let named = [
+            ("HTTP_PROXY", &mut self.http_proxy),
+            ("HTTPS_PROXY", &mut self.https_proxy),
+            ("NO_PROXY", &mut self.no_proxy),
+        ];
+        for (name, value) in named.into_iter().filter(|(_, value)| value.is_empty()) {
+            let known = variable(name).filter(|known| !known.is_empty());
+            *value = known.or_else(|| variable(&name.to_lowercase())).unwrap_or_default();
+        }
+        self
+    }
+
     /// The runtime of containers that ask for none.
     pub fn default_runtime(&self) -> &str {
         if self.default_runtime.is_empty() { DEFAULT_RUNTIME } else { &self.default_runtime }
@@ -373,6 +387,20 @@ mod tests {
         flags::parse(arguments.into_iter().map(str::to_owned), Places::default())
             .and_then(|invocation| Config::load(&invocation))
             .map_err(|error| error.to_string().replace(path, "FILE"))
+    }
+
+    #[test]
+    fn proxies_are_options_else_variables() {
+        let config = Config { http_proxy: "http://option".into(), ..Config::default() };
+        let config = config.with_proxies_of(|name| match name {
+            "HTTP_PROXY" | "https_proxy" => Some(format!("http://{name}")),
+            "NO_PROXY" => Some(String::new()),
+            "no_proxy" => Some("a,b".into()),
+            _ => None,
+        });
+        assert_eq!(config.http_proxy, "http://option");
+        assert_eq!(config.https_proxy, "http://https_proxy");
+        assert_eq!(config.no_proxy, "a,b");
     }
 
     #[test]

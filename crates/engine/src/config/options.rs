@@ -105,8 +105,8 @@ options! {
     "group" / 'G' => "group" Text Works: "Group for the unix socket (default \"gantry\", if there is one)";
     "host" / 'H' => "hosts" Hosts Works: "Daemon socket(s) to connect to (unix://PATH, tcp://IP:PORT, fd://)";
     "host-gateway-ip" => "host-gateway-ip" Ip Works: "IP address that the special 'host-gateway' string in --add-host resolves to";
-    "http-proxy" => "http-proxy" Text Nothing("shown by info; registries are reached without a proxy yet"): "HTTP proxy URL to use for outgoing traffic";
-    "https-proxy" => "https-proxy" Text Nothing("shown by info; registries are reached without a proxy yet"): "HTTPS proxy URL to use for outgoing traffic";
+    "http-proxy" => "http-proxy" Text Works: "HTTP proxy URL to use for outgoing traffic";
+    "https-proxy" => "https-proxy" Text Works: "HTTPS proxy URL to use for outgoing traffic";
     "icc" => "icc" Switch Works: "Enable inter-container communication (default true)";
     "init" => "init" Switch Works: "Run an init in the container to forward signals and reap processes";
     "init-path" => "init-path" Text Nothing("the init of --init is the engine's own"): "Path to the docker-init binary";
@@ -130,7 +130,7 @@ options! {
     "mtu" => "mtu" Integer Works: "Set the MTU for the default \"bridge\" network (default 1500)";
     "network-control-plane-mtu" => "network-control-plane-mtu" Integer Nothing("there is no swarm"): "Network Control plane MTU (default 1500)";
     "no-new-privileges" => "no-new-privileges" Switch Works: "Set no-new-privileges by default for new containers";
-    "no-proxy" => "no-proxy" Text Nothing("shown by info; registries are reached without a proxy yet"): "Comma-separated list of hosts or IP addresses for which the proxy is skipped";
+    "no-proxy" => "no-proxy" Text Works: "Comma-separated list of hosts or IP addresses for which the proxy is skipped";
     "node-generic-resource" => "node-generic-resources" List Later("swarm"): "Advertise user-defined resource";
     "pidfile" / 'p' => "pidfile" Text Works: "Path to use for daemon PID file (default \"<exec-root>/gantry.pid\")";
     "publish-default-bind" => "publish.default_bind" Ip Works: "Address that ports are published on unless one is given (goes before --ip)";

@@ -6,6 +6,19 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
+/// A proxy's address without the credentials it may hold, which are nobody's business.
+pub fn masked(url: &str) -> String {
+    let (scheme, rest) = match url.find("://") {
+        Some(end) => url.split_at(end + 3),
+        None => ("", url),
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}xxxxx:xxxxx{}", &rest[at..]),
+        None => url.to_owned(),
+    }
+}
+
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct AddressPool {
@@ -173,6 +186,16 @@ pub fn parse_size(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxys_credentials_are_not_shown() {
+        let hidden = "http://xxxxx:xxxxx@proxy:3128/x@y";
+        assert_eq!(masked("http://ann:se@cret@proxy:3128/x@y"), hidden);
+        assert_eq!(masked("ann:secret@proxy:3128"), "xxxxx:xxxxx@proxy:3128");
+        for open in ["http://proxy:3128", "proxy", "", "http://proxy/a@b"] {
+            assert_eq!(masked(open), open);
+        }
+    }
 
     #[test]
     fn sizes_have_binary_units() {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use api::registry::AuthConfig;
-use registry::client::{Credentials, Places, Settings};
+use registry::client::{Credentials, Places, Proxies, Settings};
 use store::Store;
 
 use crate::config::Live;
@@ -34,9 +34,16 @@ impl Registries {
             insecure: config.insecure_registries.clone(),
             mirrors: config.registry_mirrors.clone(),
             certificates: certificates(),
+            proxies: self.proxies(),
         };
         let attempts = u32::try_from(config.max_download_attempts.max(1)).unwrap_or(u32::MAX);
         Settings { places, attempts, ..Settings::default() }
+    }
+
+    /// What stands between the engine and the servers it asks.
+    pub fn proxies(&self) -> Proxies {
+        let config = self.config.now();
+        Proxies::new(&config.http_proxy, &config.https_proxy, &config.no_proxy)
     }
 
     pub fn downloads_at_once(&self) -> usize {

@@ -19,9 +19,10 @@ const QUEUE: usize = 4;
 pub(super) enum Content {
     Nothing,
     Bytes(Bytes),
-    /// The first `size` bytes of a file, and who is told how many have gone.
+    /// The bytes of a file from `from` up to `size`, and who is told how far they have gone.
     File {
         file: Arc<File>,
+        from: u64,
         size: u64,
         told: Progress,
     },
@@ -48,19 +49,20 @@ impl Content {
         match self {
             Self::Nothing => (Sent::Whole(None), Progress::default()),
             Self::Bytes(bytes) => (Sent::Whole(Some(bytes.clone())), Progress::default()),
-            Self::File { file, size, told } => {
-                told.0.store(0, Ordering::Relaxed);
-                let chunks = read(Arc::clone(file), *size);
-                (Sent::File { chunks, left: *size, told: told.clone() }, told.clone())
+            Self::File { file, from, size, told } => {
+                told.0.store(*from, Ordering::Relaxed);
+                let chunks = read(Arc::clone(file), *from, *size);
+                let left = size.saturating_sub(*from);
+                (Sent::File { chunks, left, told: told.clone() }, told.clone())
             }
         }
     }
 }
 
-fn read(file: Arc<File>, size: u64) -> mpsc::Receiver<io::Result<Bytes>> {
+fn read(file: Arc<File>, from: u64, size: u64) -> mpsc::Receiver<io::Result<Bytes>> {
     let (sender, chunks) = mpsc::channel(QUEUE);
     tokio::task::spawn_blocking(move || {
-        let mut at = 0;
+        let mut at = from;
         while at < size {
             let mut chunk = vec![0; CHUNK.min(usize::try_from(size - at).unwrap_or(CHUNK))];
             let read = file.read_exact_at(&mut chunk, at).map(|()| Bytes::from(chunk));

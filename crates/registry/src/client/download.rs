@@ -21,17 +21,18 @@ pub struct Download {
     pub last_modified: Option<String>,
 }
 
-/// Gets a file, piece by piece; more than `most` bytes are an error. Redirects are followed, never away from encryption.
+/// Gets a file, piece by piece, by way of the proxies that `places` knows; more than `most` bytes are an error. Redirects are followed, never away from encryption.
 ///
 /// # Errors
 /// An address that is none, a server that does not have it or stalls, what `take` refuses.
 pub async fn download(
+    places: Places,
     url: &str,
     most: u64,
     mut take: impl FnMut(Bytes) -> Result<()>,
 ) -> Result<Download> {
     let uri: Uri = url.parse().map_err(|_| Error::invalid(format!("invalid URL {url}")))?;
-    let transport = Transport::new(Places::default(), Patience::default());
+    let transport = Transport::new(places, Patience::default());
     let origin = Origin::of(&uri)?;
     let question = Question {
         method: Method::GET,

@@ -11,7 +11,9 @@ mod download;
 mod error;
 mod login;
 mod manifests;
+mod network;
 mod origin;
+mod proxy;
 mod retry;
 mod select;
 mod tags;
@@ -35,6 +37,7 @@ pub use error::{Error, Refusal, Result};
 pub use login::log_in;
 pub use manifests::{Fetched, Which};
 pub use origin::Places;
+pub use proxy::Proxies;
 pub use select::Selected;
 pub use transport::Patience;
 pub use uploads::Outcome;
@@ -273,7 +276,7 @@ async fn refused(answer: Answer<'_>) -> Result<Answer<'_>> {
         return Ok(answer);
     }
     let status = answer.status;
-    let rest = retry::retry_after(answer.header("retry-after"));
+    let rest = retry::retry_after(answer.header("retry-after"), answer.header("date"));
     // Why it was refused is worth less than that it was.
     let body = answer.whole(MAX_REFUSAL).await.unwrap_or_default();
     Err(Error::Refused(Refusal::new(status, &body, rest)))

@@ -7,6 +7,8 @@ use dial::Trust;
 use hyper::Uri;
 
 use super::error::{Error, Result};
+use super::network::Network;
+use super::proxy::Proxies;
 
 const HUB: &str = "docker.io";
 const HUB_SERVER: &str = "registry-1.docker.io";
@@ -46,12 +48,15 @@ pub struct Places {
     pub mirrors: Vec<String>,
     /// A folder for each registry with its CA and the certificates to show it.
     pub certificates: PathBuf,
+    /// What stands between here and them.
+    pub proxies: Proxies,
 }
 
 impl Default for Places {
     fn default() -> Self {
         let certificates = "/etc/docker/certs.d".into();
-        Self { insecure: Vec::new(), mirrors: Vec::new(), certificates }
+        let (insecure, mirrors) = (Vec::new(), Vec::new());
+        Self { insecure, mirrors, certificates, proxies: Proxies::default() }
     }
 }
 
@@ -79,10 +84,36 @@ impl Origin {
 
     /// As the `Host` header has it.
     pub(super) fn authority(&self) -> String {
-        let host =
-            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == self.scheme.port() { host } else { format!("{host}:{}", self.port) }
+        let address = self.address();
+        let usual = format!(":{}", self.scheme.port());
+        match address.strip_suffix(&usual) {
+            Some(host) => host.to_owned(),
+            None => address,
+        }
     }
+
+    /// With the port, whichever it is.
+    pub(super) fn address(&self) -> String {
+        place(&self.host, self.port)
+    }
+}
+
+/// As addresses have it: IPv6 in brackets.
+pub(super) fn place(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Of `host`, `host:port`, an address, `[address]:port`; the host without brackets.
+pub(super) fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    if text.parse::<IpAddr>().is_ok() {
+        return Some((text, None));
+    }
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map(|(host, port)| (host, port.strip_prefix(':')))?,
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let port = port.filter(|port| !port.is_empty()).map(str::parse).transpose().ok()?;
+    (!host.is_empty()).then_some((host, port))
 }
 
 impl Scheme {
@@ -158,27 +189,13 @@ impl Places {
             _ => host.parse().ok(),
         };
         let means = |entry: &str| {
-            entry == authority || entry == host || address.is_some_and(|ip| contains(entry, ip))
+            entry == authority
+                || entry == host
+                || address.is_some_and(|ip| Network::parse(entry).is_some_and(|n| n.contains(ip)))
         };
         means(LOOPBACK)
             || address.is_some_and(|ip| ip.is_loopback())
             || self.insecure.iter().any(|entry| means(entry))
-    }
-}
-
-fn contains(network: &str, address: IpAddr) -> bool {
-    let Some((base, length)) = network.split_once('/') else { return false };
-    let Ok(length) = length.parse::<u32>() else { return false };
-    match (base.parse(), address) {
-        (Ok(IpAddr::V4(base)), IpAddr::V4(address)) if length <= 32 => {
-            let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
-            base.to_bits() & mask == address.to_bits() & mask
-        }
-        (Ok(IpAddr::V6(base)), IpAddr::V6(address)) if length <= 128 => {
-            let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
-            base.to_bits() & mask == address.to_bits() & mask
-        }
-        _ => false,
     }
 }
 

@@ -39,9 +39,15 @@ impl Attempts {
     }
 }
 
-/// `Retry-After` in seconds; dates are not worth a clock that may differ.
-pub(super) fn retry_after(header: Option<&str>) -> Option<Duration> {
-    header?.trim().parse().ok().map(Duration::from_secs)
+/// `Retry-After`, in seconds or as a date: by the server's own clock, which ours may differ from.
+pub(super) fn retry_after(header: Option<&str>, now: Option<&str>) -> Option<Duration> {
+    let header = header?.trim();
+    if let Ok(seconds) = header.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| Some(jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp());
+    let rest = date(header)?.duration_since(date(now?)?);
+    Some(Duration::try_from(rest).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -73,7 +79,12 @@ mod tests {
         assert_eq!(after(429, Some(3600)), None);
         assert_eq!(after(404, None), None);
         assert_eq!(after(501, None), None);
-        assert_eq!(retry_after(Some("7")), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after(Some("soon")), None);
+        let (noon, later) = ("Sun, 06 Nov 1994 12:00:00 GMT", "Sun, 06 Nov 1994 12:00:09 GMT");
+        let seconds = |n| Some(Duration::from_secs(n));
+        assert_eq!(retry_after(Some("7"), None), seconds(7));
+        assert_eq!(retry_after(Some(later), Some(noon)), seconds(9));
+        assert_eq!(retry_after(Some(noon), Some(later)), seconds(0));
+        assert_eq!(retry_after(Some(later), None), None);
+        assert_eq!(retry_after(Some("soon"), Some(noon)), None);
     }
 }

@@ -6,20 +6,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use dial::Trust;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use hyper::header::{
+    AUTHORIZATION, HOST, HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, USER_AGENT,
+};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::content::{Content, Sent};
 use super::error::{Error, Result};
-use super::origin::{Origin, Places, Scheme};
+use super::origin::{Origin, Places, Scheme, place};
+use super::proxy::{Proxy, Way};
 use super::{MAX_REDIRECTS, resolve};
 
 const AGENT: &str = concat!("gantry/", env!("CARGO_PKG_VERSION"));
@@ -86,9 +92,12 @@ impl Transport {
     pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Answer<'_>> {
         if let Some(mut sender) = self.take(question.origin)
             && sender.ready().await.is_ok()
-            && let Ok(answer) = self.ask_on(sender, question).await
         {
-            return Ok(answer);
+            match self.ask_on(sender, question).await {
+                // A part of what is added to an upload may have arrived.
+                Err(_) if question.method != Method::PATCH => {}
+                result => return result,
+            }
         }
         let sender = self.connect(question.origin).await.map_err(|why| question.failed(why))?;
         self.ask_on(sender, question).await
@@ -137,7 +146,7 @@ impl Transport {
         question: &Question<'_>,
     ) -> Result<Answer<'_>> {
         let (body, progress) = question.content.send();
-        let request = question.request(body)?;
+        let request = question.request(body, self.places.proxies.of(question.origin))?;
         let answered = sender.send_request(request);
         tokio::pin!(answered);
         let mut sent = progress.bytes();
@@ -163,10 +172,39 @@ impl Transport {
     }
 
     async fn connect(&self, origin: &Origin) -> Result<SendRequest<Sent>, String> {
-        let place = format!("{}:{}", origin.host, origin.port);
-        let dialled =
-            timeout(self.patience.connect, dial::connect(&origin.host, origin.port)).await;
-        let stream = match dialled {
+        let Some(proxy) = self.places.proxies.of(origin) else {
+            let stream = self.dial(&origin.host, origin.port).await?;
+            return match origin.scheme {
+                Scheme::Http => handshake(stream).await,
+                Scheme::Https => handshake(self.secure(origin, stream).await?).await,
+            };
+        };
+        let stream = self.dial_proxy(proxy).await.map_err(|why| format!("proxyconnect tcp: {why}"));
+        let mut stream = stream?;
+        if origin.scheme == Scheme::Http {
+            return handshake(stream).await;
+        }
+        timeout(self.patience.silence, proxy.tunnel(&mut stream, origin))
+            .await
+            .map_err(|_| "proxyconnect tcp: i/o timeout".to_owned())??;
+        handshake(self.secure(origin, stream).await?).await
+    }
+
+    async fn dial_proxy(&self, proxy: &Proxy) -> Result<Box<dyn Stream>, String> {
+        if let Way::Unknown(scheme) = &proxy.way {
+            return Err(format!("unsupported proxy scheme {scheme:?}"));
+        }
+        let stream = self.dial(&proxy.host, proxy.port).await?;
+        if proxy.way == Way::Plain {
+            return Ok(Box::new(stream));
+        }
+        let connector = Trust::default().connector()?;
+        Ok(Box::new(self.shake_hands(&connector, &proxy.host, stream).await?))
+    }
+
+    async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, String> {
+        let place = place(host, port);
+        let stream = match timeout(self.patience.connect, dial::connect(host, port)).await {
             Err(_) => return Err(format!("dial tcp {place}: i/o timeout")),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(format!("dial tcp: {error}"));
@@ -176,19 +214,25 @@ impl Transport {
         };
         // A segment that waits for another's acknowledgement helps nobody.
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        match origin.scheme {
-            Scheme::Http => handshake(stream).await,
-            Scheme::Https => {
-                let connector = self.connector(origin)?;
-                let name = ServerName::try_from(origin.host.clone())
-                    .map_err(|_| format!("invalid server name {}", origin.host))?;
-                let secured = timeout(self.patience.connect, connector.connect(name, stream)).await;
-                let stream = secured
-                    .map_err(|_| "net/http: TLS handshake timeout".to_owned())?
-                    .map_err(|error| format!("tls: {error}"))?;
-                handshake(stream).await
-            }
-        }
+        Ok(stream)
+    }
+
+    async fn secure<S: Stream>(&self, origin: &Origin, stream: S) -> Result<TlsStream<S>, String> {
+        self.shake_hands(&self.connector(origin)?, &origin.host, stream).await
+    }
+
+    async fn shake_hands<S: Stream>(
+        &self,
+        connector: &TlsConnector,
+        host: &str,
+        stream: S,
+    ) -> Result<TlsStream<S>, String> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| format!("invalid server name {host}"))?;
+        timeout(self.patience.connect, connector.connect(name, stream))
+            .await
+            .map_err(|_| "net/http: TLS handshake timeout".to_owned())?
+            .map_err(|error| format!("tls: {error}"))
     }
 
     fn connector(&self, origin: &Origin) -> Result<TlsConnector, String> {
@@ -214,9 +258,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn handshake(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<SendRequest<Sent>, String> {
+/// A connection, whatever it is made of.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
+async fn handshake(stream: impl Stream) -> Result<SendRequest<Sent>, String> {
     let (sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| told(&error))?;
     // It ends with its sender; what went wrong on it, the request tells.
@@ -225,10 +272,15 @@ async fn handshake(
 }
 
 impl Question<'_> {
-    fn request(&self, body: Sent) -> Result<Request<Sent>> {
+    /// Through a tunnel a server is asked as ever; a proxy that is to pass a question on is told to whom.
+    fn request(&self, body: Sent, proxy: Option<&Proxy>) -> Result<Request<Sent>> {
+        let proxy = proxy.filter(|_| self.origin.scheme == Scheme::Http);
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
-        let uri = self.path.parse::<Uri>();
+        let uri = match proxy {
+            Some(_) => format!("{}{}", self.origin, self.path).parse::<Uri>(),
+            None => self.path.parse(),
+        };
         *request.uri_mut() =
             uri.map_err(|_| Error::invalid(format!("invalid address {}", self.path)))?;
         let headers = request.headers_mut();
@@ -236,6 +288,9 @@ impl Question<'_> {
         let host = HeaderValue::from_str(&self.origin.authority());
         headers.insert(HOST, host.map_err(|_| Error::invalid("invalid host name"))?);
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        if let Some(value) = proxy.and_then(Proxy::authorization) {
+            headers.insert(PROXY_AUTHORIZATION, value.clone());
+        }
         Ok(request)
     }
 
