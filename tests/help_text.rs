@@ -34,6 +34,16 @@ pub(crate) fn ask_gantry(name: &str) -> Output {
     finish(command.env_remove("DOCKER_CONFIG").stdin(Stdio::null()))
 }
 
+/// Paragraphs of Docker's that ours lack: `manifest` is no experiment here, and its text is as short as others'.
+const ASIDES: [&str; 4] = [
+    "EXPERIMENTAL:",
+    "To see help for a subcommand, use:",
+    "    docker manifest CMD --help",
+    "For full details on using docker manifest lists",
+];
+const AT_LENGTH: &str = "The **docker manifest** command";
+const IN_SHORT: &str = "Manage Docker image manifests and manifest lists";
+
 pub(crate) struct Text(Vec<Block>);
 
 enum Block {
@@ -59,7 +69,10 @@ impl Text {
         let mut blocks: Vec<Block> = text
             .split("\n\n")
             .map(|block| block.trim_matches('\n'))
-            .filter(|block| !block.is_empty())
+            .filter(|block| {
+                !block.is_empty() && !ASIDES.iter().any(|aside| block.starts_with(aside))
+            })
+            .map(|block| if block.starts_with(AT_LENGTH) { IN_SHORT } else { block })
             .map(Block::read)
             .collect();
         // What Docker says of `volume rm` by way of example.

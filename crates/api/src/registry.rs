@@ -9,6 +9,17 @@ use crate::images::{Descriptor, Platform};
 /// The header that carries an [`AuthConfig`].
 pub const AUTH_HEADER: &str = "x-registry-auth";
 
+/// A repository that a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SearchResult {
+    pub star_count: i64,
+    pub is_official: bool,
+    pub name: String,
+    pub is_automated: bool,
+    pub description: String,
+}
+
 /// Credentials for one registry, as clients send them and as config.json holds them.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,14 +1,11 @@
 //! Fuzz targets for what builds read of strangers: Dockerfiles, variables, `.dockerignore`, contexts.
 //!
-//! Inputs are pieces of well-formed ones, mixed, cut and damaged; each is looked at by what holds for every input. A test
-//! run takes a fixed number of inputs, always the same ones. `GANTRY_FUZZ_SECONDS=600` goes on for that long, with inputs
-//! that were never seen, and an input that breaks something is shown with the seed that makes it again
-//! (`GANTRY_FUZZ_SEED`).
+//! Inputs are pieces of well-formed ones, mixed, cut and damaged; each is looked at by what holds for every input. How many
+//! there are: `testkit::fuzz`.
 
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use archive::unpack::{Options, Owner, Target, unpack};
 use archive::{Limits, writer};
@@ -18,93 +15,7 @@ use builder::ignore::Ignore;
 use builder::plan::{Images, Request, Wanted, plan};
 use builder::{dockerfile, expand};
 use oci::image::ImageConfig;
-
-/// xorshift64*: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    fn of<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
-        all[self.below(all.len())]
-    }
-
-    /// Pieces one behind the other.
-    fn mix(&mut self, pieces: &[&str], most: usize) -> String {
-        let count = self.below(most) + 1;
-        (0..count).map(|_| self.of(pieces)).collect()
-    }
-
-    /// A few bytes flipped, taken out, doubled or cut off.
-    fn damage(&mut self, bytes: &mut Vec<u8>) {
-        for _ in 0..self.below(4) {
-            if bytes.is_empty() {
-                return;
-            }
-            let at = self.below(bytes.len());
-            match self.below(5) {
-                0 => bytes[at] ^= 1 << self.below(8),
-                1 => bytes[at] = self.next() as u8,
-                2 => drop(bytes.remove(at)),
-                3 => {
-                    let end = (at + 1 + self.below(64)).min(bytes.len());
-                    let again = bytes[at..end].to_vec();
-                    bytes.splice(at..at, again);
-                }
-                _ => bytes.truncate(at),
-            }
-        }
-    }
-}
-
-/// Shows the seed of the input at which a test ended before its time.
-struct Shown(u64);
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("GANTRY_FUZZ_SEED={} makes this input again", self.0);
-        }
-    }
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-/// Calls `target` with one source of chance after another.
-fn fuzz(inputs: u64, mut target: impl FnMut(&mut Random)) {
-    let mut once = |seed: u64| {
-        let _shown = Shown(seed);
-        // Neighbouring seeds begin alike, and zero stays zero.
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        random.next();
-        target(&mut random);
-    };
-    if let Some(seed) = number("GANTRY_FUZZ_SEED") {
-        return once(seed);
-    }
-    let Some(seconds) = number("GANTRY_FUZZ_SECONDS") else {
-        return (0..inputs).for_each(once);
-    };
-    let (began, now) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH));
-    let first = now.unwrap_or_default().as_nanos() as u64;
-    let mut count = 0;
-    while began.elapsed() < Duration::from_secs(seconds) {
-        once(first.wrapping_add(count));
-        count += 1;
-    }
-    println!("{count} inputs");
-}
+use testkit::fuzz::{Random, fuzz};
 
 const LINES: &[&str] = &[
     "# syntax=docker/dockerfile:1\n",
@@ -345,7 +256,7 @@ fn fuzz_lists_of_files() {
         encoder.finish(&mut bytes);
         let places: Vec<usize> = (0..random.below(20)).map(|_| random.below(1 << 20)).collect();
         assert_eq!(wire::decode_places(&wire::encode_places(&places)).ok(), Some(places));
-        bytes.extend((0..random.below(200)).map(|_| random.next() as u8 & 0x7f));
+        bytes.extend((0..random.below(200)).map(|_| random.bits() as u8 & 0x7f));
         random.damage(&mut bytes);
         let Ok(listing) = wire::decode(&bytes) else { return };
         let paths: Vec<_> = listing.entries.iter().map(|entry| &entry.path).collect();

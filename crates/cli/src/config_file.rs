@@ -160,19 +160,11 @@ fn edit(directory: &Path, change: impl FnOnce(&mut Fields)) -> Result<()> {
     };
     change(fields);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    replace(&path, &with_tabs(&document.pretty()))
+    replace(&path, &document.indented("\t"))
 }
 
 fn path(directory: &Path) -> PathBuf {
     directory.join("config.json")
-}
-
-fn with_tabs(pretty: &str) -> String {
-    let line = |line: &str| {
-        let text = line.trim_start_matches(' ');
-        format!("{}{text}", "\t".repeat((line.len() - text.len()) / 4))
-    };
-    pretty.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// In one step, and behind a link where it is one. Only its owner reads a new one.

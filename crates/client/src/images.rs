@@ -2,7 +2,7 @@
 
 use api::images::{DeleteItem, HistoryItem, PruneReport, Summary};
 use api::progress::Message;
-use api::registry::AuthConfig;
+use api::registry::{AuthConfig, SearchResult};
 use api::{Filters, Version};
 use bytes::Bytes;
 use hyper::Method;
@@ -122,6 +122,21 @@ impl Client {
         let query = Query::default().set("tag", tag);
         let path = query.on(&format!("/images/{}/push", segment(name)));
         Ok(self.stream_as(auth, Method::POST, &path).await?.json_lines())
+    }
+
+    /// Repositories of a registry; `limit` 0 is as many as the engine wants.
+    pub async fn image_search(
+        &self,
+        term: &str,
+        limit: i64,
+        filters: &Filters,
+        auth: &AuthConfig,
+    ) -> Result<Vec<SearchResult>> {
+        let limit = if limit > 0 { limit.to_string() } else { String::new() };
+        let query = Query::default().set("term", term).set("limit", limit);
+        let path = query.set("filters", filters.encode()).on("/images/search");
+        let found = self.stream_as(auth, Method::GET, &path).await?.bytes().await?;
+        Ok(serde_json::from_slice(&found)?)
     }
 }
 

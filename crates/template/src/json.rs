@@ -49,6 +49,15 @@ impl Json {
         out
     }
 
+    /// Indented by `unit` a level.
+    pub fn indented(&self, unit: &str) -> String {
+        let line = |line: &str| {
+            let text = line.trim_start_matches(' ');
+            format!("{}{text}", unit.repeat((line.len() - text.len()) / 4))
+        };
+        self.pretty().lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
     fn write(&self, out: &mut String, level: Option<usize>) {
         match self {
             Self::Array(items) => {

@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod engine;
+pub mod fuzz;
 pub mod guest;
 pub mod packages;
 pub mod peers;

@@ -10,9 +10,11 @@ pub(crate) mod image;
 pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod manifest;
 pub(crate) mod network;
 pub(crate) mod plugin;
 pub(crate) mod registry;
+pub(crate) mod search;
 pub(crate) mod system;
 pub(crate) mod version;
 pub(crate) mod volume;
@@ -33,6 +35,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &container::GROUP,
     &context::GROUP,
     &image::GROUP,
+    &manifest::GROUP,
     &network::GROUP,
     &plugin::GROUP,
     &registry::GROUP,
@@ -76,6 +79,7 @@ const TOP: &[(&str, &Command)] = &[
     ("rmi", &image::rm::COMMAND),
     ("run", &container::run::COMMAND),
     ("save", &image::save::COMMAND),
+    ("search", &search::COMMAND),
     ("start", &container::start::COMMAND),
     ("stats", &container::stats::COMMAND),
     ("stop", &container::stop::COMMAND),
@@ -87,8 +91,10 @@ const TOP: &[(&str, &Command)] = &[
     ("wait", &container::wait::COMMAND),
 ];
 
-const COMMON: [&str; 11] =
-    ["run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "version", "info"];
+const COMMON: [&str; 12] = [
+    "run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version",
+    "info",
+];
 
 /// Commands of Docker that are not here yet, and with what they come.
 const LATER: &[(&str, &str)] = &[
@@ -108,7 +114,6 @@ const LATER: &[(&str, &str)] = &[
     ("compose volumes", "more of Compose"),
     ("compose wait", "more of Compose"),
     ("compose watch", "more of Compose"),
-    ("manifest", "the registry"),
     ("network", "the networks"),
     ("plugin create", "the registry"),
     ("plugin disable", "the registry"),
@@ -119,7 +124,6 @@ const LATER: &[(&str, &str)] = &[
     ("plugin rm", "the registry"),
     ("plugin set", "the registry"),
     ("plugin upgrade", "the registry"),
-    ("search", "the registry"),
     ("secret", "Swarm"),
     ("service", "Swarm"),
     ("stack", "Swarm"),
@@ -227,6 +231,6 @@ mod tests {
             not_there("foo").message,
             "gantry: 'foo' is not a gantry command.\nSee 'gantry --help'"
         );
-        assert!(not_there("search").message.contains("comes with the registry"));
+        assert!(not_there("trust").message.contains("comes with the registry"));
     }
 }

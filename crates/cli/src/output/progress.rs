@@ -1,6 +1,7 @@
 //! The progress of load, import and pull.
 
 use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use api::progress::Message;
 use client::JsonLines;
@@ -42,7 +43,20 @@ pub(crate) async fn show_on_stderr(mut messages: JsonLines<Message>) -> Result<(
 #[derive(Default)]
 struct Lines {
     ids: Vec<String>,
+    /// Of each of them.
+    paces: Vec<Pace>,
 }
+
+/// How fast something goes, from when it was first seen to go.
+#[derive(Default)]
+struct Pace {
+    status: String,
+    first: i64,
+    since: Option<Instant>,
+}
+
+/// Before that a speed says little.
+const SOON: Duration = Duration::from_secs(1);
 
 impl Lines {
     fn show(&mut self, message: &Message) -> Result<()> {
@@ -67,12 +81,50 @@ impl Lines {
         let line = known.unwrap_or(self.ids.len());
         if known.is_none() {
             self.ids.push(message.id.clone());
+            self.paces.push(Pace::default());
             print("\n")?;
         }
         let up = self.ids.len() - line;
-        let text = format!("\x1b[{up}A\x1b[2K\r{}{}\r\x1b[{up}B", with_id(message), bar(message));
+        let (label, bar) = (with_id(message), bar(message));
+        let pace = self.paces[line].seen(message, Instant::now());
+        let text = format!("\x1b[{up}A\x1b[2K\r{label}{bar}{pace}\r\x1b[{up}B");
         print(text)?;
         std::io::stdout().flush().map_err(Failure::from)
+    }
+}
+
+impl Pace {
+    /// Speed and the time that is left by it, once they mean something.
+    fn seen(&mut self, message: &Message, now: Instant) -> String {
+        let detail = message.progress_detail.as_ref();
+        let Some(detail) = detail.filter(|p| p.current > 0 && p.total >= p.current) else {
+            return String::new();
+        };
+        let since = match self.since {
+            Some(since) if self.status == message.status && detail.current >= self.first => since,
+            _ => {
+                // What is there from earlier tries did not come now.
+                let status = message.status.clone();
+                *self = Self { status, first: detail.current, since: Some(now) };
+                now
+            }
+        };
+        let took = now.saturating_duration_since(since);
+        let speed = (detail.current - self.first) as f64 / took.as_secs_f64();
+        if took < SOON || speed < 1.0 {
+            return String::new();
+        }
+        let left = ((detail.total - detail.current) as f64 / speed).ceil() as u64;
+        format!("  {}/s  {}", super::units::human_size(speed, 3), clock(left))
+    }
+}
+
+/// Of seconds: `9s`, `3m04s`, `2h05m`.
+fn clock(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
     }
 }
 
@@ -102,5 +154,41 @@ fn failed(message: &Message) -> Result<()> {
         Some(detail) => Err(Failure::new(detail.message.clone())),
         None if !message.error.is_empty() => Err(Failure::new(message.error.clone())),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::progress::ProgressDetail;
+
+    use super::*;
+
+    #[test]
+    fn speed_and_rest_are_of_what_came_since_it_was_seen() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        let mut seen = |status: &str, current, millis| {
+            let detail =
+                ProgressDetail { current, total: 100_000_000, ..ProgressDetail::default() };
+            let message = Message {
+                status: status.to_owned(),
+                progress_detail: Some(detail),
+                ..Message::default()
+            };
+            pace.seen(&message, start + Duration::from_millis(millis))
+        };
+        assert_eq!(seen("Downloading", 50_000_000, 0), "");
+        assert_eq!(seen("Downloading", 50_500_000, 500), "");
+        assert_eq!(seen("Downloading", 52_000_000, 2000), "  1MB/s  48s");
+        assert_eq!(seen("Downloading", 52_000_000, 200_000), "  10kB/s  1h20m");
+        // Another stage begins anew.
+        assert_eq!(seen("Extracting", 1_000_000, 201_000), "");
+        assert_eq!(seen("Extracting", 21_000_000, 203_000), "  10MB/s  8s");
+        assert_eq!(seen("Extracting", 0, 204_000), "");
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!([clock(9), clock(184), clock(7530)], ["9s", "3m04s", "2h05m"]);
     }
 }

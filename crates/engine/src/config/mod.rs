@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use registry::client::proxy_variable;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -264,8 +265,7 @@ impl Config {
             ("NO_PROXY", &mut self.no_proxy),
         ];
         for (name, value) in named.into_iter().filter(|(_, value)| value.is_empty()) {
-            let known = variable(name).filter(|known| !known.is_empty());
-            *value = known.or_else(|| variable(&name.to_lowercase())).unwrap_or_default();
+            *value = proxy_variable(name, &variable);
         }
         self
     }

@@ -70,7 +70,7 @@ const ENDPOINTS: &[Endpoint] = &[
     ("POST", "/images/a/b:1/push", IMAGES, &[]),
     ("POST", "/images/a/b:1/tag", IMAGES, &["repo", "tag"]),
     ("DELETE", "/images/a/b:1", IMAGES, &["force", "noprune"]),
-    ("GET", "/images/search", IMAGES, &[]),
+    ("GET", "/images/search", IMAGES, &["term", "limit", "filters"]),
     ("POST", "/images/prune", IMAGES, &["filters"]),
     (
         "POST",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::Filters;
 use api::progress::Message;
 use api::registry::{self, AuthConfig};
 use api::version::{ForVersion, Version};
@@ -14,9 +15,10 @@ use store::images::Removal;
 use super::body::BodyReader;
 use super::json::{APPLICATION_JSON, json};
 use super::{Body, BodyWriter, Call, Response, Router};
-use crate::error::{Error, Kind, Result, blocking};
+use crate::error::{Error, Result, blocking};
 use crate::images::progress::Reporter;
 use crate::images::{Commit, Import, Prune, Pull, Push};
+use crate::registries::Search;
 
 pub fn routes(router: &mut Router) {
     router.get("/images/json", list);
@@ -241,8 +243,16 @@ async fn push(call: Call) -> Result<Response> {
     Ok(reported(|report| async move { images.push(&push, &report).await }))
 }
 
-async fn search(_: Call) -> Result<Response> {
-    Err(no_registry("cannot search"))
+async fn search(call: Call) -> Result<Response> {
+    let limit = match call.query.get("limit") {
+        "" => 0,
+        text => text.parse::<u32>().map_err(|_| Error::invalid("invalid limit specified"))?.into(),
+    };
+    let filters = Filters::parse(call.query.get("filters"))
+        .map_err(|error| Error::invalid(error.to_string()))?;
+    let (term, auth) = (call.query.get("term").to_owned(), auth(&call).unwrap_or_default());
+    let search = Search { term, limit, filters, auth };
+    Ok(json(&call.engine.registries.search(search).await?))
 }
 
 async fn distribution(call: Call) -> Result<Response> {
@@ -253,13 +263,6 @@ async fn distribution(call: Call) -> Result<Response> {
 
 fn reference(text: &str) -> Result<Reference> {
     Reference::parse(text).map_err(|error| Error::invalid(error.to_string()))
-}
-
-fn no_registry(what: &str) -> Error {
-    Error::new(
-        Kind::NotImplemented,
-        format!("{what}: this engine does not ask registries for that yet"),
-    )
 }
 
 /// Runs blocking work that tells what it does; its error becomes the last line.

@@ -2,6 +2,7 @@
 
 mod layers;
 mod login;
+mod search;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use store::Store;
 use crate::config::Live;
 
 pub use layers::{Arriving, Came, Failure, Layers, State};
+pub use search::Search;
 pub use words::{Refused, pulled, pushed};
 
 /// A handle that is cheap to copy.

@@ -54,13 +54,13 @@ struct State {
     token: Option<Token>,
 }
 
-struct Token {
-    value: String,
+pub(super) struct Token {
+    pub(super) value: String,
     until: Instant,
 }
 
 #[derive(Deserialize)]
-struct Given {
+pub(super) struct Given {
     #[serde(default)]
     token: String,
     #[serde(default)]
@@ -72,11 +72,11 @@ struct Given {
 }
 
 impl Credentials {
-    fn has_password(&self) -> bool {
+    pub(super) fn has_password(&self) -> bool {
         !self.username.is_empty() || !self.password.is_empty()
     }
 
-    fn basic(&self) -> Result<HeaderValue> {
+    pub(super) fn basic(&self) -> Result<HeaderValue> {
         let pair = format!("{}:{}", self.username, self.password);
         secret(format!("Basic {}", base64::encode(pair.as_bytes())))
     }
@@ -231,7 +231,7 @@ impl Authority {
 }
 
 impl Given {
-    fn into_token(self) -> Result<Token> {
+    pub(super) fn into_token(self) -> Result<Token> {
         let value = if self.token.is_empty() { self.access_token } else { self.token };
         if value.is_empty() {
             return Err(Error::invalid(

@@ -13,7 +13,6 @@ use super::content::Content;
 use super::error::{Error, Result};
 use super::manifests::has_digest;
 use super::retry::Attempts;
-use super::transport::Answer;
 
 impl Repository {
     /// Sends the bytes of a blob from `from` on, each once, however often the connection breaks. That they are the
@@ -59,7 +58,9 @@ impl Repository {
         }
         let origin = &self.endpoint.origin;
         let mut answer = self.ask(origin, Method::GET, &path, &headers, &Content::Nothing).await?;
-        let mut skip = begins(&answer, *at)?;
+        let is_part = answer.status == StatusCode::PARTIAL_CONTENT;
+        let range = answer.header(CONTENT_RANGE).unwrap_or_default();
+        let mut skip = skipped(is_part, range, *at)?;
         let length = answer.header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
         if length.is_some_and(|length| length + (*at - skip) != blob.size) {
             return Err(wrong_size(blob));
@@ -109,11 +110,10 @@ impl Repository {
 }
 
 /// How many bytes at the start of the answer are known already: all of them where a server sends the whole.
-fn begins(answer: &Answer<'_>, at: u64) -> Result<u64> {
-    if answer.status != StatusCode::PARTIAL_CONTENT {
+pub(super) fn skipped(is_part: bool, range: &str, at: u64) -> Result<u64> {
+    if !is_part {
         return Ok(at);
     }
-    let range = answer.header(CONTENT_RANGE).unwrap_or_default();
     let start = range.strip_prefix("bytes ").and_then(|range| range.split('-').next());
     match start.and_then(|start| start.trim().parse::<u64>().ok()) {
         Some(start) if start == at => Ok(0),

@@ -66,6 +66,12 @@ impl Proxies {
         }
     }
 
+    /// Of this process's environment.
+    pub fn of_environment() -> Self {
+        let value = |name: &str| proxy_variable(name, |name| std::env::var(name).ok());
+        Self::new(&value("HTTP_PROXY"), &value("HTTPS_PROXY"), &value("NO_PROXY"))
+    }
+
     /// The proxy that a server is asked through.
     pub(super) fn of(&self, origin: &Origin) -> Option<&Proxy> {
         let proxy = match origin.scheme {
@@ -77,6 +83,12 @@ impl Proxies {
         let without = || self.exempt.iter().any(|one| one.means(origin, address));
         (!here && !without()).then_some(proxy)
     }
+}
+
+/// The value of a variable by its name in capital letters, else in small ones.
+pub fn proxy_variable(name: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+    let value = variable(name).filter(|value| !value.is_empty());
+    value.or_else(|| variable(&name.to_lowercase())).unwrap_or_default()
 }
 
 impl Exempt {

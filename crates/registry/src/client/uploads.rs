@@ -228,7 +228,7 @@ fn octets() -> HeaderMap {
 }
 
 /// How many bytes a `Range: 0-N` says have come. Of none it is `0-0` with some registries, and missing with others.
-fn arrived(range: &str) -> Option<u64> {
+pub(super) fn arrived(range: &str) -> Option<u64> {
     let range = range.trim();
     let range = range.strip_prefix("bytes=").unwrap_or(range);
     if matches!(range, "" | "0-0" | "0--1") {

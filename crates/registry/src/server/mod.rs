@@ -13,6 +13,8 @@ mod connection;
 mod crowd;
 mod directory;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod gc;
 mod http;
 mod layout;
