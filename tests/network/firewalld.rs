@@ -155,6 +155,13 @@ fn bridges_are_in_a_zone_of_firewalld_that_lets_them_out() {
         wait_for(when, || firewalld.has_anew(&[&bridge, &own]));
         look(&engine, when);
     }
+    // One that the administrator has put elsewhere stays there.
+    firewalld.call("zone.addInterface", &["string:trusted", "string:chosen"]);
+    let option = "com.docker.network.bridge.name=chosen";
+    engine.gantry(&["network", "create", "-o", option, "theirs"]).ok();
+    assert!(firewalld.rules().contains(r#"iifname "chosen" goto filter_FWD_trusted"#));
+    engine.gantry(&["network", "rm", "theirs"]).ok();
+
     engine.kill();
     firewalld.mark();
     firewalld.reload();

@@ -240,7 +240,8 @@ impl<'a> Speaker<'a> {
         body.text(ZONE);
         body.text(bridge);
         let method = of_zones(method, "ss");
-        let fine = ["ZONE_ALREADY_SET", "ALREADY_ENABLED", "UNKNOWN_INTERFACE", "NOT_ENABLED"];
+        // The last: it is in a zone of the administrator's choice.
+        let fine = ["ZONE_ALREADY_SET", "UNKNOWN_INTERFACE", "ZONE_CONFLICT"];
         self.ask(&method, body, &fine).map(|answer| answer != Answer::Refused)
     }
 
