@@ -40,12 +40,10 @@ impl Copying {
     /// The digest of what one input gives to a COPY.
     pub fn digest(&self, copy: &plan::Copy, input: usize, tree: &Tree) -> Result<Digest> {
         let open = tree.open(&self.store)?;
-        let exclude = exclude(copy)?;
         let mut all = Vec::new();
         for source in copy.sources.iter().filter(|source| source.input == input) {
-            all.extend(open.select(&source.path, &exclude)?);
+            all.extend(open.select_for_key(&source.path, &copy.exclude)?);
         }
-        open.hash(&mut all)?;
         copy::digest(&all).map_err(Error::system)
     }
 
@@ -54,7 +52,6 @@ impl Copying {
         let base = self.base(copy.link, &inputs[0])?;
         let mode = copy.chmod.as_deref().map(Mode::parse).transpose().map_err(Error::invalid)?;
         let owner = copy.chown.as_deref().map(|owner| self.owner(owner, &base)).transpose()?;
-        let exclude = exclude(copy)?;
         let mut layout = Layout::new(base.tree(), owner, mode, self.now);
         let destination = Path::new(&copy.destination);
         let mut opened: Vec<Rc<Open>> = Vec::new();
@@ -71,7 +68,7 @@ impl Copying {
                 }
             };
             let open = Rc::clone(&opened[own]);
-            for found in open.select(&source.path, &exclude)? {
+            for found in open.select_once_more(&source.path, &copy.exclude)? {
                 let archive = match source.unpack {
                     Unpack::Try => unpacked(&self.store, &self.client, &open, &found)?,
                     Unpack::Never => None,
@@ -275,10 +272,6 @@ impl Base {
             Self::Nothing => &copy::Empty,
         }
     }
-}
-
-fn exclude(copy: &plan::Copy) -> Result<Ignore> {
-    Ignore::parse(&copy.exclude.join("\n")).map_err(Error::invalid)
 }
 
 fn not_placed(error: io::Error) -> Error {

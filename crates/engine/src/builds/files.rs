@@ -1,14 +1,13 @@
 //! Trees of files that COPY takes from or puts upon: roots of layers, and files that were never on a disk.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use archive::walk;
 use builder::context::{Entry, Kind, Listing};
@@ -23,41 +22,11 @@ pub struct Folder {
     root: OwnedFd,
     /// Most look-ups are in the folder of the one before.
     last: RefCell<Option<(PathBuf, OwnedFd)>>,
-    hashes: Hashes,
-}
-
-/// Digests of a tree's files, as far as somebody asked; of one that does not change.
-#[derive(Clone, Debug, Default)]
-pub struct Hashes(Arc<Mutex<HashMap<PathBuf, Digest>>>);
-
-/// Of so many files at most.
-const REMEMBERED: usize = 200_000;
-
-impl Hashes {
-    fn of(&self, path: &Path, hash: impl FnOnce() -> io::Result<Digest>) -> io::Result<Digest> {
-        if let Some(known) = self.lock().get(path) {
-            return Ok(known.clone());
-        }
-        let digest = hash()?;
-        let mut known = self.lock();
-        if known.len() < REMEMBERED {
-            known.insert(path.to_owned(), digest.clone());
-        }
-        Ok(digest)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Digest>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Folder {
     pub fn new(root: OwnedFd) -> Self {
-        Self::remembering(root, Hashes::default())
-    }
-
-    pub fn remembering(root: OwnedFd, hashes: Hashes) -> Self {
-        Self { root, last: RefCell::new(None), hashes }
+        Self { root, last: RefCell::new(None) }
     }
 
     pub fn root(&self) -> &OwnedFd {
@@ -70,17 +39,15 @@ impl Folder {
 
     /// The digest of a file's content.
     pub fn hash(&self, path: &Path) -> io::Result<Digest> {
-        self.hashes.of(path, || {
-            let mut hash = Sha256::new();
-            let mut file = self.open(path)?;
-            let mut buffer = vec![0; 128 << 10];
-            loop {
-                match file.read(&mut buffer)? {
-                    0 => return Ok(Digest::from_sha256(hash.finalize().into())),
-                    count => hash.update(&buffer[..count]),
-                }
+        let mut hash = Sha256::new();
+        let mut file = self.open(path)?;
+        let mut buffer = vec![0; 128 << 10];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(Digest::from_sha256(hash.finalize().into())),
+                count => hash.update(&buffer[..count]),
             }
-        })
+        }
     }
 
     fn within<T>(

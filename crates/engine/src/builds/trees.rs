@@ -1,9 +1,10 @@
 //! What vertices give: layers on one another, or files to copy from.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::build::Selection;
 use builder::context::{Entry, Kind, Listing};
@@ -14,7 +15,7 @@ use oci::Digest;
 use store::{Staged, Store};
 use sys::overlay::Overlay;
 
-use super::files::{Folder, Hashes, Inline};
+use super::files::{Folder, Inline};
 use crate::error::{Error, Result};
 
 #[derive(Clone)]
@@ -37,9 +38,14 @@ pub struct Layers {
     pub digests: Arc<[Digest]>,
     /// When each was made; None for what an image brought.
     pub created: Arc<[Option<Timestamp>]>,
-    /// Of the files that they show together.
-    pub hashes: Hashes,
+    selections: Selections,
 }
+
+/// What a COPY's key was made of, until the COPY itself takes it: by source and what is left out of it.
+type Selections = Arc<Mutex<HashMap<(String, Vec<String>), Vec<Found>>>>;
+
+/// Entries of a selection that is kept.
+const KEPT: usize = 200_000;
 
 /// A layer that a step made.
 #[derive(Clone, Debug)]
@@ -51,14 +57,14 @@ pub struct Made {
 impl Layers {
     pub fn of_image(digests: &[Digest]) -> Self {
         let created = digests.iter().map(|_| None).collect();
-        Self { digests: digests.into(), created, hashes: Hashes::default() }
+        Self { digests: digests.into(), created, selections: Selections::default() }
     }
 
     pub fn with(&self, made: Made) -> Self {
         Self {
             digests: self.digests.iter().cloned().chain([made.digest]).collect(),
             created: self.created.iter().copied().chain([Some(made.created)]).collect(),
-            hashes: Hashes::default(),
+            selections: Selections::default(),
         }
     }
 }
@@ -82,6 +88,8 @@ pub enum Open {
     /// With what would take it away by going.
     Folder {
         folder: Folder,
+        /// Of a tree that others open, too.
+        selections: Selections,
         _kept: Option<Arc<Unpacked>>,
     },
     Context {
@@ -103,9 +111,8 @@ impl Tree {
     pub fn open(&self, store: &Store) -> Result<Open> {
         Ok(match self {
             Self::Layers(layers) => {
-                let root = mounted(store, &layers.digests)?;
-                let folder = Folder::remembering(root, layers.hashes.clone());
-                Open::Folder { folder, _kept: None }
+                let folder = root(store, &layers.digests)?;
+                Open::Folder { folder, selections: Arc::clone(&layers.selections), _kept: None }
             }
             Self::Context { selection, listing } => {
                 Open::Context { selection: Arc::clone(selection), listing: Arc::clone(listing) }
@@ -115,7 +122,8 @@ impl Tree {
                 let folder = unpacked.folder.as_fd().try_clone_to_owned();
                 let folder =
                     folder.map_err(|cause| Error::system("cannot open a folder").because(cause))?;
-                Open::Folder { folder: Folder::new(folder), _kept: Some(Arc::clone(unpacked)) }
+                let (folder, selections) = (Folder::new(folder), Selections::default());
+                Open::Folder { folder, selections, _kept: Some(Arc::clone(unpacked)) }
             }
         })
     }
@@ -123,12 +131,9 @@ impl Tree {
 
 /// The root that layers make, read-only. Blocks.
 pub fn root(store: &Store, layers: &[Digest]) -> Result<Folder> {
-    mounted(store, layers).map(Folder::new)
-}
-
-fn mounted(store: &Store, layers: &[Digest]) -> Result<OwnedFd> {
     let overlay: Overlay = store.snapshots().of_layers(layers)?;
-    overlay.mount().map_err(|cause| Error::system("cannot mount a root").because(cause))
+    let mounted = overlay.mount();
+    Ok(Folder::new(mounted.map_err(|cause| Error::system("cannot mount a root").because(cause))?))
 }
 
 impl Open {
@@ -155,6 +160,32 @@ impl Open {
         })
     }
 
+    /// As [`select`](Self::select), hashed, for a key.
+    pub fn select_for_key(&self, pattern: &str, exclude: &[String]) -> Result<Vec<Found>> {
+        let mut found = self.select(pattern, &ignore(exclude)?)?;
+        self.hash(&mut found)?;
+        if let Self::Folder { selections, .. } = self
+            && found.iter().map(|one| one.entries.len()).sum::<usize>() <= KEPT
+        {
+            lock(selections).insert((pattern.to_owned(), exclude.to_vec()), found.clone());
+        }
+        Ok(found)
+    }
+
+    /// What the key was made of, where that was just now: layers do not change.
+    pub fn select_once_more(&self, pattern: &str, exclude: &[String]) -> Result<Vec<Found>> {
+        let known = match self {
+            Self::Folder { selections, .. } => {
+                lock(selections).remove(&(pattern.to_owned(), exclude.to_vec()))
+            }
+            _ => None,
+        };
+        match known {
+            Some(found) => Ok(found),
+            None => self.select(pattern, &ignore(exclude)?),
+        }
+    }
+
     /// Digests of files that have none yet.
     pub fn hash(&self, found: &mut [Found]) -> Result<()> {
         for one in found {
@@ -178,6 +209,14 @@ impl Open {
         }
         Ok(())
     }
+}
+
+fn ignore(patterns: &[String]) -> Result<Ignore> {
+    Ignore::parse(&patterns.join("\n")).map_err(Error::invalid)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn below(origin: &Path, entry: &Entry) -> PathBuf {
