@@ -17,6 +17,7 @@ mod publish;
 mod recovery;
 mod rm;
 mod scale;
+mod ufw;
 mod why;
 
 use testkit::engine::Engine;

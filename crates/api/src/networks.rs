@@ -173,6 +173,16 @@ wire! {
         /// `reachable`, `unreachable` or `uncertain`.
         pub verdict: String,
         pub steps: Vec<ExplanationStep>,
+        /// What ufw is to be told so that its rules let it through; null if nothing.
+        pub ufw: Option<UfwRule>,
+    }
+
+    /// `ufw route allow ROUTE to any port PORT proto PROTOCOL`; without a route `ufw allow to any ...`.
+    pub struct UfwRule {
+        /// `in on BRIDGE` or `out on BRIDGE`.
+        pub route: String,
+        pub port: u16,
+        pub protocol: String,
     }
 
     /// Something on the way of a packet.

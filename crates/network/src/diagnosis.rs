@@ -64,12 +64,21 @@ impl Hook {
 pub struct Obstacle {
     /// `ip filter FORWARD`
     pub chain: String,
-    /// Whether it is a table of the engine that asks.
-    pub is_own: bool,
+    pub keeper: Keeper,
     /// Whether it certainly drops the packet.
     pub is_certain: bool,
     /// `by its policy`, `by rule 3`, `by rule 1 of chain DOCKER-USER`
     pub by: String,
+}
+
+/// Who keeps the table that a chain is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// The engine that asks.
+    Own,
+    /// ufw, by whose command more is let through.
+    Ufw,
+    Other,
 }
 
 /// Those at one hook, in the order in which they see the packet. Reads the rules of the calling thread's namespace.
@@ -82,10 +91,14 @@ pub fn obstacles(hook: Hook, packet: &Packet, own_table: &str) -> Result<Vec<Obs
     let bases = rules.bases.clone();
     let at_hook = bases.iter().filter(|base| base.hook == hook.number());
     let found = at_hook.filter_map(|base| {
-        let is_own = base.name.table == own_table;
+        let keeper = match () {
+            () if base.name.table == own_table => Keeper::Own,
+            () if rules.has_ufw(&base.name) => Keeper::Ufw,
+            () => Keeper::Other,
+        };
         let packet = if is_engine(&base.name.table) { &from_outside } else { packet };
         let (is_certain, by) = walk::dropped(&mut rules, base, packet)?;
-        Some(Obstacle { chain: base.name.to_string(), is_own, is_certain, by })
+        Some(Obstacle { chain: base.name.to_string(), keeper, is_certain, by })
     });
     Ok(found.collect())
 }

@@ -13,16 +13,24 @@ const REGISTRY: &[&str] = &["docker-registry"];
 
 const FIREWALL: &[&str] = &["firewalld", "dbus-daemon", "dbus-bin"];
 
+const UFW: &[&str] = &["ufw", "iptables", "procps"];
+
 /// Fetches them if they are not in the cache, which is `GANTRY_SERVERS`, else one in /var/cache. Err is the reason to skip.
 pub fn fetch() -> Result<Packages, String> {
     fetch_list(REGISTRY)?;
     fetch_list(FIREWALL)?;
+    fetch_list(UFW)?;
     fetch_list(NAMES)
 }
 
 /// firewalld and a bus; `None`, and a line that says so, where they cannot be had.
 pub fn firewall_at_hand(test: &str) -> Option<Packages> {
     fetch_list(FIREWALL).inspect_err(|why| crate::skip(test, why)).ok()
+}
+
+/// ufw and the iptables that it drives; `None`, and a line that says so, where they cannot be had.
+pub fn ufw_at_hand(test: &str) -> Option<Packages> {
+    fetch_list(UFW).inspect_err(|why| crate::skip(test, why)).ok()
 }
 
 /// Debian's registry alone.

@@ -40,16 +40,16 @@ impl Networks {
             }
         };
         let from = self.from(from, &place)?;
-        let mut path = Path { networks: self, protocol, from, story: Story::default() };
+        let mut path = Path { networks: self, protocol, from, story: Story::default(), ufw: None };
         let container = match place {
             Place::Container(record) => path.reach_container(&record, port),
             Place::Anywhere => path.reach_host(None, port),
             Place::Address(ip) => match self.owner_of(ip) {
                 Some((record, interface)) => path.reach_interface(&record, &interface, port),
-                None => path.reach_host(Some(ip), port),
+                None => path.reach_elsewhere(ip, port),
             },
         };
-        let Path { from, story, .. } = path;
+        let Path { from, story, ufw, .. } = path;
         Ok(Explanation {
             to: to.to_owned(),
             protocol: protocol.as_str().to_owned(),
@@ -57,6 +57,7 @@ impl Networks {
             container,
             verdict: story.verdict().to_owned(),
             steps: story.steps,
+            ufw,
         })
     }
 
@@ -173,6 +174,18 @@ impl Path<'_> {
                     record.name.clone()
                 }
             },
+        }
+    }
+
+    /// To an address that no container has: this host's, or for a container another one's.
+    fn reach_elsewhere(&mut self, ip: IpAddr, port: u16) -> String {
+        match &self.from {
+            From::Container(asking) if !publish::is_of_host(ip).unwrap_or(true) => {
+                let asking = Arc::clone(asking);
+                self.leaves(&asking, ip, port);
+                String::new()
+            }
+            _ => self.reach_host(Some(ip), port),
         }
     }
 

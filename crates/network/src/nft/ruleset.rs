@@ -100,6 +100,14 @@ impl Ruleset {
         self.rules.get(chain).cloned().unwrap_or_default()
     }
 
+    /// Whether ufw's chains are in that chain's table.
+    pub(crate) fn has_ufw(&self, chain: &ChainName) -> bool {
+        let of_ufw = |other: &ChainName| {
+            other.chain.starts_with("ufw-") || other.chain.starts_with("ufw6-")
+        };
+        self.rules.keys().any(|other| *other == chain.beside(&other.chain) && of_ufw(other))
+    }
+
     pub(crate) fn key_length(&self, chain: &ChainName, set: &str) -> Option<usize> {
         self.key_lengths.get(&(chain.family, chain.table.clone(), set.to_owned())).copied()
     }

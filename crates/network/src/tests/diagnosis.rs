@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::host::nft;
 use super::{Container, default_bridge, isolated, open};
-use crate::diagnosis::{Hook, Obstacle, Packet, obstacles};
+use crate::diagnosis::{Hook, Keeper, Obstacle, Packet, obstacles};
 use crate::publish::{HostPorts, Mapping, Ports, Protocol, Target, Wish};
 
 fn packet(port: u16) -> Packet {
@@ -110,7 +110,7 @@ fn ports_that_lead_somewhere_are_found_in_the_table() {
             ..packet(80)
         };
         let own = network.obstacles(Hook::Forward, &direct).expect("read the rules");
-        assert!(own.len() == 1 && own[0].is_own && own[0].is_certain, "{own:?}");
+        assert!(own.len() == 1 && own[0].keeper == Keeper::Own && own[0].is_certain, "{own:?}");
         let redirected = Packet { redirected: true, ..direct };
         assert_eq!(network.obstacles(Hook::Forward, &redirected).expect("read the rules"), []);
     });

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use api::containers::Status;
-use network::diagnosis::{Hook, Obstacle, Packet};
+use api::networks::UfwRule;
+use network::diagnosis::{Hook, Keeper, Obstacle, Packet};
 use network::publish::{Mapping, Protocol};
 use network::{Config, Driver, Interface};
 
@@ -38,6 +39,8 @@ pub(super) struct Path<'a> {
     pub(super) protocol: Protocol,
     pub(super) from: From,
     pub(super) story: Story,
+    /// What would have ufw let it through.
+    pub(super) ufw: Option<UfwRule>,
 }
 
 impl Path<'_> {
@@ -126,6 +129,19 @@ impl Path<'_> {
         name
     }
 
+    /// From a container to another host.
+    pub(super) fn leaves(&mut self, container: &Record, ip: IpAddr, port: u16) {
+        let (ipv4, ipv6) = network::default_interfaces(&container.state.interfaces);
+        let Some(interface) = (if ip.is_ipv4() { ipv4 } else { ipv6 }) else {
+            let text = format!("{} has no network with a way to {ip}", container.name);
+            return self.story.block("network", text);
+        };
+        let text = format!("{} leaves by network {}", container.name, interface.network);
+        self.story.pass("network", text);
+        self.is_forwarding(ip);
+        self.hook(Hook::Forward, &self.packet(ip, port, None, false), Some(interface));
+    }
+
     /// To a program of the host itself.
     pub(super) fn reach_program(&mut self, ip: Option<IpAddr>, port: u16) {
         let ip = ip.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
@@ -161,6 +177,13 @@ impl Path<'_> {
     }
 
     fn forwarded(&mut self, interface: &Interface, ip: IpAddr, port: u16, redirected: bool) {
+        self.is_forwarding(ip);
+        let output = bridge(self, interface);
+        let packet = self.packet(ip, port, output, redirected);
+        self.hook(Hook::Forward, &packet, Some(interface));
+    }
+
+    fn is_forwarding(&mut self, ip: IpAddr) {
         let key = match ip {
             IpAddr::V4(_) => "net/ipv4/ip_forward",
             IpAddr::V6(_) => "net/ipv6/conf/all/forwarding",
@@ -169,9 +192,6 @@ impl Path<'_> {
             true => self.story.pass("forwarding", format!("{key} is on")),
             false => self.story.block("forwarding", format!("{key} is off")),
         }
-        let output = bridge(self, interface);
-        let packet = self.packet(ip, port, output, redirected);
-        self.hook(Hook::Forward, &packet, Some(interface));
     }
 
     fn loopback_is_routed(&mut self, outer: IpAddr, interface: &Interface) {
@@ -246,8 +266,12 @@ impl Path<'_> {
         if found.is_empty() {
             self.story.pass(hook.as_str(), "no chain of the firewall drops it".to_owned());
         }
+        let keeps = |keeper| found.iter().any(|obstacle| obstacle.keeper == keeper);
+        if keeps(Keeper::Ufw) && !keeps(Keeper::Own) {
+            self.ask_ufw(hook, packet);
+        }
         for obstacle in found {
-            match to.filter(|_| obstacle.is_own && obstacle.is_certain) {
+            match to.filter(|_| obstacle.keeper == Keeper::Own && obstacle.is_certain) {
                 Some(interface) => {
                     let text = self.own_reason(interface);
                     self.story.block(hook.as_str(), text);
@@ -255,6 +279,17 @@ impl Path<'_> {
                 None => self.obstacle(hook.as_str(), &obstacle, ""),
             }
         }
+    }
+
+    fn ask_ufw(&mut self, hook: Hook, packet: &Packet) {
+        let route = match (hook, &packet.output, &packet.input) {
+            (Hook::Input, ..) => String::new(),
+            (Hook::Forward, Some(bridge), _) => format!("out on {bridge}"),
+            (Hook::Forward, None, Some(bridge)) => format!("in on {bridge}"),
+            _ => return,
+        };
+        let protocol = packet.protocol.as_str().to_owned();
+        self.ufw = Some(UfwRule { route, port: packet.port, protocol });
     }
 
     fn own_reason(&self, to: &Interface) -> String {
