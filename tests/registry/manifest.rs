@@ -69,6 +69,9 @@ fn a_list_is_made_annotated_and_pushed() {
     assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
     assert!(!user.file(&list, &a).parent().unwrap().exists(), "the list is still here");
     assert_eq!(user.manifest(&["inspect", &list]).ok(), text);
+    let verbose: Value =
+        serde_json::from_str(&user.manifest(&["inspect", "-v", &list]).ok()).unwrap();
+    assert_eq!(verbose[1]["Ref"], format!("{list}@{}", digests[1]));
     let gone = user.manifest(&["rm", &list]).fails(1);
     assert_eq!(gone, format!("No such manifest: {list}"));
     let nested = user.manifest(&["create", &a, &list]).fails(1);

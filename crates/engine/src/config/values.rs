@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 
 /// A proxy's address without the credentials it may hold, which are nobody's business.
 pub fn masked(url: &str) -> String {
+    let is_scheme = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    };
     let (scheme, rest) = match url.find("://") {
-        Some(end) => url.split_at(end + 3),
-        None => ("", url),
+        Some(end) if is_scheme(&url[..end]) => url.split_at(end + 3),
+        _ => ("", url),
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..end].rfind('@') {
@@ -192,6 +195,7 @@ mod tests {
         let hidden = "http://xxxxx:xxxxx@proxy:3128/x@y";
         assert_eq!(masked("http://ann:se@cret@proxy:3128/x@y"), hidden);
         assert_eq!(masked("ann:secret@proxy:3128"), "xxxxx:xxxxx@proxy:3128");
+        assert_eq!(masked("ann:secret@proxy/://x"), "xxxxx:xxxxx@proxy/://x");
         for open in ["http://proxy:3128", "proxy", "", "http://proxy/a@b"] {
             assert_eq!(masked(open), open);
         }

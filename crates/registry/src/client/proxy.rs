@@ -126,7 +126,11 @@ impl Exempt {
 
 impl Proxy {
     fn parse(address: &str) -> Option<Self> {
-        let (scheme, rest) = address.trim().split_once("://").unwrap_or(("http", address.trim()));
+        let address = address.trim();
+        let (scheme, rest) = match address.split_once("://") {
+            Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+            _ => ("http", address),
+        };
         let (way, usual) = match scheme.to_ascii_lowercase().as_str() {
             "http" => (Way::Plain, 80),
             "https" => (Way::Tls, 443),
@@ -176,6 +180,11 @@ impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Proxy({:?} {}:{})", self.way, self.host, self.port)
     }
+}
+
+/// What else stands there may hold credentials (RFC 3986, section 3.1).
+fn is_scheme(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 /// Of the `user:password` of an address.

@@ -2,7 +2,7 @@
 
 use api::registry::AuthConfig;
 use oci::manifest::{Document, MAX_BYTES};
-use oci::{Descriptor, Platform, Reference, media_type};
+use oci::{Descriptor, Digest, Platform, Reference, media_type};
 use registry::client::{
     Access, Credentials, Error, Fetched, Places, Proxies, Repository, Settings, Which,
 };
@@ -46,7 +46,7 @@ impl<'c> Remote<'c> {
         for listed in index.manifests {
             let which = Which::Digest(listed.digest.clone());
             let fetched = repository.manifest(&which).await.map_err(told)?;
-            let own = entry(name.with_digest(listed.digest), fetched, listed.platform);
+            let own = entry(listed_as(name, &listed.digest)?, fetched, listed.platform);
             own.manifest()?;
             entries.push(own);
         }
@@ -83,6 +83,13 @@ impl<'c> Remote<'c> {
         };
         (Settings { places, ..Settings::default() }, credentials)
     }
+}
+
+/// The list's name with the digest of one in it: what it is known by is the list's tag.
+fn listed_as(list: &Reference, digest: &Digest) -> Result<Reference> {
+    let tag = list.tag().map(|tag| format!(":{tag}")).unwrap_or_default();
+    Reference::parse(&format!("{}{tag}@{digest}", list.name()))
+        .map_err(|error| Failure::new(error.to_string()))
 }
 
 fn read(fetched: &Fetched, name: &Reference) -> Result<Document> {
