@@ -110,8 +110,11 @@ impl Client {
 fn sixteen_clients_make_join_and_remove_networks_while_engines_die() {
     let mut engine = Engine::with_busybox();
     let mut random = Random::new();
-    // What stays from the first time on: the proxy of published ports, the cgroup.
+    // What stays from the first time on: the proxy of published ports, the cgroup, the links of the host between which
+    // nothing is to be forwarded.
     engine.gantry(&["run", "--rm", "-p", "80", "busybox", "true"]).ok();
+    engine.gantry(&["network", "create", "--ipv6", "first"]).ok();
+    engine.gantry(&["network", "rm", "first"]).ok();
     let before = kernel::settled(&engine);
     let run = Arc::new(Run::default());
     let clients: Vec<_> = (0..CLIENTS)

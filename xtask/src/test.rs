@@ -8,7 +8,7 @@ use crate::leftovers::Snapshot;
 use crate::{Result, build, images, setup, shell, tidy};
 
 /// Images that the black-box tests load.
-const IMAGES: &[&str] = &["busybox", "debian", "hello-world", "nginx", "redis"];
+const IMAGES: &[&str] = &["busybox", "debian", "hello-world", "nginx", "python", "redis"];
 
 /// What cargo is to build and run, of the whole workspace.
 const EVERY_TEST: &[&str] = &["--tests"];

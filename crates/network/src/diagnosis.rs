@@ -5,7 +5,7 @@
 
 mod walk;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::{Context, Result};
 use crate::nft::Ruleset;
@@ -85,9 +85,16 @@ pub enum Keeper {
 pub fn obstacles(hook: Hook, packet: &Packet, own_table: &str) -> Result<Vec<Obstacle>> {
     let action = || "read the firewall's rules".to_owned();
     let mut rules = Ruleset::read().context(action)?;
-    // Whichever link it comes by, it is no engine's bridge.
-    let input = packet.input.clone().or(Some("-".to_owned()));
-    let from_outside = Packet { input, ..packet.clone() };
+    // Whichever links it comes and leaves by, they are no engine's bridges; whoever sends it is neither on one nor at a
+    // loopback address.
+    let elsewhere = |link: &Option<String>| link.clone().or(Some("-".to_owned()));
+    let (input, output) = (elsewhere(&packet.input), elsewhere(&packet.output));
+    let anybody = match packet.destination {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    };
+    let source = packet.source.or(Some(anybody));
+    let from_outside = Packet { input, output, source, ..packet.clone() };
     let bases = rules.bases.clone();
     let at_hook = bases.iter().filter(|base| base.hook == hook.number());
     let found = at_hook.filter_map(|base| {

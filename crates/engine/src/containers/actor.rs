@@ -146,6 +146,7 @@ impl Actor {
         // Whoever asked may have gone away; what was asked is done all the same.
         match request {
             Request::Start { reply } => drop(reply.send(self.start_by_hand().await)),
+            Request::BringBack { reply } => drop(reply.send(self.bring_back().await)),
             Request::Signal { signal, purpose, reply } => {
                 drop(reply.send(self.signal(signal, purpose).await));
             }

@@ -33,7 +33,7 @@ use super::exit::read_exit;
 use super::health::on_failure;
 use super::link::Link;
 use super::record::Record;
-use super::request::Remove;
+use super::request::{Remove, Request};
 use super::restart_policy::{Policy, at_engine_start};
 use super::start_order;
 use super::{Containers, cgroup_driver};
@@ -99,7 +99,7 @@ impl Containers {
         for (record, state) in found {
             due.extend(self.take_over(record, state).await);
         }
-        self.start_again(due);
+        Self::start_again(due);
         self.settle_volumes().await
     }
 
@@ -150,12 +150,18 @@ impl Containers {
         if actor.settle(found).await != After::GoOn {
             return None;
         }
+        let is_due = is_due(&actor.record);
+        if is_due {
+            // Whoever looks before its turn sees that it is not at rest. Not written down: the next engine asks again.
+            actor.record.state.status = Status::Restarting;
+            actor.show();
+        }
         tokio::spawn(actor.run());
-        is_due(&handle.record()).then_some(handle)
+        is_due.then_some(handle)
     }
 
     /// In the background, so that the engine answers while its containers come up; each after those that it depends on.
-    fn start_again(&self, due: Vec<Handle>) {
+    fn start_again(due: Vec<Handle>) {
         let records: Vec<_> = due.iter().map(Handle::record).collect();
         let order = start_order::order(&records.iter().map(|record| &**record).collect::<Vec<_>>());
         let tried: Vec<_> = due.iter().map(|_| watch::channel(false)).collect();
@@ -164,15 +170,12 @@ impl Containers {
                 .into_iter()
                 .map(|(other, until)| (until, tried[other].1.clone(), due[other].watch()))
                 .collect();
-            let (containers, handle, tried) = (self.clone(), due[at].clone(), tried[at].0.clone());
+            let (handle, tried) = (due[at].clone(), tried[at].0.clone());
             tokio::spawn(async move {
                 for (until, tried, view) in waits {
                     start_order::wait(until, tried, view).await;
                 }
-                // Somebody may have started or stopped it meanwhile.
-                if is_due(&handle.record())
-                    && let Err(error) = containers.start(&handle.id).await
-                {
+                if let Err(error) = handle.ask(|reply| Request::BringBack { reply }).await {
                     tracing::warn!(container = &*handle.id, "cannot start it again: {error}");
                 }
                 tried.send_replace(true);
@@ -241,6 +244,19 @@ impl Actor {
             (None, _) if self.removes_itself_now() => self.finish_removal().await,
             (None, _) => After::GoOn,
         }
+    }
+
+    /// What ran before the engine began; nothing where somebody has started or stopped it since.
+    pub async fn bring_back(&mut self) -> Result<()> {
+        if self.status() != Status::Restarting || self.restart.is_some() {
+            return Ok(());
+        }
+        let started = self.start_by_hand().await;
+        if started.is_err() && self.status() == Status::Restarting {
+            self.record.state.status = Status::Exited;
+            self.save_or_warn().await;
+        }
+        started.map(drop)
     }
 
     async fn ended_meanwhile(&mut self, exit: ExitRecord) -> After {

@@ -48,7 +48,7 @@ impl Actor {
             self.asked_to_end = true;
             self.record.stopped_by_hand = true;
         }
-        if self.restart.is_some() {
+        if self.status() == Status::Restarting {
             return self.give_up_restart(meant_to_end).await;
         }
         self.deliver(number).await?;

@@ -40,6 +40,10 @@ pub enum Request {
     Start {
         reply: Reply<Started>,
     },
+    /// By the engine that has just begun.
+    BringBack {
+        reply: Reply<()>,
+    },
     Signal {
         signal: i32,
         purpose: Purpose,

@@ -102,9 +102,8 @@ impl Ruleset {
 
     /// Whether ufw's chains are in that chain's table.
     pub(crate) fn has_ufw(&self, chain: &ChainName) -> bool {
-        let of_ufw = |other: &ChainName| {
-            other.chain.starts_with("ufw-") || other.chain.starts_with("ufw6-")
-        };
+        let of_ufw =
+            |other: &ChainName| other.chain.starts_with("ufw-") || other.chain.starts_with("ufw6-");
         self.rules.keys().any(|other| *other == chain.beside(&other.chain) && of_ufw(other))
     }
 
