@@ -307,6 +307,38 @@ fn ports_follow_the_default_route() {
 }
 
 #[test]
+fn ports_come_with_the_first_network_and_go_with_the_last() {
+    let engine = Engine::with_busybox();
+    engine.gantry(&["network", "create", "a"]).ok();
+    engine.gantry(&["network", "create", "inner", "--internal"]).ok();
+    let port = |name: &str| engine.gantry(&["port", name]).ok();
+    serve(&engine, "web", &["--network", "inner", "-p", "127.0.0.1:21690:80"], &[80]);
+    assert_eq!(port("web"), "");
+    engine.gantry(&["network", "connect", "a", "web"]).ok();
+    comes_up(21690, "web");
+    assert_eq!(port("web"), "80/tcp -> 127.0.0.1:21690");
+
+    // Whoever comes second stays off the network, and has it once the first one has left.
+    serve(&engine, "next", &["--network", "none", "-p", "127.0.0.1:21690:80"], &[80]);
+    engine.gantry(&["network", "disconnect", "none", "next"]).ok();
+    let taken = engine.gantry(&["network", "connect", "a", "next"]).fails(1);
+    assert!(taken.contains("driver failed programming external connectivity"), "{taken}");
+    assert!(taken.contains("port is already allocated by container web"), "{taken}");
+    let networks = ["inspect", "-f", "{{json .NetworkSettings.Networks}}", "next"];
+    assert_eq!(engine.gantry(&networks).ok(), "{}");
+    engine.gantry(&["network", "disconnect", "a", "web"]).ok();
+    assert_eq!((port("web").as_str(), ask((LOCAL, 21690))), ("", None));
+    engine.gantry(&["network", "connect", "a", "next"]).ok();
+    assert_eq!(ask((LOCAL, 21690)).as_deref(), Some("next"));
+    engine.gantry(&["rm", "-f", "next"]).ok();
+
+    // What is held by nobody is free for the host's programs.
+    drop(std::net::TcpListener::bind((LOCAL, 21690)).expect("a free port"));
+    engine.gantry(&["network", "connect", "a", "web"]).ok();
+    assert_eq!(ask((LOCAL, 21690)).as_deref(), Some("web"));
+}
+
+#[test]
 fn a_network_says_where_ports_are_published() {
     let engine = Engine::with_busybox();
     let option = "com.docker.network.bridge.host_binding_ipv4=127.0.0.2";

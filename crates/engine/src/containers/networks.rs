@@ -169,19 +169,32 @@ impl Actor {
             self.record.state.interfaces.push(interface.clone());
         }
         self.name_endpoint(&network);
-        if let Err(error) = self.save().await {
+        if let Err(error) = self.settle_connect(joined.is_some()).await {
             self.restore_endpoint(&network, before);
             if joined.is_some() {
                 self.leave_running(&network).await;
+                self.lead_ports_or_warn().await;
             }
             return Err(error);
         }
         if let Some(interface) = joined {
-            self.lead_ports().await;
             self.change_hosts(interface, bundle::HostsChange::Add).await;
             self.tell_of_network(&network, "connect");
         }
         Ok(())
+    }
+
+    async fn settle_connect(&mut self, is_running: bool) -> Result<()> {
+        if is_running {
+            self.lead_ports().await?;
+        }
+        self.save().await
+    }
+
+    async fn lead_ports_or_warn(&mut self) {
+        if let Err(error) = self.lead_ports().await {
+            tracing::warn!(container = self.record.id, "{error}");
+        }
     }
 
     pub async fn set_aliases(
@@ -217,6 +230,9 @@ impl Actor {
         let interfaces = &mut self.record.state.interfaces;
         let position = interfaces.iter().position(|interface| interface.network_id == network.id);
         let interface = position.map(|position| interfaces.remove(position));
+        if interface.is_some() {
+            self.lead_ports_or_warn().await;
+        }
         if let Err(error) = self.save().await {
             // It is out of the network; the record says so with the next change.
             self.show();
@@ -224,7 +240,6 @@ impl Actor {
             return Err(error);
         }
         if let Some(interface) = interface {
-            self.lead_ports().await;
             self.change_hosts(interface, bundle::HostsChange::Remove).await;
         }
         if running {

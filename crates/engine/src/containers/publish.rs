@@ -173,22 +173,30 @@ impl Actor {
         hold(&self.link()?, &published.reservations).await.map_err(not_held)
     }
 
-    /// Its default route may be another: ports lead to where it is reached now.
-    pub async fn lead_ports(&self) {
-        if self.record.state.ports.is_empty() {
-            return;
-        }
+    /// It is on other networks than before. Ports lead to where it is reached now; on its first network on which they can
+    /// be they are published, off its last one they are taken back.
+    pub async fn lead_ports(&mut self) -> Result<()> {
         let target = target(&self.record.state.interfaces);
+        match (self.record.state.ports.is_empty(), target == Target::default()) {
+            (true, true) => Ok(()),
+            (true, false) => {
+                let wishes = ports::wishes(&self.record.config, &self.record.host_config)?;
+                self.publish_more(wishes).await
+            }
+            (false, true) => self.take_back(self.record.state.ports.clone()).await,
+            (false, false) => self.retarget_ports(target).await,
+        }
+    }
+
+    async fn retarget_ports(&self, target: Target) -> Result<()> {
         let (shared, id) = (self.shared.clone(), self.record.id.clone());
-        let led = blocking(move || {
+        let retarget = move || {
             let led = shared.network.retarget(&id, target);
             led.map_err(|cause| {
                 Error::system("cannot lead published ports elsewhere").because(cause)
             })
-        });
-        if let Err(error) = led.await {
-            tracing::warn!(container = self.record.id, "{error}");
-        }
+        };
+        blocking(retarget).await
     }
 
     /// Takes its ports back; harmless without any. What fails must not keep it from ending.
