@@ -166,3 +166,20 @@ fn a_client_that_goes_away_ends_its_copy_and_the_container_starts() {
         engine.gantry(&["ps", "-q", "--filter", "name=box"]).stdout.lines().count() == 1
     });
 }
+
+#[test]
+fn a_large_file_that_the_engine_refuses_at_once_ends_the_copy() {
+    let engine = Engine::with_busybox();
+    engine.gantry(&["create", "--name", "box", "--read-only", "busybox"]).ok();
+    let file = engine.scratch().join("large");
+    fs::File::create(&file).unwrap().set_len(60 << 20).unwrap();
+    let file = file.to_str().unwrap();
+    for (to, why) in [
+        ("nosuch:/tmp", "No such container: nosuch"),
+        ("box:/tmp", "container rootfs is marked read-only"),
+        ("box:/nodir/", "no such directory"),
+    ] {
+        let said = engine.gantry(&["cp", file, to]).fails(1);
+        assert!(said.contains(why), "{to}: {said}");
+    }
+}

@@ -19,6 +19,10 @@ fn engine(dir: &std::path::Path) -> Engine {
     let text = DESCRIPTION.replace("SCRATCH", &dir.to_string_lossy());
     fs::create_dir(dir.join("cdi")).unwrap();
     fs::write(dir.join("cdi/gpu.json"), text).unwrap();
+    // Of no writer, and no description.
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let fifo = dir.join("cdi/fifo.json");
+    rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
     fs::write(dir.join("library"), "of the driver").unwrap();
     let engine = Engine::start_with(&["--cdi-spec-dir", &dir.join("cdi").to_string_lossy()]);
     engine.load("busybox");

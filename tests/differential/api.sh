@@ -53,6 +53,11 @@ api POST /v1.45/containers/create -H 'Content-Type: application/json' -d ''
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '[]' | sed 's/: json:.*\|: invalid type.*\|: data did.*/"}/'
 for text in 'x' '[1 2]' '{"Image":}' '{"Image":"x",}' '{Image:1}' '{"Image" 1}' '{"a":tru}' '{"a":01}' '{"a":-}' '{"a":1.}' '{"a":1e}' '{"a":"\\x"}' '{"a":"\\u12x"}' '{"a":[1,]}' "{'a':1}" '{"a":nul' '   '; do api POST /v1.45/containers/create -H 'Content-Type: application/json' --data-binary "$text"; done
 api POST /v1.45/containers/api-none/update -H 'Content-Type: application/json' -d '{"Memory":"x"}' | sed 's/ field .*/"}/'
+for body in '{"Memory":1e30}' '{"CpuShares":1.5}' '{"NanoCpus":"5"}' '{"BlkioWeight":70000}' '{"PidsLimit":1.5}' '{"BlkioDeviceReadBps":[{"Path":"/dev/vda","Rate":-1}]}' '{"ShmSize":"x"}'; do api POST /v1.45/containers/create -H 'Content-Type: application/json' -d "{\"Image\":\"busybox\",\"HostConfig\":$body}" | sed 's/ field .*/"}/'; done
+for body in '{"Memory":1e30}' '{"CpuShares":1.5}' '{"BlkioDeviceReadBps":[{"Path":"/dev/vda","Rate":-1}]}'; do api POST /v1.45/containers/api-none/update -H 'Content-Type: application/json' -d "$body" | sed 's/ field .*/"}/'; done
+api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{"Image":"busybox","StopTimeout":1e400}' | sed 's/ field .*/"}/'
+api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{"Image":"busybox","MacAddress":"zz"}'
+for mount in '"Type":"bind","Source":"/tmp","VolumeOptions":{}' '"Type":"volume","BindOptions":{}' '"Type":"tmpfs","VolumeOptions":{}' '"Type":"bind","Source":"/tmp","TmpfsOptions":{}'; do api POST /v1.45/containers/create -H 'Content-Type: application/json' -d "{\"Image\":\"busybox\",\"HostConfig\":{\"Mounts\":[{\"Target\":\"/x\",$mount}]}}"; done
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d 'null'
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{}'
 api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{"Image":1}' | sed 's/: json:.*\|: invalid type.*\|: data did.*/"}/'

@@ -38,3 +38,36 @@ docker tag onlyone
 docker rename x
 docker -H unix:///no/such.sock ps
 docker -H tcp://127.0.0.1:1 ps
+# Names that are none, or lead elsewhere in a path.
+for c in rm inspect 'container inspect' logs start stop kill restart pause wait diff export top port attach 'stats --no-stream' 'volume rm' 'volume inspect' 'network inspect' 'network rm' 'image inspect' rmi history 'update -m 64m'; do docker $c ''; done
+for c in rm inspect 'container inspect' logs start stop kill restart pause wait diff export top port attach 'stats --no-stream' 'volume rm' 'volume inspect' 'network inspect' 'network rm' 'image inspect' rmi history 'update -m 64m'; do docker $c ../errors-x; done
+for c in rm inspect 'container inspect' logs start kill diff port attach 'volume rm' 'network rm' 'image inspect' rmi; do docker $c /errors-x/; docker $c errors-x//y; done
+docker exec '' true
+docker exec ../errors-x true
+docker rename ../errors-x y
+docker tag '' errors-x
+docker tag ../errors-x errors-y
+docker network connect '' errors-x
+docker create --name errors-a busybox sleep 1000 | wc -c
+docker inspect -f '{{.Name}}' /errors-a
+docker port /errors-a
+docker rename errors-a .x
+docker rename errors-a /.x
+docker exec -e =b errors-a true
+docker export -o /nosuch/x errors-a
+docker export -o /dev/null errors-a
+docker save -o /dev/null busybox
+docker start --checkpoint x errors-a
+docker start --checkpoint-dir /x errors-a
+docker checkpoint
+docker checkpoint ls errors-a
+docker checkpoint create errors-a y
+docker rm /errors-a
+docker create --volumes-from '' busybox
+docker create --device /dev/null:/dev/x:rwmm busybox
+docker create --device /dev/null:rr busybox
+docker create --mount type=bind,src=/tmp,dst=/x,bind-recursive=readonly,readonly busybox
+docker run --rm --network none --group-add nosuchgroup busybox true
+docker run --rm --network none -v /etc/hostname:/tmp busybox true 2>&1 | grep -o 'Are you trying.*'
+docker run --rm --network none -v /tmp:/etc/passwd busybox true 2>&1 | grep -o 'Are you trying.*'
+docker create --name errors-b --oom-kill-disable --dns 127.0.0.1 --dns 8.8.8.8 busybox | wc -c

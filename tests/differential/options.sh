@@ -33,6 +33,9 @@ printf 'A=1\n# no\n\n  B = 2\n' >env; docker run --rm --network none --env-file 
 printf '\357\273\277A=1\nB="x y"  \nPATH\nNOSUCH\nC=\r\n' >env; docker run --rm --network none --env-file env busybox sh -c 'env | grep -v -E "^(PATH|HOME|HOSTNAME|PWD|SHLVL)=" | sort | cat -v'
 printf '=x\n' >env; docker run --rm --network none --env-file env busybox env
 printf 'A\377=1\n' >env; docker run --rm --network none --env-file env busybox env
+for f in --env-file --label-file; do timeout 10 docker create $f /dev/zero busybox; done
+for n in 65533 65534; do { echo B=1; printf A=; head -c $n /dev/zero | tr '\0' x; printf '\nC=1\n'; } >env; docker run --rm --network none --env-file env busybox sh -c 'echo ${#A} $B $C'; done
+{ printf A=; head -c 65534 /dev/zero | tr '\0' x; } >env; docker run --rm --network none --env-file env busybox true
 docker create --name options-a --cidfile cid busybox >/dev/null; test "$(cat cid)" = "$(docker inspect -f '{{.Id}}' options-a)" && echo same; docker rm options-a; rm cid
 docker create --cidfile cid --name options-a --memory 1 busybox; ls cid; docker ps -aq --filter name=options-a
 docker run --rm --network none --ulimit nofile=100:200 busybox sh -c 'ulimit -n; ulimit -Hn'
@@ -73,3 +76,23 @@ docker update --restart nosuch options-b
 docker run -d --name options-c --network none busybox sleep 100; docker inspect -f '{{range $name, $n := .NetworkSettings.Networks}}{{$name}} {{len $n.NetworkID}} {{len $n.EndpointID}}{{end}}' options-c
 docker kill options-c; docker inspect -f '{{range $name, $n := .NetworkSettings.Networks}}{{$name}} {{len $n.NetworkID}} {{len $n.EndpointID}}{{end}}' options-c
 api -i POST '/v1.45/containers/nosuch/attach?stream=1' | tail -n1
+docker create --name options-d -m 64m busybox | wc -l; docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}' options-d
+docker update -m 200m options-d
+docker update --memory-swap 100m options-d && docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}' options-d
+docker update -m 128m options-d
+docker update -m 128m --memory-swap 32m options-d
+docker update --blkio-weight 300 --kernel-memory 64m options-d; docker inspect -f '{{.HostConfig.BlkioWeight}}' options-d
+docker update --pids-limit -7 options-d; docker inspect -f '{{.HostConfig.PidsLimit}}' options-d
+docker update --cpu-quota 20000 options-d && docker update --cpus 1 options-d
+docker update --cpu-quota -1 options-d && docker update --cpus 1 options-d && docker update --cpu-period 10000 options-d; docker rm options-d
+docker create --name options-e --rm busybox | wc -l; docker update --restart always options-e; docker rm options-e
+docker run --rm --network none --privileged --device /dev/null:/dev/options --device /dev/null:/dev/zero --device /nodev busybox sh -c 'stat -c %t:%T /dev/options /dev/zero'
+docker run --rm --network none --ulimit nofile=20 busybox sh -c 'ulimit -n; ulimit -Hn'
+docker create --name options-v -v /tmp:/x --tmpfs /z busybox | wc -l; for place in /tmp /x /z /nosuch; do docker ps -a --filter volume=$place --format '{{.Names}}'; done; docker rm options-v
+docker run --rm --network none --security-opt seccomp= busybox true
+docker run --rm --network none --security-opt label= busybox true
+docker run --rm --network none --tmpfs /x:bogus busybox true 2>&1 | grep -o 'invalid tmpfs option.*'
+docker run --rm --network none --tmpfs /etc:ro busybox ls /etc
+docker run --rm --network none -v options-etc:/etc:ro busybox ls -d /etc/hosts /etc/hostname /etc/resolv.conf; docker volume rm options-etc
+docker create --name options-f busybox true | wc -l; docker export options-f | tar tv | grep dockerenv | cut -c1-32; docker diff options-f; docker start -a options-f; docker diff options-f; docker rm options-f
+docker run --rm --network none --read-only busybox stat -c '%a %s %n' /.dockerenv

@@ -41,3 +41,4 @@ docker image prune -f -a --filter label=prune-x=1 | sed 's/sha256:[0-9a-f]*/<dig
 docker image prune -f --filter until=x
 docker image prune -f --filter nosuch=1
 docker image prune extra
+for c in container image network volume system; do docker $c prune -f --filter label; docker $c prune -f --filter =x; done

@@ -87,6 +87,45 @@ fn a_full_disk_is_said_and_the_engine_goes_on() {
     assert_eq!(engine.gantry(&["ps", "-a", "--filter", "name=late", "-q"]).ok(), "");
 }
 
+/// What fills a disk is taken away with the engine, also by one that starts on it.
+#[test]
+fn a_full_disk_is_emptied_by_what_removes() {
+    let (disk, mut engine) = engine();
+    engine.load("hello-world");
+    for (name, program) in [("running", "sleep"), ("ended", "true"), ("later", "true")] {
+        engine.gantry(&["run", "-d", "--name", name, "busybox", program, "300"]).ok();
+    }
+    engine.gantry(&["wait", "ended", "later"]).ok();
+    engine.gantry(&["volume", "create", "data"]).ok();
+    engine.gantry(&["network", "create", "net"]).ok();
+    let removals: &[&[&str]] = &[
+        &["rm", "-f", "running"],
+        &["rm", "ended"],
+        &["network", "rm", "net"],
+        &["rmi", "hello-world"],
+        &["volume", "rm", "data"],
+    ];
+    for removal in removals {
+        disk.fill();
+        engine.gantry(removal).ok();
+    }
+    disk.fill();
+    engine.stop();
+    disk.fill();
+    engine.launch();
+    for prune in ["container", "volume", "network", "image", "system"] {
+        disk.fill();
+        engine.gantry(&[prune, "prune", "-f"]).ok();
+    }
+    disk.fill();
+    engine.gantry(&["system", "prune", "-af"]).ok();
+    assert_eq!(engine.gantry(&["ps", "-aq"]).ok(), "");
+    assert_eq!(engine.gantry(&["images", "-q"]).ok(), "");
+    disk.free();
+    engine.load("busybox");
+    engine.gantry(&["run", "--rm", "busybox", "true"]).ok();
+}
+
 #[test]
 fn a_container_that_ends_on_a_full_disk_has_ended_after_a_crash_too() {
     let (disk, mut engine) = engine();

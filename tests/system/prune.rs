@@ -1,5 +1,8 @@
 //! `gantry system prune`.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
 use testkit::engine::Engine;
 
 #[test]
@@ -47,4 +50,37 @@ fn filters_choose_and_the_space_is_what_was_freed() {
     let said = engine.gantry(&["image", "prune", "-a", "-f"]).ok();
     assert!(said.ends_with(&format!("Total reclaimed space: {images}")), "{images}: {said}");
     assert_eq!(super::df::usage(&engine, "")["LayersSize"], 0);
+}
+
+/// A mistyped filter is no leave to remove everything.
+#[test]
+fn a_filter_without_a_value_removes_nothing() {
+    let engine = Engine::with_busybox();
+    engine.gantry(&["create", "--name", "box", "busybox"]).ok();
+    engine.gantry(&["volume", "create"]).ok();
+    engine.gantry(&["network", "create", "net"]).ok();
+    for noun in ["container", "image", "network", "volume", "builder", "system"] {
+        let said = engine.gantry(&[noun, "prune", "-f", "--filter", "label"]).fails(125);
+        let words = "invalid argument \"label\" for \"--filter\" flag: bad format of filter (expected name=value)";
+        assert!(said.starts_with(words), "{noun}: {said}");
+    }
+    for path in ["containers", "images", "networks", "volumes", "build"] {
+        for filters in ["%7B%22label%22%3A%5B%5D%7D", "%7B%22label%22%3Anull%7D"] {
+            let answer = post(&engine, &format!("/{path}/prune?filters={filters}"));
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+            assert!(answer.contains("invalid filter 'label': it has no value"), "{path}: {answer}");
+        }
+    }
+    engine.gantry(&["inspect", "box"]).ok();
+    assert_eq!(engine.gantry(&["volume", "ls", "-q"]).ok().lines().count(), 1);
+    engine.gantry(&["network", "inspect", "net"]).ok();
+}
+
+fn post(engine: &Engine, path: &str) -> String {
+    let mut stream = UnixStream::connect(engine.socket()).unwrap();
+    let head = format!("POST /v1.45{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

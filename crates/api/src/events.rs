@@ -6,8 +6,8 @@ use crate::go::{is_empty, wire};
 
 wire! {
     pub struct Message {
+        #[flatten]
         /// From before events had types; container and image events only. Gone in 1.52.
-        #[serde(flatten)]
         pub legacy: Option<Legacy>,
         #[serde(rename = "Type")]
         pub kind: String,

@@ -93,6 +93,12 @@ impl Filters {
         self.0.keys().map(String::as_str).find(|name| !known.contains(name))
     }
 
+    /// The first name that was given without a value.
+    #[must_use]
+    pub fn without_value(&self) -> Option<&str> {
+        self.0.iter().find(|(_, values)| values.is_empty()).map(|(name, _)| name.as_str())
+    }
+
     /// A boolean filter (`dangling=true`): absent, or true/false in Docker's spellings.
     pub fn boolean(&self, name: &str) -> Result<Option<bool>, InvalidFilter> {
         let values: Vec<&str> = self.get(name).collect();
@@ -200,6 +206,9 @@ mod tests {
         assert_eq!(filters.unknown(&["label", "dangling"]), Some("colour"));
         assert!(filters.boolean("dangling").is_err());
         assert_eq!(filters.boolean("other"), Ok(None));
+        assert_eq!(filters.without_value(), None);
+        let empty = Filters::parse(r#"{"label":[],"until":["1h"]}"#).unwrap();
+        assert_eq!(empty.without_value(), Some("label"));
     }
 
     #[test]

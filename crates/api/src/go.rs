@@ -1,25 +1,55 @@
 //! How Go's encoding/json treats zero values, in serde's terms.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Declares wire structs: Docker's PascalCase names, every field optional on the way in, and `null`
 /// read as the zero value (docker-py sends `null` for most of what it was not given).
+///
+/// `#[flatten]`, as a field's first attribute, puts a struct's fields among those around it: what is wrong with
+/// one of them is an error there as well.
 macro_rules! wire {
     ($(
         $(#[$meta:meta])*
-        pub struct $name:ident { $( $(#[$field_meta:meta])* pub $field:ident : $type:ty, )* }
-    )*) => { $(
+        pub struct $name:ident { $($fields:tt)* }
+    )*) => { $( crate::go::wire! { @fields [$(#[$meta])* $name] {} $($fields)* } )* };
+
+    // One field after the other moves into the braces.
+    (@fields $head:tt { $($done:tt)* }
+        #[flatten] $(#[$meta:meta])* pub $field:ident : Option<$type:ty>, $($rest:tt)*) => {
+        crate::go::wire! { @fields $head {
+            $($done)*
+            #[serde(flatten, deserialize_with = "crate::go::flattened")]
+            $(#[$meta])*
+            pub $field: Option<$type>,
+        } $($rest)* }
+    };
+    (@fields $head:tt { $($done:tt)* }
+        #[flatten] $(#[$meta:meta])* pub $field:ident : $type:ty, $($rest:tt)*) => {
+        crate::go::wire! { @fields $head {
+            $($done)*
+            #[serde(flatten)]
+            $(#[$meta])*
+            pub $field: $type,
+        } $($rest)* }
+    };
+    (@fields $head:tt { $($done:tt)* }
+        $(#[$meta:meta])* pub $field:ident : $type:ty, $($rest:tt)*) => {
+        crate::go::wire! { @fields $head {
+            $($done)*
+            #[serde(default, deserialize_with = "crate::go::nullable")]
+            $(#[$meta])*
+            pub $field: $type,
+        } $($rest)* }
+    };
+    (@fields [$(#[$meta:meta])* $name:ident] { $($fields:tt)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "PascalCase", remote = "Self")]
-        pub struct $name {
-            $(
-                #[serde(default, deserialize_with = "crate::go::nullable")]
-                $(#[$field_meta])*
-                pub $field: $type,
-            )*
-        }
+        pub struct $name { $($fields)* }
 
         // `remote` makes of serde's code plain functions, for this to have the last word.
         impl<'de> serde::Deserialize<'de> for $name {
@@ -33,7 +63,7 @@ macro_rules! wire {
                 Self::serialize(self, serializer)
             }
         }
-    )* };
+    };
 }
 pub(crate) use wire;
 
@@ -42,7 +72,40 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+    deserializer.deserialize_option(Nullable(PhantomData))
+}
+
+/// Not serde's own way through `Option`, which makes nothing of an error in a flattened struct: a limit that
+/// cannot be read would be no limit. This one refuses whatever is flattened.
+struct Nullable<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for Nullable<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or null")
+    }
+
+    fn visit_none<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        T::deserialize(deserializer)
+    }
+}
+
+/// A struct among others' fields that is always there when it is read.
+pub(crate) fn flattened<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Lets a struct be read from an object alone: serde would take an array for its fields in their order.

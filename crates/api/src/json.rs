@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Why a document could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl std::error::Error for Unreadable {}
 /// What is wrong with it.
 pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = T::deserialize(&mut deserializer).map_err(|error| explain(text, &error))?;
+    let value = T::deserialize(&mut deserializer).map_err(|error| explain::<T>(text, &error))?;
     match deserializer.end() {
         Ok(()) => Ok(value),
         Err(error) => Err(match syntax(text, usize::MAX) {
@@ -50,18 +51,89 @@ pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
     }
 }
 
-fn explain(text: &[u8], error: &serde_json::Error) -> Unreadable {
+fn explain<T: DeserializeOwned>(text: &[u8], error: &serde_json::Error) -> Unreadable {
     match syntax(text, usize::MAX) {
         // Go reads the value before it looks at what follows.
         Err(fault) if !matches!(fault, Unreadable::Trailing(_)) => fault,
-        _ if error.is_syntax() => Unreadable::Malformed("exceeded max depth".to_owned()),
+        _ if error.is_syntax() => Unreadable::Malformed(beyond_serde(text, error)),
         _ => {
-            let path = match error.line() {
-                0 => String::new(),
-                line => syntax(text, offset(text, line, error.column())).unwrap_or_default(),
-            };
+            let found = searched_place::<T>(text).filter(|found| !found.is_empty());
+            let path = found.unwrap_or_else(|| place(text, error));
             Unreadable::Malformed(mismatch(&error.to_string(), &path))
         }
+    }
+}
+
+/// What is JSON and yet more than serde_json reads.
+fn beyond_serde(text: &[u8], error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let plain = said.rsplit_once(" at line ").map_or(said.as_str(), |(plain, _)| plain);
+    match plain {
+        "recursion limit exceeded" => "exceeded max depth".to_owned(),
+        "number out of range" => {
+            let number = number_around(text, offset(text, error.line(), error.column()));
+            let path = place(text, error);
+            format!(
+                "json: cannot unmarshal number {number} into Go struct field {path} of type float64"
+            )
+        }
+        plain => format!("json: {plain}"),
+    }
+}
+
+fn number_around(text: &[u8], at: usize) -> String {
+    let in_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    let (before, after) = text.split_at(at.min(text.len()));
+    let start = before.len() - before.iter().rev().take_while(|byte| in_number(byte)).count();
+    let end = before.len() + after.iter().take_while(|byte| in_number(byte)).count();
+    String::from_utf8_lossy(&text[start..end]).into_owned()
+}
+
+fn place(text: &[u8], error: &serde_json::Error) -> String {
+    syntax(text, offset(text, error.line(), error.column())).unwrap_or_default()
+}
+
+/// Longer documents, and more tries, are not worth a place.
+const MAX_SEARCHED: usize = 64 << 10;
+const MAX_TRIES: usize = 256;
+
+/// Where a value that is taken away changes what is wrong: serde's own word is the end of the object around it for what
+/// was set aside for flattened structs.
+fn searched_place<T: DeserializeOwned>(text: &[u8]) -> Option<String> {
+    let text = Some(text).filter(|text| text.len() <= MAX_SEARCHED)?;
+    let document = serde_json::from_slice::<Value>(text).ok()?;
+    let said = |document: &Value| T::deserialize(document).err().map(|error| error.to_string());
+    let fault = Some(said(&document)?);
+    let (mut keys, mut pointer, mut tries) = (Vec::new(), String::new(), 0..MAX_TRIES);
+    'deeper: loop {
+        let around = document.pointer(&pointer)?;
+        for step in steps(around) {
+            if said(&without(&document, &pointer, &step)) != fault {
+                pointer = format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1"));
+                keys.extend((!around.is_array()).then_some(step));
+                continue 'deeper;
+            }
+            tries.next()?;
+        }
+        return Some(keys.join("."));
+    }
+}
+
+fn without(document: &Value, pointer: &str, step: &str) -> Value {
+    let mut document = document.clone();
+    match document.pointer_mut(pointer) {
+        Some(Value::Object(members)) => drop(members.remove(step)),
+        Some(Value::Array(values)) => drop(step.parse::<usize>().map(|at| values.remove(at))),
+        _ => {}
+    }
+    document
+}
+
+fn steps(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(members) => members.keys().cloned().collect(),
+        Value::Array(values) => (0..values.len().min(MAX_TRIES)).map(|n| n.to_string()).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -73,7 +145,8 @@ pub fn mismatch(serde: &str, path: &str) -> String {
     let Some((found, expected)) = parts.and_then(|parts| parts.rsplit_once(", expected ")) else {
         return format!("json: {plain}");
     };
-    let number = found.split('`').nth(1).unwrap_or_default();
+    // As people write it.
+    let number = found.split('`').nth(1).unwrap_or_default().replace("e+", "e");
     let into = go_type(expected);
     let found = match found.split([' ', '`']).next().unwrap_or_default() {
         "integer" | "floating" if into.contains("int") => format!("number {number}"),
@@ -99,7 +172,8 @@ fn go_type(expected: &str) -> &str {
         "a sequence" => "[]interface {}",
         "i64" => "int64",
         "u64" => "uint64",
-        "i32" | "u32" | "u16" | "u8" => "int",
+        "u16" => "uint16",
+        "i32" | "u32" | "u8" => "int",
         "f64" => "float64",
         other => other.strip_prefix("struct ").unwrap_or(other),
     }
@@ -353,7 +427,6 @@ fn quoted(c: char) -> String {
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
-    use serde_json::Value;
 
     use super::*;
 
@@ -434,6 +507,45 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(words::<Create>(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_json_and_not_readable_is_called_what_it_is() {
+        assert_eq!(
+            words::<Create>(r#"{"HostConfig":{"Memory":1e400}}"#),
+            "json: cannot unmarshal number 1e400 into Go struct field HostConfig.Memory of type float64"
+        );
+        assert_eq!(words::<Create>(r#"{"Image":"\ud800"}"#), "json: unexpected end of hex escape");
+    }
+
+    /// A limit that cannot be read is not no limit.
+    #[test]
+    fn faults_in_flattened_structs_are_faults() {
+        use crate::containers::{CreateRequest, UpdateRequest};
+
+        let table = [
+            (r#"{"Memory":1e30}"#, "number 1e30", "Memory", "int64"),
+            (r#"{"CpuShares":1.5}"#, "number 1.5", "CpuShares", "int64"),
+            (r#"{"NanoCpus":"5"}"#, "string", "NanoCpus", "int64"),
+            (r#"{"BlkioWeight":70000}"#, "number 70000", "BlkioWeight", "uint16"),
+            (r#"{"PidsLimit":1.5}"#, "number 1.5", "PidsLimit", "int64"),
+            (
+                r#"{"BlkioDeviceReadBps":[{"Path":"/dev/vda","Rate":1},{"Path":"a/~b","Rate":-1}]}"#,
+                "number -1",
+                "BlkioDeviceReadBps.Rate",
+                "uint64",
+            ),
+        ];
+        for (text, found, place, into) in table {
+            let expected = |place: &str| {
+                format!(
+                    "json: cannot unmarshal {found} into Go struct field {place} of type {into}"
+                )
+            };
+            assert_eq!(words::<UpdateRequest>(text), expected(place));
+            let create = format!(r#"{{"Image":"x","HostConfig":{text}}}"#);
+            assert_eq!(words::<CreateRequest>(&create), expected(&format!("HostConfig.{place}")));
         }
     }
 

@@ -159,7 +159,7 @@ wire! {
     }
 
     pub struct RegistryConfig {
-        #[serde(flatten)]
+        #[flatten]
         pub nondistributable: Option<Nondistributable>,
         #[serde(rename = "InsecureRegistryCIDRs")]
         pub insecure_registry_cidrs: Option<Vec<String>>,
@@ -204,7 +204,7 @@ wire! {
 
     /// `GET /system/df`.
     pub struct DiskUsage {
-        #[serde(flatten)]
+        #[flatten]
         pub legacy: Option<LegacyDiskUsage>,
         /// Since 1.52, as the others of its kind. What was not asked for is absent.
         #[serde(skip_serializing_if = "Option::is_none")]

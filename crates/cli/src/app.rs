@@ -62,7 +62,7 @@ fn dispatch(words: &[String]) -> Result<u8> {
             run(command, format!("gantry {name}"), Context::new(globals), &rest)
         }
         Some(Entry::Group(group)) => run_in(group, globals, &rest),
-        None => Err(commands::not_there(&name)),
+        None => Err(commands::not_there(&name, &rest)),
     }
 }
 

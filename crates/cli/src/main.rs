@@ -14,6 +14,7 @@ mod flags;
 mod help;
 mod man;
 mod output;
+mod platform;
 mod prune;
 mod reference;
 mod session;

@@ -11,7 +11,7 @@ pub(crate) const FORCE: Flag = Flag::bool("force", "Do not prompt for confirmati
 
 /// Without the letter that `--filter` has elsewhere: `-f` is force.
 pub(crate) const fn filter(help: &'static str) -> Flag {
-    Flag::list("filter", help).type_name("filter")
+    Flag { short: None, ..Flag::filter(help) }
 }
 
 /// Whether the person at the terminal agrees. No answer is a no.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hyper::Method;
 
 use crate::body::{Body, JsonLines, Upload};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::{Query, segment};
 use crate::{Client, Hijacked};
 
@@ -114,12 +114,14 @@ impl Client {
     }
 
     pub async fn container_inspect(&self, id: &str) -> Result<Inspect> {
+        Error::check_named("container", id)?;
         self.get(&path(id, "json")).await
     }
 
     /// The document as the engine wrote it, fields we do not know included; with those that 1.52 dropped: templates of
     /// many years name them.
     pub async fn container_inspect_raw(&self, id: &str, size: bool) -> Result<Bytes> {
+        Error::check_named("container", id)?;
         let path = Query::default().flag("size", size).on(&path(id, "json"));
         self.get_raw_until(Version::v1(51), &path).await
     }
@@ -176,7 +178,7 @@ impl Client {
 
     pub async fn container_wait(&self, id: &str, condition: WaitCondition) -> Result<WaitResponse> {
         let mut answers = self.container_wait_begin(id, condition).await?;
-        let closed = || crate::Error::Stream("the engine closed the connection".to_owned());
+        let closed = || Error::Stream("the engine closed the connection".to_owned());
         answers.next().await?.ok_or_else(closed)
     }
 
@@ -198,6 +200,7 @@ impl Client {
     }
 
     pub async fn container_attach(&self, id: &str, attach: &Attach) -> Result<Hijacked> {
+        Error::check_named("container", id)?;
         let query = Query::default()
             .flag("stream", true)
             .flag("stdin", attach.stdin)
@@ -209,6 +212,7 @@ impl Client {
     }
 
     pub async fn container_logs(&self, id: &str, logs: &Logs) -> Result<Body> {
+        Error::check_named("container", id)?;
         let query = Query::default()
             .flag("stdout", logs.stdout)
             .flag("stderr", logs.stderr)
@@ -299,8 +303,7 @@ impl Client {
 }
 
 fn path_stat(body: &Body) -> Result<PathStat> {
-    let missing =
-        || crate::Error::Stream("the engine did not say what lies at the path".to_owned());
+    let missing = || Error::Stream("the engine did not say what lies at the path".to_owned());
     PathStat::from_header(&body.path_stat).ok_or_else(missing)
 }
 

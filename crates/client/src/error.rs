@@ -17,6 +17,9 @@ pub enum Error {
     /// The engine answered with an error.
     #[error("Error response from daemon: {message}")]
     Status { status: u16, message: String },
+    /// Nothing is called by no name, and nobody needs to be asked.
+    #[error("Error: No such {kind}: ")]
+    Nameless { kind: &'static str },
     /// A stream of JSON lines carried an error.
     #[error("{0}")]
     Stream(String),
@@ -49,7 +52,17 @@ impl Error {
 
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.status() == Some(404)
+        self.status() == Some(404) || matches!(self, Self::Nameless { .. })
+    }
+
+    /// What an engine says to a path that leads nowhere.
+    pub(crate) fn no_such_page() -> Self {
+        Self::Status { status: 404, message: "page not found".to_owned() }
+    }
+
+    /// Refuses an empty name where Docker's client does, in its words.
+    pub(crate) fn check_named(kind: &'static str, name: &str) -> Result<()> {
+        if name.is_empty() { Err(Self::Nameless { kind }) } else { Ok(()) }
     }
 
     /// Nobody listens: the place where a CLI may start an engine.

@@ -5,7 +5,7 @@ use api::exec::{CreateRequest, Inspect, StartRequest};
 use hyper::Method;
 
 use crate::body::Upload;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::{Query, segment};
 use crate::{Client, Hijacked};
 
@@ -15,6 +15,7 @@ impl Client {
         container: &str,
         request: &CreateRequest,
     ) -> Result<IdResponse> {
+        Error::check_named("container", container)?;
         self.post(&format!("/containers/{}/exec", segment(container)), request).await
     }
 

@@ -9,7 +9,7 @@ use hyper::Method;
 
 use crate::Client;
 use crate::body::{Body, JsonLines, Upload};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::{Query, segment};
 
 /// Which images, and what of them.
@@ -46,6 +46,7 @@ impl Client {
     /// The document as the engine wrote it, fields we do not know included; with those that 1.50 and 1.52 dropped:
     /// templates of many years name them.
     pub async fn image_inspect_raw(&self, name: &str, platform: &str) -> Result<Bytes> {
+        Error::check_named("image", name)?;
         let query = Query::default().set("platform", platform_json(platform));
         let path = query.on(&format!("/images/{}/json", segment(name)));
         self.get_raw_until(Version::v1(49), &path).await

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hyper::Method;
 
 use crate::Client;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::{Query, segment};
 
 impl Client {
@@ -24,6 +24,7 @@ impl Client {
 
     /// The document as the engine wrote it, fields we do not know included.
     pub async fn network_inspect_raw(&self, name: &str, verbose: bool) -> Result<Bytes> {
+        Error::check_named("network", name)?;
         let query = Query::default().flag("verbose", verbose);
         self.get_raw(&query.on(&format!("/networks/{}", segment(name)))).await
     }

@@ -44,11 +44,25 @@ impl Query {
     }
 }
 
-/// One path segment, or several for image names, whose slashes the API's routes expect as they are.
+/// One path segment, or several for image names, whose slashes the API's routes expect as they are. Those before, after
+/// and beside others are left out, as Docker's client does: a container's name begins with one. Nothing at all, and parts
+/// that lead elsewhere, make a path that [`is_askable`] refuses.
 pub(crate) fn segment(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    escape_into(&mut escaped, text, b"/:@");
+    for part in text.split('/').filter(|part| !part.is_empty()) {
+        if !escaped.is_empty() {
+            escaped.push('/');
+        }
+        escape_into(&mut escaped, part, b":@");
+    }
     escaped
+}
+
+/// Whether a path means what it says: an engine answers others with the way to another object, or a list.
+pub(crate) fn is_askable(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    path.strip_prefix('/')
+        .is_some_and(|path| path.split('/').all(|part| !matches!(part, "" | "." | "..")))
 }
 
 fn escape_into(out: &mut String, text: &str, also_plain: &[u8]) {
@@ -77,5 +91,20 @@ mod tests {
     fn a_name_cannot_leave_its_place_in_the_path() {
         assert_eq!(segment("a/b:c@d"), "a/b:c@d");
         assert_eq!(segment("x?y#z\r\n"), "x%3Fy%23z%0D%0A");
+        assert_eq!(segment("/name"), "name");
+        assert_eq!(segment("//a//b/"), "a/b");
+        assert_eq!(segment("a%2e"), "a%252e");
+        for (name, asked) in [("a", true), ("..a", true), ("...", true), ("", false), ("/", false)]
+        {
+            assert_eq!(
+                is_askable(&format!("/v1.45/containers/{}/json", segment(name))),
+                asked,
+                "{name}"
+            );
+        }
+        for name in [".", "..", "../x", "a/../b", "a/.", "", "/"] {
+            assert!(!is_askable(&format!("/v1.45/volumes/{}?force=1", segment(name))), "{name}");
+        }
+        assert!(is_askable("/_ping") && is_askable("/v1.45/events?since=../x//"));
     }
 }

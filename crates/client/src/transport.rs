@@ -23,6 +23,7 @@ use crate::body::{Body, Upload};
 use crate::error::{Error, Result};
 use crate::hijack::Hijacked;
 use crate::host::Host;
+use crate::query::is_askable;
 use crate::stream::Stream;
 
 const AGENT: &str = concat!("Gantry-Client/", env!("CARGO_PKG_VERSION"), " (linux)");
@@ -257,6 +258,9 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str, body: Upload) -> Result<Request<Upload>> {
+        if !is_askable(path) {
+            return Err(Error::no_such_page());
+        }
         let mut request = Request::builder()
             .method(method)
             .uri(path)

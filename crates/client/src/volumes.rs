@@ -7,7 +7,7 @@ use hyper::Method;
 
 use crate::Client;
 use crate::body::{Body, Upload};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::{Query, segment};
 
 impl Client {
@@ -22,6 +22,7 @@ impl Client {
 
     /// The document as the engine wrote it, fields we do not know included.
     pub async fn volume_inspect_raw(&self, name: &str) -> Result<Bytes> {
+        Error::check_named("volume", name)?;
         self.get_raw(&format!("/volumes/{}", segment(name))).await
     }
 

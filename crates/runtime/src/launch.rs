@@ -73,9 +73,7 @@ impl<'a> Launch<'a> {
     /// Takes on the program's identity and finds the program. Only executing it is left.
     pub(crate) fn load(&'a self) -> Result<Loaded<'a>> {
         let process = self.process;
-        for limit in &process.rlimits {
-            set_rlimit(limit)?;
-        }
+        process.rlimits.iter().try_for_each(allow_rlimit)?;
         scheduling::apply(process)?;
         self.set_labels()?;
         if process.no_new_privileges {
@@ -130,7 +128,9 @@ impl<'a> Launch<'a> {
 impl Loaded<'_> {
     /// Runs the program; returns only if that fails. `maker` hears of a filter that needs its agent.
     pub(crate) fn exec(&self, maker: &Channel) -> Error {
-        match self.drop_privileges(maker) {
+        let limits = &self.launch.process.rlimits;
+        let limited = limits.iter().filter(|limit| is_late(limit)).try_for_each(set_rlimit);
+        match limited.and_then(|()| self.drop_privileges(maker)) {
             Err(error) => error,
             Ok(()) => {
                 sys::signal::reset_all();
@@ -186,8 +186,32 @@ fn set_groups(groups: &[u32]) -> Result<()> {
     }
 }
 
+/// The steps before the program need descriptors of their own.
+fn is_late(limit: &Rlimit) -> bool {
+    limit.kind == "RLIMIT_NOFILE"
+}
+
+/// What needs privilege of a limit: all of it, or of a late one that it is no less than it will be.
+fn allow_rlimit(limit: &Rlimit) -> Result<()> {
+    if !is_late(limit) {
+        return set_rlimit(limit);
+    }
+    let now = rustix::process::getrlimit(Resource::Nofile);
+    let number = |value: Option<u64>| value.unwrap_or(u64::MAX);
+    let (soft, hard) = (number(now.current).max(limit.soft), number(now.maximum).max(limit.hard));
+    set_rlimit(&Rlimit { soft: soft.min(hard), hard, ..limit.clone() })
+}
+
 fn set_rlimit(limit: &Rlimit) -> Result<()> {
-    let resource = match limit.kind.as_str() {
+    let resource = resource(limit)?;
+    let value = |number| (number != u64::MAX).then_some(number);
+    let new = rustix::process::Rlimit { current: value(limit.soft), maximum: value(limit.hard) };
+    rustix::process::setrlimit(resource, new)
+        .context(|| format!("error setting rlimit type {}", limit.kind))
+}
+
+fn resource(limit: &Rlimit) -> Result<Resource> {
+    Ok(match limit.kind.as_str() {
         "RLIMIT_CPU" => Resource::Cpu,
         "RLIMIT_FSIZE" => Resource::Fsize,
         "RLIMIT_DATA" => Resource::Data,
@@ -205,11 +229,7 @@ fn set_rlimit(limit: &Rlimit) -> Result<()> {
         "RLIMIT_RTPRIO" => Resource::Rtprio,
         "RLIMIT_RTTIME" => Resource::Rttime,
         other => return Err(Error::invalid(format!("invalid rlimit type {other:?}"))),
-    };
-    let value = |number| (number != u64::MAX).then_some(number);
-    let new = rustix::process::Rlimit { current: value(limit.soft), maximum: value(limit.hard) };
-    rustix::process::setrlimit(resource, new)
-        .context(|| format!("error setting rlimit type {}", limit.kind))
+    })
 }
 
 /// CVE-2016-9962, CVE-2024-21626: `/proc/self/fd/N` as working directory would lead out of the container.

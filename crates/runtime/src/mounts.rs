@@ -143,8 +143,9 @@ impl Prepared {
         self.kind == "cgroup" || self.options.copy_up
     }
 
-    /// Makes the mount inside the root.
-    pub(crate) fn mount(&self, around: &Surroundings<'_>) -> Result<()> {
+    /// Makes the mount inside the root. Returns it where it is to be read-only once all mounts are there: some may lie
+    /// in it.
+    pub(crate) fn mount(&self, around: &Surroundings<'_>) -> Result<Option<OwnedFd>> {
         self.mount_unnamed(around).map_err(|error| {
             let destination = self.destination.display();
             error
@@ -157,15 +158,15 @@ impl Prepared {
         if self.source.is_empty() { &self.kind } else { &self.source }
     }
 
-    fn mount_unnamed(&self, around: &Surroundings<'_>) -> Result<()> {
+    fn mount_unnamed(&self, around: &Surroundings<'_>) -> Result<Option<OwnedFd>> {
         if self.kind == "cgroup" && self.tree.is_none() {
-            return cgroup::mount(self, around);
+            return cgroup::mount(self, around).map(|()| None);
         }
         let mounted = match &self.tree {
             Some(tree) => self.shape_tree(tree)?,
             None => match self.new_file_system(around)? {
                 Some(mounted) => mounted,
-                None => return Ok(()),
+                None => return Ok(None),
             },
         };
         let target = self.target(around.root, mounted.as_fd())?;
@@ -174,7 +175,14 @@ impl Prepared {
                 .context(|| "copy what the mount point holds")?;
         }
         mount::attach(mounted.as_fd(), target.as_fd()).context(|| "move_mount")?;
-        self.set_propagation(mounted.as_fd())
+        self.set_propagation(mounted.as_fd())?;
+        Ok(self.is_closed_later().then_some(mounted))
+    }
+
+    /// Nobody but the container has its tmpfs: mount points can be made there.
+    fn is_closed_later(&self) -> bool {
+        let is_read_only = self.options.attributes.set & mount::RDONLY != 0;
+        self.kind == "tmpfs" && self.tree.is_none() && is_read_only
     }
 
     /// Applies the options to the detached tree of a bind mount.
@@ -203,7 +211,8 @@ impl Prepared {
         if labelled && self.kind == "tmpfs" {
             system.set("context", around.mount_label).context(|| "label of the mount")?;
         }
-        let mounted = match system.mount(self.options.attributes.set) {
+        let later = if self.is_closed_later() { mount::RDONLY } else { 0 };
+        let mounted = match system.mount(self.options.attributes.set & !later) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 return self.hosts(error);
             }
@@ -241,14 +250,18 @@ impl Prepared {
         if matches!(self.kind.as_str(), "proc" | "sysfs") && self.tree.is_none() {
             return proc::ordinary_directory(root, &self.destination);
         }
-        let stat = rustix::fs::fstat(mounted).context(|| "stat")?;
-        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        let target = if is_directory {
+        let goes_there = is_directory(mounted)?;
+        let target = if goes_there {
             sys::path::create_dir_all_in_root(root, &self.destination, DIRECTORY)
         } else {
             sys::path::create_file_in_root(root, &self.destination, FILE)
         }
         .context(|| "create mount point")?;
+        // The kernel's word for a file on a directory is that an argument is invalid.
+        if is_directory(target.as_fd())? != goes_there {
+            return Err(io::Error::from(rustix::io::Errno::NOTDIR))
+                .context(|| "create mount point");
+        }
         proc::refuse_inside_proc(&self.destination, target.as_fd(), mounted)?;
         Ok(target)
     }
@@ -267,6 +280,17 @@ impl Prepared {
             self.options.propagation.push((propagation, Depth::Recursive));
         }
     }
+}
+
+/// What [`Prepared::mount`] returned, once nothing is to be mounted in it any more.
+pub(crate) fn close(mounted: BorrowedFd<'_>) -> Result<()> {
+    let change = Attributes { set: mount::RDONLY, ..Attributes::default() };
+    mount::set_attributes(mounted, change, Depth::Single).context(|| "make a tmpfs read-only")
+}
+
+fn is_directory(fd: BorrowedFd<'_>) -> Result<bool> {
+    let stat = rustix::fs::fstat(fd).context(|| "stat")?;
+    Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
 /// Opens a directory to read its entries.

@@ -55,6 +55,8 @@ impl Upkeep {
         if self.database.wants_checkpoint() {
             let _ = self.database.checkpoint();
         }
+        // What was cut off the log is no longer its own.
+        self.database.reserve();
     }
 
     fn builds(&self) -> Builds<'_> {

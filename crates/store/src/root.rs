@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 use crate::layers::parts;
@@ -103,6 +104,16 @@ impl Root {
 
     pub(crate) fn container(&self, id: &str) -> PathBuf {
         self.path.join("containers").join(id)
+    }
+
+    /// Refuses what would need room where there is none. Some file systems do not say how much they have.
+    pub(crate) fn check_room(&self) -> Result<()> {
+        let stat = rustix::fs::statvfs(&self.path)
+            .map_err(|error| Error::io(self.path.display().to_string(), error))?;
+        if stat.f_blocks > 0 && stat.f_bfree == 0 {
+            return Err(Error::io(self.path.display().to_string(), Errno::NOSPC));
+        }
+        Ok(())
     }
 
     pub(crate) fn stage(&self) -> Result<Staged> {

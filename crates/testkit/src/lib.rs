@@ -2,7 +2,6 @@
 //! archives, the second kernel, servers of others.
 
 pub mod archive;
-pub mod bucket;
 pub mod engine;
 pub mod fuzz;
 pub mod guest;

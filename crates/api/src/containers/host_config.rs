@@ -56,7 +56,7 @@ wire! {
         /// Ours: what is done when health checks have failed. `""` and `none`, `kill`, `restart`, `stop`, `exec:LINE`.
         #[serde(skip_serializing_if = "is_empty")]
         pub health_on_failure: String,
-        #[serde(flatten)]
+        #[flatten]
         pub resources: Resources,
         #[serde(skip_serializing_if = "none_or_empty")]
         pub mounts: Option<Vec<Mount>>,

@@ -103,7 +103,7 @@ wire! {
         pub sandbox_id: String,
         pub sandbox_key: String,
         pub ports: Option<PortMap>,
-        #[serde(flatten)]
+        #[flatten]
         pub legacy: Option<LegacyNetworkSettings>,
         pub networks: Option<BTreeMap<String, EndpointSettings>>,
     }

@@ -110,11 +110,16 @@ async fn find(
         };
         match document {
             Ok(document) => return Ok((candidate, parse(&document)?)),
-            Err(error) if error.is_not_found() && kind.is_none() => {}
+            Err(error) if kind.is_none() && says_no_such(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Err(Failure::new(format!("Error: No such object: {name}")))
+}
+
+/// No image goes by a name that is none, and an object of another kind may.
+fn says_no_such(error: &client::Error) -> bool {
+    error.is_not_found() || error.to_string().contains("invalid reference format")
 }
 
 fn parse(document: &[u8]) -> Result<Json> {

@@ -114,7 +114,9 @@ const LATER: &[(&str, &str)] = &[
     ("compose volumes", "more of Compose"),
     ("compose wait", "more of Compose"),
     ("compose watch", "more of Compose"),
+    ("config", "Swarm"),
     ("network", "the networks"),
+    ("node", "Swarm"),
     ("plugin create", "the registry"),
     ("plugin disable", "the registry"),
     ("plugin enable", "the registry"),
@@ -144,7 +146,20 @@ pub(crate) fn coming_later(name: &str) -> Option<Failure> {
     Some(Failure::new(format!("gantry: '{name}' is not in this version: it comes with {with}.")))
 }
 
-pub(crate) fn not_there(name: &str) -> Failure {
+/// The refusal of what Docker has behind a switch, of an engine without it.
+pub(crate) fn experimental(what: &str) -> Failure {
+    Failure::new(format!(
+        "{what} is only supported on a Docker daemon with experimental features enabled"
+    ))
+}
+
+/// `words` are what came after the name.
+pub(crate) fn not_there(name: &str, words: &[String]) -> Failure {
+    if name == "checkpoint" {
+        let verb = words.iter().find(|word| matches!(word.as_str(), "create" | "ls" | "rm"));
+        let verb = verb.map_or(String::new(), |verb| format!(" {verb}"));
+        return experimental(&format!("gantry checkpoint{verb}"));
+    }
     let unknown = format!("gantry: '{name}' is not a gantry command.\nSee 'gantry --help'");
     coming_later(name).unwrap_or_else(|| Failure::new(unknown))
 }
@@ -228,9 +243,14 @@ mod tests {
     #[test]
     fn unknown_commands_are_told_from_later_ones() {
         assert_eq!(
-            not_there("foo").message,
+            not_there("foo", &[]).message,
             "gantry: 'foo' is not a gantry command.\nSee 'gantry --help'"
         );
-        assert!(not_there("trust").message.contains("comes with the registry"));
+        assert!(not_there("trust", &[]).message.contains("comes with the registry"));
+        assert!(not_there("node", &[]).message.contains("comes with Swarm"));
+        assert_eq!(
+            not_there("checkpoint", &["ls".to_owned(), "x".to_owned()]).message,
+            "gantry checkpoint ls is only supported on a Docker daemon with experimental features enabled"
+        );
     }
 }

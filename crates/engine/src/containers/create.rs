@@ -11,7 +11,7 @@ use super::actor::Actor;
 use super::index::Reservation;
 use super::record::{Record, State};
 use super::volumes::Claims;
-use super::{image_mounts, logging, merge, mounts, name, timestamp, validate, volumes};
+use super::{image_mounts, logging, merge, mounts, name, spec, timestamp, validate, volumes};
 use crate::error::{Error, Kind, Result, blocking};
 
 /// Made-up names that are tried before giving up.
@@ -132,6 +132,7 @@ impl Containers {
             host.runtime = config.default_runtime().into();
         }
         self.0.known_runtime(&host.runtime)?;
+        spec::resources::fill_swap(&mut host.resources);
         // Version 2 has nothing of the kind.
         host.resources.oom_kill_disable = match self.0.host.cgroup_v2 {
             true => None,
@@ -164,6 +165,9 @@ impl Containers {
     fn inherited_mounts(&self, host: &HostConfig) -> Result<Vec<mounts::MountPoint>> {
         let mut inherited = Vec::new();
         for wish in host.volumes_from.iter().flatten() {
+            if wish.is_empty() {
+                return Err(Error::invalid("volumes-from specification cannot be an empty string"));
+            }
             let (container, mode) = wish.split_once(':').unwrap_or((wish, ""));
             // Not what clients take for an image that is missing.
             let missing = |error: Error| Error { kind: Kind::Invalid, ..error };

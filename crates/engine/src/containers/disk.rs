@@ -67,6 +67,8 @@ impl Disk {
         blocking(move || {
             let base = image.as_ref().map_or(Base::Layers(&layers), Base::Image);
             let snapshot = store.snapshots().make(&stored.id, base)?;
+            // A build's steps have none, as in BuildKit.
+            image.as_ref().map_or(Ok(()), |_| snapshot.mark())?;
             limit.map_or(Ok(()), |bytes| snapshot.limit(bytes))?;
             claims.fill(&mounts, || snapshot.read_only())?;
             snapshot.keep(&stored, claims.new_volumes())?;

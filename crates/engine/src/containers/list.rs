@@ -203,7 +203,11 @@ impl<'a> Query<'a> {
 
     fn matches_attachments(&self, record: &Record) -> bool {
         any(self.filters, "volume", |volume| {
-            record.mounts.iter().any(|point| point.name == volume || point.destination == volume)
+            record.mounts.iter().filter_map(inspect::mount_point).any(|point| {
+                // A name, or the host's side of what has none.
+                let source = if point.name.is_empty() { &point.source } else { &point.name };
+                source == volume || point.destination == volume
+            })
         }) && any(self.filters, "network", |network| {
             inspect::networks(record, &self.shared)
                 .iter()

@@ -239,12 +239,31 @@ pub fn parse_mount(mount: &Mount) -> Result<MountPoint, Error> {
         from_mounts: true,
         ..MountPoint::default()
     };
+    others_options(mount)?;
     match kind {
         "bind" => bind_mount(mount, point).map_err(|why| invalid(&why)),
         "volume" => volume_mount(mount, point).map_err(|why| invalid(&why)),
         "tmpfs" => tmpfs_mount(mount, point).map_err(|why| invalid(&why)),
         "image" => image_mount(mount, point).map_err(|why| invalid(&why)),
         _ => Err(invalid("mount type unknown")),
+    }
+}
+
+/// Options of another type than the mount's are a mistake in what is asked for.
+fn others_options(mount: &Mount) -> Result<(), Error> {
+    let kind = mount.kind.as_str();
+    let given = [
+        ("bind", "BindOptions", mount.bind_options.is_some()),
+        ("volume", "VolumeOptions", mount.volume_options.is_some()),
+        ("image", "ImageOptions", mount.image_options.is_some()),
+        ("tmpfs", "TmpfsOptions", mount.tmpfs_options.is_some()),
+    ];
+    let is_known = given.iter().any(|(of, ..)| *of == kind);
+    match given.iter().find(|(of, _, is_given)| is_known && *is_given && *of != kind) {
+        Some((_, options, _)) => {
+            Err(Error::invalid(format!("{options} must not be specified on mount type {kind:?}")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -256,9 +275,6 @@ fn bind_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String
     if mount.source.is_empty() {
         return Err("field Source must not be empty".into());
     }
-    refuse(mount.image_options.is_some(), "ImageOptions")?;
-    refuse(mount.volume_options.is_some(), "VolumeOptions")?;
-    refuse(mount.tmpfs_options.is_some(), "TmpfsOptions")?;
     source_path(&mount.source).map_err(|cause| cause.what)?.clone_into(&mut point.source);
     let options = mount.bind_options.clone().unwrap_or_default();
     point.propagation = match options.propagation.as_str() {
@@ -273,9 +289,6 @@ fn bind_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String
 }
 
 fn volume_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String> {
-    refuse(mount.image_options.is_some(), "ImageOptions")?;
-    refuse(mount.bind_options.is_some(), "BindOptions")?;
-    refuse(mount.tmpfs_options.is_some(), "TmpfsOptions")?;
     let options = mount.volume_options.clone().unwrap_or_default();
     if !stays_inside(&options.subpath) {
         return Err("subpath must be a relative path within the volume".into());
@@ -296,9 +309,6 @@ fn image_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, Strin
     if mount.source.is_empty() {
         return Err("field Source must not be empty".into());
     }
-    refuse(mount.bind_options.is_some(), "BindOptions")?;
-    refuse(mount.volume_options.is_some(), "VolumeOptions")?;
-    refuse(mount.tmpfs_options.is_some(), "TmpfsOptions")?;
     point.subpath = mount.image_options.clone().unwrap_or_default().subpath;
     if !stays_inside(&point.subpath) {
         return Err("subpath must be a relative path within the image".into());
@@ -325,9 +335,6 @@ fn stays_inside(subpath: &str) -> bool {
 }
 
 fn tmpfs_mount(mount: &Mount, mut point: MountPoint) -> Result<MountPoint, String> {
-    refuse(mount.image_options.is_some(), "ImageOptions")?;
-    refuse(mount.bind_options.is_some(), "BindOptions")?;
-    refuse(mount.volume_options.is_some(), "VolumeOptions")?;
     refuse(!mount.source.is_empty(), "Source")?;
     let options = mount.tmpfs_options.clone().unwrap_or_default();
     let mut words = Vec::new();
@@ -356,7 +363,58 @@ fn human_size(bytes: i64) -> String {
     whole.map_or(bytes.to_string(), |(shift, unit)| format!("{}{unit}", bytes >> shift))
 }
 
+/// What a tmpfs takes, as Docker has it.
+const TMPFS_FLAGS: [&str; 34] = [
+    "async",
+    "atime",
+    "bind",
+    "defaults",
+    "dev",
+    "diratime",
+    "dirsync",
+    "exec",
+    "mand",
+    "noatime",
+    "nodev",
+    "nodiratime",
+    "noexec",
+    "nomand",
+    "norelatime",
+    "nostrictatime",
+    "nosuid",
+    "private",
+    "rbind",
+    "relatime",
+    "remount",
+    "ro",
+    "rprivate",
+    "rshared",
+    "rslave",
+    "runbindable",
+    "rw",
+    "shared",
+    "slave",
+    "strictatime",
+    "suid",
+    "sync",
+    "unbindable",
+    "",
+];
+const TMPFS_DATA: [&str; 7] = ["gid", "mode", "mpol", "nr_blocks", "nr_inodes", "size", "uid"];
+
+fn check_tmpfs(options: &str) -> Result<(), Error> {
+    let is_known = |option: &&str| match option.split_once('=') {
+        Some((name, _)) => TMPFS_DATA.contains(&name),
+        None => TMPFS_FLAGS.contains(option),
+    };
+    match options.split(',').find(|option| !is_known(option)) {
+        Some(other) => Err(Error::invalid(format!("invalid tmpfs option {other:?}"))),
+        None => Ok(()),
+    }
+}
+
 fn parse_tmpfs(path: &str, options: &str) -> Result<MountPoint, Error> {
+    check_tmpfs(options)?;
     Ok(MountPoint {
         kind: Kind::Tmpfs,
         destination: checked_destination(path)?,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use api::containers::{Config, HostConfig, Status};
 use api::networks::EndpointSettings;
-use network::{Interface, Wish};
+use network::{Interface, MacAddress, Wish};
 
 use super::actor::Actor;
 use super::index::Handle;
@@ -74,6 +74,12 @@ impl Shared {
         }
         let first = endpoints.entry(self.named(mode).0).or_default();
         let own = &config.mac_address;
+        if !own.is_empty() && own.parse::<MacAddress>().is_err() {
+            let network = self.named(mode).0;
+            return Err(Error::invalid(format!(
+                "invalid config for network {network}: invalid MAC address {own}"
+            )));
+        }
         if !own.is_empty() && !first.mac_address.is_empty() && *own != first.mac_address {
             return Err(Error::invalid(
                 "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty",

@@ -14,7 +14,9 @@ impl Containers {
         }
         let handle = self.find(wanted)?;
         let record = handle.record();
-        let checked = name::checked(new_name).map_err(|error| {
+        // As Docker, which puts the slash before it first, and so shows it.
+        let new_name = format!("/{}", new_name.strip_prefix('/').unwrap_or(new_name));
+        let checked = name::checked(&new_name).map_err(|error| {
             Error::invalid(format!("Error when allocating new name: {}", error.what))
         })?;
         if record.name == checked {

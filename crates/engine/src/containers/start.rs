@@ -264,6 +264,7 @@ fn other_containers_network(pid: i32) -> Result<OwnedFd> {
 
 const CHAIN: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ";
 const CHAINS_END: &str = ": unknown";
+const WRONG_TYPE: &str = ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
 
 /// The runtime's own words in the text of a start that failed.
 pub fn without_chain(text: &str) -> &str {
@@ -279,6 +280,10 @@ fn in_dockers_words(failure: Failure) -> NotStarted {
         _ => (OTHER, Kind::System),
     };
     let text = format!("{CHAIN}unable to start container process: {failure}{CHAINS_END}");
+    if failure.message.contains("not a directory") {
+        let error = Error::invalid(format!("{text}{WRONG_TYPE}"));
+        return NotStarted { error, code: 127 };
+    }
     let text = if failure.message.ends_with("is a directory") {
         format!("{text}: permission denied")
     } else {

@@ -277,8 +277,18 @@ pub fn extra_host(text: &str) -> Result<(&str, &str), Error> {
     Ok((name, ip))
 }
 
-/// Limits, also for `update`. Returns warnings.
+/// All of a container's limits. Returns warnings.
 pub fn validate_resources(wishes: &Resources, offer: &Host) -> Result<Vec<String>, Error> {
+    if wishes.memory == 0 && wishes.memory_swap > 0 {
+        return Err(Error::invalid(
+            "You should always set the Memory limit when using Memoryswap limit, see usage",
+        ));
+    }
+    validate_changes(wishes, offer)
+}
+
+/// Those of `update`, which may need others that the container has. Returns warnings.
+pub fn validate_changes(wishes: &Resources, offer: &Host) -> Result<Vec<String>, Error> {
     let mut warnings = Vec::new();
     if !offer.cgroups {
         refuse_limits(wishes)?;
@@ -355,11 +365,6 @@ fn memory(wishes: &Resources) -> Result<(), Error> {
     if memory > 0 && swap > 0 && swap < memory {
         return refuse("Minimum memoryswap limit should be larger than memory limit, see usage");
     }
-    if memory == 0 && swap > 0 {
-        return refuse(
-            "You should always set the Memory limit when using Memoryswap limit, see usage",
-        );
-    }
     if reservation > 0 && reservation < LEAST_MEMORY {
         return refuse("Minimum memory reservation allowed is 6MB");
     }
@@ -376,8 +381,21 @@ fn memory(wishes: &Resources) -> Result<(), Error> {
     }
 }
 
+/// What the kernel's first version would silently take for something else.
+fn cpu_shares(shares: i64, offer: &Host) -> Result<(), Error> {
+    match shares {
+        ..=-1 => Err(Error::invalid("shares: invalid argument")),
+        1 if !offer.cgroup_v2 => Err(Error::invalid("the minimum allowed cpu-shares is 2")),
+        262_145.. if !offer.cgroup_v2 => {
+            Err(Error::invalid("the maximum allowed cpu-shares is 262144"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn cpu(wishes: &Resources, offer: &Host) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::invalid(why));
+    cpu_shares(wishes.cpu_shares, offer)?;
     if wishes.nano_cpus != 0 && wishes.cpu_period > 0 {
         return refuse("Conflicting options: Nano CPUs and CPU Period cannot both be set");
     }
@@ -577,6 +595,15 @@ mod tests {
             said(Resources { cpu_quota: 10, ..base() }),
             "CPU cfs quota can not be less than 1ms (i.e. 1000)"
         );
+        for (cpu_shares, expected) in [
+            (-1, "shares: invalid argument"),
+            (1, "the minimum allowed cpu-shares is 2"),
+            (2, ""),
+            (262_144, ""),
+            (262_145, "the maximum allowed cpu-shares is 262144"),
+        ] {
+            assert_eq!(said(Resources { cpu_shares, ..base() }), expected);
+        }
         assert_eq!(
             said(Resources { cpuset_cpus: "99".into(), ..base() }),
             "Requested CPUs are not available - requested 99, available: 0-1"

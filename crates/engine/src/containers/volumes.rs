@@ -17,6 +17,7 @@ use super::actor::Actor;
 use super::mounts::{Kind, MountPoint};
 use super::name::random_id;
 use super::record::Record;
+use super::spec::mounts::FILES;
 use super::{Containers, Shared};
 use crate::error::{Error, Kind as ErrorKind, Result, blocking};
 use crate::volumes::{Claimed, Volumes, Wish};
@@ -58,7 +59,9 @@ impl Claims {
             };
             let source = copy::directory_inside(root.as_fd(), Path::new(&point.destination));
             if let Some(source) = source.map_err(failed)? {
-                self.volumes.fill(volume, source.as_fd())?;
+                // A volume that is mounted read-only takes no mount points later.
+                let places = if point.destination == "/etc" { &FILES[..] } else { &[] };
+                self.volumes.fill(volume, source.as_fd(), places)?;
             }
         }
         Ok(())

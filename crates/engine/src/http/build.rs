@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
 use super::body::BodyReader;
+use super::call::check_values;
 use super::images::{line, stream_of};
 use super::json::json;
 use super::query::Query;
@@ -255,11 +256,9 @@ fn auths(call: &Call) -> BTreeMap<String, AuthConfig> {
 }
 
 async fn prune(call: Call) -> Result<Response> {
-    let wanted = cache::wanted(
-        &Filters::parse(call.query.get("filters"))?,
-        call.query.flag("all"),
-        keep(&call.query)?,
-    )?;
+    let filters = Filters::parse(call.query.get("filters"))?;
+    check_values(&filters)?;
+    let wanted = cache::wanted(&filters, call.query.flag("all"), keep(&call.query)?)?;
     let engine = call.engine;
     Ok(json(&blocking(move || engine.builds.prune(&wanted)).await?))
 }

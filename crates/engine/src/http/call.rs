@@ -53,9 +53,18 @@ impl Call {
     pub fn filters(&self, known: &[&str]) -> Result<Filters> {
         let filters = Filters::parse(self.query.get("filters"))?;
         match filters.unknown(known) {
+            Some("") => Err(Error::invalid("invalid filter")),
             Some(unknown) => Err(Error::invalid(format!("invalid filter '{unknown}'"))),
             None => Ok(filters),
         }
+    }
+
+    /// As [`filters`](Self::filters), for what is removed for good: one that names no value chooses nothing, and is no
+    /// leave to remove everything.
+    pub fn prune_filters(&self, known: &[&str]) -> Result<Filters> {
+        let filters = self.filters(known)?;
+        check_values(&filters)?;
+        Ok(filters)
     }
 
     async fn document(&mut self) -> Result<Bytes> {
@@ -74,6 +83,14 @@ impl Call {
                 "unsupported Content-Type header ({other}): must be 'application/json'"
             ))),
         }
+    }
+}
+
+/// Refuses a filter without a value.
+pub fn check_values(filters: &Filters) -> Result<()> {
+    match filters.without_value() {
+        Some(name) => Err(Error::invalid(format!("invalid filter '{name}': it has no value"))),
+        None => Ok(()),
     }
 }
 

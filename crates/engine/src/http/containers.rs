@@ -79,7 +79,7 @@ async fn create(mut call: Call) -> Result<Response> {
 }
 
 async fn prune(call: Call) -> Result<Response> {
-    let filters = call.filters(&PRUNE_FILTERS)?;
+    let filters = call.prune_filters(&PRUNE_FILTERS)?;
     Ok(json(&call.engine.containers.prune(&filters).await?))
 }
 
@@ -181,6 +181,9 @@ async fn update(mut call: Call) -> Result<Response> {
 }
 
 async fn remove(call: Call) -> Result<Response> {
+    if call.name.contains("/checkpoints/") {
+        return checkpoints(call).await;
+    }
     if call.query.flag("link") {
         call.engine.containers.find(&call.name)?;
         // A link is not a name that could be removed.

@@ -108,7 +108,7 @@ async fn remove(call: Call) -> Result<Response> {
 }
 
 async fn prune(call: Call) -> Result<Response> {
-    let filters = call.filters(&["dangling", "label", "label!", "until"])?;
+    let filters = call.prune_filters(&["dangling", "label", "label!", "until"])?;
     let options = Prune::from_filters(&filters)?;
     let engine = call.engine;
     Ok(json(&blocking(move || engine.images.prune(&options)).await?))

@@ -32,8 +32,8 @@ pub fn routes(router: &mut Router) {
     router.get("/plugins/{name}/json", no_such_plugin);
     router.delete("/plugins/{name}", no_such_plugin);
     router.post("/plugins/{name}", |_| refuse("install plugins"));
-    router.post("/session", |_| refuse("build images"));
-    router.post("/grpc", |_| refuse("build images"));
+    router.post("/session", |_| no_buildkit());
+    router.post("/grpc", |_| no_buildkit());
 }
 
 async fn not_a_manager(_: Call) -> Result<Response> {
@@ -42,6 +42,12 @@ async fn not_a_manager(_: Call) -> Result<Response> {
 
 async fn no_such_plugin(call: Call) -> Result<Response> {
     Err(Error::not_found(format!("plugin \"{}\" not found", call.name)))
+}
+
+async fn no_buildkit() -> Result<Response> {
+    Err(Error::not_implemented(
+        "this engine has no BuildKit inside: use gantry build, or docker build with DOCKER_BUILDKIT=0",
+    ))
 }
 
 async fn refuse(what: &str) -> Result<Response> {

@@ -95,7 +95,7 @@ async fn remove(call: Call) -> Result<Response> {
 }
 
 async fn prune(call: Call) -> Result<Response> {
-    let filters = call.filters(PRUNE_FILTERS)?;
+    let filters = call.prune_filters(PRUNE_FILTERS)?;
     let engine = call.engine;
     Ok(json(&blocking(move || engine.networks.prune(&filters)).await?))
 }

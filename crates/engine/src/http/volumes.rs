@@ -70,7 +70,7 @@ fn nothing() -> Response {
 }
 
 async fn prune(call: Call) -> Result<Response> {
-    let mut prune = Prune::from_filters(call.filters(PRUNE_FILTERS)?)?;
+    let mut prune = Prune::from_filters(call.prune_filters(PRUNE_FILTERS)?)?;
     // Before, anonymous volumes were not told from others.
     prune.all |= call.version < Version::v1(42);
     let engine = call.engine;

@@ -214,9 +214,9 @@ fn plugins(config: &Config) -> Plugins {
     let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
     Plugins {
         volume: names(&["local"]),
-        network: names(&["bridge", "host", "null"]),
+        network: names(&["bridge", "host", "ipvlan", "macvlan", "null"]),
         authorization: authorization.filter(|plugins| !plugins.is_empty()),
-        log: names(&["json-file", "local"]),
+        log: names(&["fluentd", "gelf", "journald", "json-file", "local", "syslog"]),
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use store::volumes::{StagedVolume, Volume, copy};
 
 use super::options::{Mount, limit};
@@ -31,17 +34,23 @@ impl Volumes {
         Ok(())
     }
 
-    /// A new volume's first content: a copy of `source`, if it is empty.
-    pub fn fill(&self, volume: &Volume, source: BorrowedFd<'_>) -> Result<()> {
+    /// A new volume's first content, if it is empty: a copy of `source`, and empty files of these names to mount on.
+    pub fn fill(&self, volume: &Volume, source: BorrowedFd<'_>, places: &[&str]) -> Result<()> {
         let name = &volume.name;
         let _hold = self.0.uses.hold(name);
         let data = self.ready(volume)?;
-        let filled = self.fill_directory(volume, source, &data);
+        let filled = self.fill_directory(volume, source, places, &data);
         self.unmount_unless_running(name);
         filled
     }
 
-    fn fill_directory(&self, volume: &Volume, source: BorrowedFd<'_>, data: &Path) -> Result<()> {
+    fn fill_directory(
+        &self,
+        volume: &Volume,
+        source: BorrowedFd<'_>,
+        places: &[&str],
+        data: &Path,
+    ) -> Result<()> {
         let name = &volume.name;
         let failed = |cause: std::io::Error| {
             Error::system(format!("failed to copy the image's content to volume {name}"))
@@ -53,12 +62,12 @@ impl Volumes {
         }
         let at_once = copy::is_empty(source).map_err(failed)?;
         if at_once || self.0.uses.is_running(name) || mounting::is_mounted(data).map_err(failed)? {
-            return copy::tree(source, target.as_fd()).map_err(failed);
+            return copy_with(source, target.as_fd(), places).map_err(failed);
         }
         // Under another name first: a crash leaves no volume half filled.
         let staged = self.stage(volume)?;
         let directory = File::open(staged.data()).map_err(failed)?;
-        copy::tree(source, directory.as_fd()).map_err(failed)?;
+        copy_with(source, directory.as_fd(), places).map_err(failed)?;
         Ok(self.records().fill(name, staged)?)
     }
 
@@ -163,4 +172,17 @@ impl Volumes {
             tracing::warn!(volume = name, "something is left mounted: {error}");
         }
     }
+}
+
+/// What the source has under such a name stays, a link too.
+fn copy_with(source: BorrowedFd<'_>, target: BorrowedFd<'_>, places: &[&str]) -> io::Result<()> {
+    copy::tree(source, target)?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    for place in places {
+        match rustix::fs::openat(target, *place, flags, Mode::from_raw_mode(0o755)) {
+            Ok(_) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }

@@ -28,13 +28,10 @@ use hyper::{Method, StatusCode, Uri};
 use oci::Reference;
 
 use authority::Authority;
-use origin::{Endpoint, Scheme};
+use content::Content;
+use origin::{Endpoint, Origin, Scheme};
 use retry::Attempts;
-
-// The server asks object storages by the same way.
-pub(crate) use content::Content;
-pub(crate) use origin::Origin;
-pub(crate) use transport::{Answer, Question, Transport};
+use transport::{Answer, Question, Transport};
 
 pub use authority::{Access, Credentials};
 pub use content::Progress;

@@ -6,12 +6,13 @@ use hyper::header::{
 use hyper::{Method, StatusCode};
 use oci::digest::Digest;
 
+use super::body::Body;
+use super::directory::Content;
 use super::error::{Code, Error};
 use super::http::{Call, add, empty};
 use super::names::Repository;
 use super::range::Wanted;
 use super::registry::{CONTENT_DIGEST, Registry};
-use super::storage::{Content, Storage};
 use super::{Response, layout};
 
 impl Registry {
@@ -23,12 +24,12 @@ impl Registry {
     ) -> Result<Response, Error> {
         let link = layout::blob_link(&repository, &digest);
         let may_refer = call.method == Method::HEAD && !self.read_only;
-        let has = move |storage: &Storage| {
+        let has = move |storage: &super::directory::Directory| {
             if !may_refer {
-                return storage.exists(&link);
+                return Ok(storage.facts(&link)?.is_some());
             }
             // Who asks whether it is here may be about to refer to it instead of sending it.
-            let _held = storage.shared()?;
+            let _held = storage.locks().shared()?;
             storage.renew(&link)
         };
         if !self.storage.blocking(has).await? {
@@ -48,8 +49,8 @@ impl Registry {
         let removed = self
             .storage
             .blocking(move |storage| {
-                let held = storage.alone()?;
-                storage.remove(&held, &link)
+                let _held = storage.locks().alone()?;
+                storage.remove(&link)
             })
             .await?;
         if !removed {
@@ -96,7 +97,7 @@ fn answer(call: &Call, digest: &Digest, content: &Content) -> Response {
         add(&mut response, [(CONTENT_RANGE, range)]);
     }
     if call.method != Method::HEAD {
-        *response.body_mut() = content.body(part);
+        *response.body_mut() = Body::part(content.file.clone(), part);
     }
     response
 }

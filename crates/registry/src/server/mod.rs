@@ -7,7 +7,6 @@
 mod access;
 mod blobs;
 mod body;
-mod bucket;
 mod catalog;
 mod chunk;
 mod connection;
@@ -32,7 +31,6 @@ mod range;
 mod referrers;
 mod registry;
 mod route;
-mod storage;
 mod tags;
 mod tls;
 mod upload;

@@ -98,9 +98,14 @@ fn furnish(plan: &Plan<'_>, root: BorrowedFd<'_>, channel: &Channel) -> Result<O
     };
     let needs_cgroup = plan.mounts.iter().position(mounts::Prepared::needs_cgroup);
     let (before, after) = plan.mounts.split_at(needs_cgroup.unwrap_or(plan.mounts.len()));
-    before.iter().try_for_each(|mount| mount.mount(&around))?;
+    let mut open = Vec::new();
+    for mount in before {
+        open.extend(mount.mount(&around)?);
+    }
     enter_cgroup(plan, channel)?;
-    after.iter().try_for_each(|mount| mount.mount(&around))?;
+    for mount in after {
+        open.extend(mount.mount(&around)?);
+    }
     if has_own_dev(plan) {
         devices::make_all(root, &plan.linux.devices, plan.nodes)?;
         devices::make_links(root)?;
@@ -114,6 +119,7 @@ fn furnish(plan: &Plan<'_>, root: BorrowedFd<'_>, channel: &Channel) -> Result<O
         None
     };
     create_working_directory(root, &plan.process.cwd);
+    open.iter().try_for_each(|mount| mounts::close(mount.as_fd()))?;
     rustix::process::umask(old);
     Ok(slave)
 }

@@ -57,7 +57,11 @@ pub fn from_json<C: AsRef<str>>(
     for mut rule in profile.syscalls {
         match rule.name.take() {
             Some(name) if rule.names.is_empty() => rule.names.push(name),
-            Some(_) => return Err(invalid("both 'name' and 'names' are specified")),
+            Some(_) => {
+                return Err(invalid(
+                    "both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'",
+                ));
+            }
             None => {}
         }
         if rule.applies(&host) {

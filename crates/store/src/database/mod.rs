@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rustix::fs::FallocateFlags;
 
 use crate::error::{Error, Result};
 
@@ -24,6 +25,8 @@ const MIGRATIONS: [&str; 6] = [
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CHECKPOINT_AT: u64 = 4 << 20;
+/// Of the log: what it grows to before it is begun anew, and some more.
+const RESERVED: u64 = CHECKPOINT_AT + (1 << 20);
 /// Pages that a connection keeps in memory, in KiB: the kernel has them anyway.
 const CACHE: i64 = 256;
 /// Connections that are kept for the next readers.
@@ -75,12 +78,29 @@ impl Database {
         writer.pragma_update(None, "journal_size_limit", CHECKPOINT_AT)?;
         writer.pragma_update(None, "cache_size", -CACHE)?;
         migrate(&mut writer, path)?;
-        Ok(Database {
+        let database = Database {
             path: path.to_owned(),
             writer: Mutex::new(Writer { connection: writer, durability: Durability::PowerLoss }),
             readers: Mutex::default(),
             writes: AtomicU64::new(0),
-        })
+        };
+        database.reserve();
+        Ok(database)
+    }
+
+    /// Has the log's blocks ready, so that on a full disk what fills it can still be taken out of the records, and then
+    /// removed. Where the file system cannot, or the disk is full already, it is as it is.
+    pub(crate) fn reserve(&self) {
+        let log = fs::OpenOptions::new().write(true).open(self.log());
+        if let Ok(log) = log {
+            let _ = rustix::fs::fallocate(log, FallocateFlags::KEEP_SIZE, 0, RESERVED);
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        log.into()
     }
 
     /// Runs `work` in one transaction; an error rolls it back.
@@ -131,9 +151,7 @@ impl Database {
     }
 
     pub(crate) fn wants_checkpoint(&self) -> bool {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        fs::metadata(log).is_ok_and(|metadata| metadata.len() > CHECKPOINT_AT)
+        fs::metadata(self.log()).is_ok_and(|metadata| metadata.len() > CHECKPOINT_AT)
     }
 
     /// Gives back what deleted rows took, of the file and of its log.

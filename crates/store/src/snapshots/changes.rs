@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
 use sys::overlay::Overlay;
 
-use super::Snapshot;
+use super::{MARK, Snapshot};
 use crate::error::{Error, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Snapshot<'_> {
         let lower =
             Overlay { lower: self.lower(), ..Overlay::default() }.mount().map_err(failed)?;
         let upper = self.open_upper()?;
-        let stubs = stubs(&upper, &lower, &[]).map_err(failed)?;
+        let stubs = stubs(&upper, &lower, &[MARK.into()]).map_err(failed)?;
         let mut comparison = Comparison { upper, lower, found: BTreeMap::new() };
         comparison.run().map_err(failed)?;
         comparison.found.retain(|path, _| !stubs.contains(path));
@@ -51,7 +51,7 @@ impl Snapshot<'_> {
         let lower =
             Overlay { lower: self.lower(), ..Overlay::default() }.mount().map_err(failed)?;
         let upper = self.open_upper()?;
-        let stubs = stubs(&upper, &lower, &[]).map_err(failed)?;
+        let stubs = stubs(&upper, &lower, &[MARK.into()]).map_err(failed)?;
         pack::write_layer(&upper, &stubs, out).map_err(failed)
     }
 }

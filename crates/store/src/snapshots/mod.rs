@@ -25,6 +25,9 @@ use crate::volumes::{self, Volume};
 /// The kernel's limit on lower directories.
 const MAX_LAYERS: usize = 500;
 
+/// An empty file in a container's root.
+const MARK: &str = ".dockerenv";
+
 #[derive(Clone, Copy)]
 pub struct Snapshots<'s> {
     store: &'s Store,
@@ -80,6 +83,8 @@ impl<'s> Snapshots<'s> {
                 "image has {directories} layers, and the kernel mounts at most {MAX_LAYERS}"
             )));
         }
+        // What is reserved for the records is for those of removals.
+        self.store.root.check_room()?;
         let new = NewSnapshot { snapshot: Some(snapshot) };
         new.make_directories()?;
         Ok(new)
@@ -184,6 +189,18 @@ impl<'s> NewSnapshot<'s> {
         // The upper directory is the root that the container sees.
         rustix::fs::chmod(directory.join("diff"), 0o755.into())
             .map_err(|error| Error::io("snapshot", error))
+    }
+
+    /// What programs know a container by, as in Docker; an image's own is left.
+    pub fn mark(&self) -> Result<()> {
+        let failed = |error| Error::io("snapshot", error);
+        let is_there = |layer: &PathBuf| layer.join(MARK).symlink_metadata().is_ok();
+        if self.inner().lower().iter().any(is_there) {
+            return Ok(());
+        }
+        let path = self.inner().directory().join("diff").join(MARK);
+        File::create_new(&path).map_err(failed)?;
+        rustix::fs::chmod(&path, 0o755.into()).map_err(|error| failed(error.into()))
     }
 
     /// What the container may write at most, in bytes.

@@ -88,6 +88,35 @@ fn a_full_disk_is_told_and_leaves_nothing() {
     assert!(small.is_ok(), "what fits is loaded afterwards");
 }
 
+/// What fills a disk can be removed from it.
+#[test]
+fn a_full_disk_can_be_emptied() {
+    const NAME: &str = "a_full_disk_can_be_emptied";
+    let directory = tempfile::tempdir().unwrap();
+    let flags = rustix::mount::MountFlags::empty();
+    if let Err(error) = rustix::mount::mount("tmpfs", directory.path(), "tmpfs", flags, c"size=16m")
+    {
+        testkit::skip(NAME, &format!("mount: {error}"));
+        return;
+    }
+    let store = Store::open(directory.path()).unwrap();
+    let loaded = store
+        .images()
+        .load(&mut &archive(&["a:1"], &[Tar::new().file("f", "x").build()])[..], &mut |_| ());
+    assert!(loaded.is_ok());
+    let image = store.images().resolve("a:1").unwrap();
+    let record = store::Record { id: "c".into(), name: "c".into(), document: b"{}".into() };
+    let new = store.snapshots().make("c", store::snapshots::Base::Image(&image)).unwrap();
+    let upper = new.keep(&record, &[]).unwrap().directory().join("diff");
+    let mut file = std::fs::File::create(upper.join("all")).unwrap();
+    while std::io::Write::write(&mut file, &[1; 4096]).is_ok() {}
+    let removed = store.snapshots().remove("c", &[]).map(|()| store.containers().all());
+    drop((file, store));
+    rustix::mount::unmount(directory.path(), rustix::mount::UnmountFlags::DETACH).unwrap();
+    let left = removed.expect("it is removed").expect("it is read");
+    assert!(left.is_empty());
+}
+
 #[test]
 fn garbage_collection_spares_what_a_load_still_needs() {
     let fixture = Fixture::new();

@@ -130,6 +130,27 @@ fn places_to_mount_on_are_neither_changes_nor_committed() {
 }
 
 #[test]
+fn the_mark_of_a_container_is_seen_and_no_change() {
+    let fixture = Fixture::new();
+    let images = [base(), Tar::new().file(".dockerenv", "own").build()];
+    for (id, layers, content) in [("c1", &images[..1], ""), ("c2", &images[..], "own")] {
+        let image = fixture.image(layers).unwrap();
+        let new = fixture.store.snapshots().make(id, Base::Image(&image)).unwrap();
+        new.mark().unwrap();
+        let record = Record { id: id.into(), name: id.into(), document: Vec::new() };
+        let snapshot = new.keep(&record, &[]).unwrap();
+        let mount = snapshot.overlay(true).mount().unwrap();
+        let path = format!("/proc/self/fd/{}/.dockerenv", mount.as_raw_fd());
+        assert_eq!(fs::read_to_string(path).unwrap(), content);
+        assert_eq!(snapshot.changes().unwrap(), []);
+        let commit = Commit { container: id.into(), ..Commit::default() };
+        let committed = fixture.store.images().commit(commit).unwrap();
+        let image = fixture.store.images().by_id(&committed).unwrap();
+        assert_eq!(image.layers.len(), layers.len());
+    }
+}
+
+#[test]
 fn three_hundred_layers_make_a_root_and_more_than_500_are_refused() {
     let fixture = Fixture::new();
     let layers = |count: usize| -> Vec<Vec<u8>> {

@@ -161,7 +161,7 @@ impl Copy<'_> {
         let copied = client.container_archive_put(self.container, &directory, extract, tar).await;
         progress.end(&counter, &shown).await;
         // What could not be read here explains why the engine got only half of it.
-        packing.finish(copied)
+        packing.finish(copied).await
     }
 
     async fn destination_in_container(&self, client: &Client) -> Result<Info> {

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
 use crate::output::{progress, say, warn};
-use crate::reference;
+use crate::{platform, reference};
 
 const FLAGS: &[Flag] = &[pull("Pull image before creating (\"always\", \"missing\", \"never\")")];
 
@@ -84,16 +84,17 @@ pub(super) async fn create(
     parsed: &Parsed,
     options: &Options,
 ) -> Result<String> {
+    options.warn_of_risks();
     let cid_file = CidFile::reserve(&options.request)?;
     reference::check_image(&options.request.config.image)?;
-    check_platform(parsed.str("platform"))?;
+    let platform = platform::wanted(parsed);
+    check_platform(&platform)?;
     let pull = parsed.str("pull");
     if pull == "always" {
         pull_image(context, client, parsed, &options.request.config.image).await?;
     }
     check_engine(client, options).await?;
-    let attempt =
-        || client.container_create(parsed.str("name"), parsed.str("platform"), &options.request);
+    let attempt = || client.container_create(parsed.str("name"), &platform, &options.request);
     let created = match attempt().await {
         Err(error) if error.is_not_found() && pull == "missing" && is_missing_image(&error) => {
             let image = &options.request.config.image;
@@ -119,8 +120,10 @@ async fn check_engine(client: &Client, options: &Options) -> Result<()> {
     Err(Failure::new("--health-on-failure: this engine does not know it"))
 }
 
+/// One for another platform is as good as none.
 fn is_missing_image(error: &client::Error) -> bool {
-    error.to_string().contains("No such image")
+    let said = error.to_string();
+    said.contains("No such image") || said.contains("does not match the specified platform")
 }
 
 async fn pull_image(
@@ -131,7 +134,7 @@ async fn pull_image(
 ) -> Result<()> {
     let (name, tag) = reference::to_pull(image);
     let auth = context.config().auth_for_image(image);
-    let messages = client.image_pull(&name, &tag, parsed.str("platform"), &auth).await?;
+    let messages = client.image_pull(&name, &tag, &platform::wanted(parsed), &auth).await?;
     if parsed.bool("quiet") {
         return progress::wait(messages).await;
     }

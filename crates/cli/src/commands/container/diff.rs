@@ -2,6 +2,7 @@
 
 use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
+use crate::error::Failure;
 use crate::flags::{Flag, Parsed};
 use crate::output::list::{Listing, Row, Style, print_list};
 
@@ -28,6 +29,9 @@ const LISTING: Listing = Listing {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
+    if parsed.arg(0).is_empty() {
+        return Err(Failure::new("Container name cannot be empty"));
+    }
     let client = context.connect().await?;
     let changes = client.container_changes(parsed.arg(0)).await?.unwrap_or_default();
     let given = Some(parsed.str("format")).filter(|f| !f.is_empty()).unwrap_or(LISTING.quiet);

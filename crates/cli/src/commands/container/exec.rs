@@ -14,7 +14,7 @@ use crate::session::{Ended, Session, ask_next_engine, check_tty, window_changes,
 const FLAGS: &[Flag] = &[
     Flag::bool("detach", "Detached mode: run command in the background").short('d'),
     DETACH_KEYS,
-    Flag::list("env", "Set environment variables").short('e'),
+    Flag::list("env", "Set environment variables").short('e').check(env::check),
     Flag::list("env-file", "Read in a file of environment variables"),
     Flag::bool("interactive", "Keep STDIN open even if not attached").short('i'),
     Flag::bool("privileged", "Give extended privileges to the command"),

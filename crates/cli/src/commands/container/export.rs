@@ -20,7 +20,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let destination = save::Destination::choose(parsed.str("output"), "export")?;
+    let destination = save::Destination::choose(parsed.str("output"), "export container")?;
     let client = context.connect().await?;
     destination.write(client.container_export(parsed.arg(0)).await?).await?;
     Ok(0)

@@ -34,7 +34,10 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     };
     let client = &context.connect().await?;
     for_each(&parsed.args, async |id| {
-        match client.container_remove(id.trim_start_matches('/'), how).await {
+        if id.trim_matches('/').is_empty() {
+            return Err(Failure::new("Container name cannot be empty"));
+        }
+        match client.container_remove(id, how).await {
             // What is to be gone by force may be gone already.
             Err(error) if how.force && error.is_not_found() => {
                 warn(&error);

@@ -8,6 +8,7 @@ use client::containers::{Attach, WaitCondition};
 use super::run::{Foreground, follow};
 use super::{DETACH_KEYS, detach_keys};
 use crate::command::{Args, Command, Done, run};
+use crate::commands;
 use crate::context::Context;
 use crate::error::{Failure, for_each};
 use crate::flags::{Flag, Parsed};
@@ -16,6 +17,8 @@ use crate::session::{Session, check_tty};
 
 const FLAGS: &[Flag] = &[
     Flag::bool("attach", "Attach STDOUT/STDERR and forward signals").short('a'),
+    Flag::string("checkpoint", "Restore from this checkpoint").hidden(),
+    Flag::string("checkpoint-dir", "Use a custom checkpoint storage directory").hidden(),
     DETACH_KEYS,
     Flag::bool("interactive", "Attach container's STDIN").short('i'),
 ];
@@ -33,6 +36,9 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
+    if let Some(flag) = ["checkpoint", "checkpoint-dir"].iter().find(|flag| parsed.is_set(flag)) {
+        return Err(commands::experimental(&format!("\"--{flag}\"")));
+    }
     let attached = parsed.bool("attach") || parsed.bool("interactive");
     if attached && parsed.args.len() > 1 {
         return Err(Failure::new("you cannot start and attach multiple containers at once"));

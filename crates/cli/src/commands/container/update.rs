@@ -7,7 +7,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::error::{Failure, for_each};
 use crate::flags::{self, Flag, Parsed};
-use crate::output::{say, warn};
+use crate::output::say;
 
 const FLAGS: &[Flag] = &[
     Flag::int("blkio-weight", "Block IO (relative weight), between 10 and 1000, or 0 to disable")
@@ -21,6 +21,7 @@ const FLAGS: &[Flag] = &[
     Flag::string("cpus", "Number of CPUs").type_name("decimal").check(check_cpus),
     Flag::string("cpuset-cpus", "CPUs in which to allow execution (0-3, 0,1)"),
     Flag::string("cpuset-mems", "MEMs in which to allow execution (0-3, 0,1)"),
+    Flag::bytes("kernel-memory", "Kernel memory limit (deprecated)").hidden(),
     Flag::bytes("memory", "Memory limit").short('m'),
     Flag::bytes("memory-reservation", "Memory soft limit"),
     Flag::bytes_or_unlimited(
@@ -57,8 +58,8 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     let client = context.connect().await?;
     for_each(&parsed.args, async |id| {
         let answer = client.container_update(id, &request).await?;
-        answer.warnings.iter().flatten().for_each(warn);
-        say(id)
+        say(id)?;
+        answer.warnings.iter().flatten().try_for_each(say)
     })
     .await?;
     Ok(0)

@@ -8,7 +8,7 @@ use crate::command::{Args, Command, Done, run};
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
 use crate::output::progress;
-use crate::reference;
+use crate::{platform, reference};
 
 const FLAGS: &[Flag] = &[
     Flag::list("change", "Apply Dockerfile instruction to the created image").short('c'),
@@ -43,7 +43,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
         tag,
         message: parsed.string("message"),
         changes: parsed.list("change"),
-        platform: parsed.string("platform"),
+        platform: platform::wanted(parsed),
     };
     let client = context.connect().await?;
     progress::show(client.image_import(&import, tar).await?).await?;

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{Flag, Parsed};
 use crate::output::{progress, say};
-use crate::reference;
+use crate::{platform, reference};
 
 const FLAGS: &[Flag] = &[
     Flag::bool("all-tags", "Download all tagged images in the repository").short('a'),
@@ -36,7 +36,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
     }
     let auth = context.config().auth_for_image(image);
     let client = context.connect().await?;
-    let messages = client.image_pull(&name, &tag, parsed.str("platform"), &auth).await?;
+    let messages = client.image_pull(&name, &tag, &platform::wanted(parsed), &auth).await?;
     if quiet {
         progress::wait(messages).await?;
     } else {

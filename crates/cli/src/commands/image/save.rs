@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use client::Body;
@@ -31,7 +32,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let destination = Destination::choose(parsed.str("output"), "save")?;
+    let destination = Destination::choose(parsed.str("output"), "save image")?;
     let client = context.connect().await?;
     destination.write(client.image_save(&parsed.args, parsed.str("platform")).await?).await?;
     Ok(0)
@@ -44,8 +45,8 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
-    /// Never a terminal; `verb` is for the message.
-    pub(crate) fn choose(path: &str, verb: &str) -> Result<Self> {
+    /// Never a terminal or another device; `what` is to be done, for the message.
+    pub(crate) fn choose(path: &str, what: &str) -> Result<Self> {
         if path.is_empty() {
             if std::io::stdout().is_terminal() {
                 return Err(Failure::new(
@@ -56,9 +57,14 @@ impl Destination {
         }
         let parent = Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-            let parent = parent.display();
+            let parent = parent.display().to_string();
             return Err(Failure::new(format!(
-                "failed to {verb} image: invalid output path: directory {parent:?} does not exist"
+                "failed to {what}: invalid output path: directory {parent:?} does not exist"
+            )));
+        }
+        if is_device(path) {
+            return Err(Failure::new(format!(
+                "failed to {what}: invalid output path: {path:?} must be a directory or a regular file: got a device"
             )));
         }
         Ok(Self::File(path.into()))
@@ -72,7 +78,7 @@ impl Destination {
             }
             return Ok(());
         };
-        // A device or pipe is written to as it is.
+        // A pipe is written to as it is.
         if path.exists() && !path.is_file() {
             return copy(&mut body, File::options().write(true).open(&path)?).await;
         }
@@ -88,6 +94,11 @@ impl Destination {
         }
         result
     }
+}
+
+fn is_device(path: &str) -> bool {
+    let kind = std::fs::metadata(path).map(|about| about.file_type());
+    kind.is_ok_and(|kind| kind.is_char_device() || kind.is_block_device())
 }
 
 async fn copy(body: &mut Body, mut file: File) -> Result<()> {

@@ -19,14 +19,16 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 async fn run(context: &Context, parsed: &Parsed) -> Done {
-    let target = parsed.arg(1);
-    reference::check(target).map_err(|why| {
+    let (source, target) = (parsed.arg(0), parsed.arg(1));
+    let wrong = |text: &str, why: String| {
         Failure::new(format!(
-            "Error parsing reference: {target:?} is not a valid repository/tag: {why}"
+            "Error parsing reference: {text:?} is not a valid repository/tag: {why}"
         ))
-    })?;
+    };
+    reference::check_image(source).map_err(|why| wrong(source, why))?;
+    reference::check(target).map_err(|why| wrong(target, why))?;
     let (repo, tag) = reference::split(target)?;
     let client = context.connect().await?;
-    client.image_tag(parsed.arg(0), &repo, &tag).await?;
+    client.image_tag(source, &repo, &tag).await?;
     Ok(0)
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use api::containers::{DeviceMapping, DeviceRequest};
 use oci::runtime::{Hook, Mount, Spec};
+use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 
 use super::{devices, environment};
@@ -222,7 +223,9 @@ fn description(file: &Path) -> std::io::Result<Option<Description>> {
         }
         _ => return Ok(None),
     }
-    let file = fs::File::open(file)?;
+    // Nobody need be at the other end of a FIFO.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = fs::File::from(rustix::fs::open(file, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {
         return Err(std::io::Error::other("it is no file"));
     }

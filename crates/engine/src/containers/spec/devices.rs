@@ -36,12 +36,23 @@ pub fn default_rules() -> Vec<DeviceRule> {
     [everything].into_iter().chain(known).chain([fuse]).collect()
 }
 
-/// A privileged container: every device of the host.
-pub fn privileged() -> Devices {
+/// A privileged container: every device of the host, and those under other names that it asked for.
+pub fn privileged<'a>(mappings: impl Iterator<Item = &'a DeviceMapping>) -> Result<Devices, Error> {
     let mut nodes = Vec::new();
     collect(Path::new("/dev"), Path::new("/dev"), 0, &mut nodes);
+    for mapping in mappings.filter(|mapping| has_another_name(mapping)) {
+        let mapped = mapped(mapping)?.nodes;
+        // As in Docker, the host's device stays what its name says.
+        let is_new = |node: &Device| nodes.iter().all(|other| other.path != node.path);
+        let new: Vec<_> = mapped.into_iter().filter(is_new).collect();
+        nodes.extend(new);
+    }
     let everything = DeviceRule { allow: true, access: "rwm".into(), ..DeviceRule::default() };
-    Devices { nodes, rules: vec![everything] }
+    Ok(Devices { nodes, rules: vec![everything] })
+}
+
+fn has_another_name(mapping: &DeviceMapping) -> bool {
+    !mapping.path_in_container.is_empty() && mapping.path_in_container != mapping.path_on_host
 }
 
 /// `--device`: one node, or all nodes of a directory.
@@ -190,8 +201,26 @@ mod tests {
 
     #[test]
     fn a_privileged_container_sees_the_hosts_devices_but_not_its_terminals() {
-        let devices = privileged();
+        let devices = privileged(std::iter::empty()).unwrap();
         assert!(devices.nodes.iter().any(|node| node.path == Path::new("/dev/null")));
         assert!(devices.nodes.iter().all(|node| !node.path.starts_with("/dev/pts")));
+    }
+
+    #[test]
+    fn a_privileged_container_has_devices_under_other_names_too() {
+        let mapping = |from, to: &str| DeviceMapping { path_in_container: to.into(), ..map(from) };
+        let mappings = [
+            mapping("/dev/null", "/dev/mynull"),
+            mapping("/dev/null", "/dev/zero"),
+            mapping("/nodev", "/nodev"),
+            map("/nodev"),
+        ];
+        let devices = privileged(mappings.iter()).unwrap();
+        let minors = |path: &str| {
+            let named = devices.nodes.iter().filter(|node| node.path == Path::new(path));
+            named.map(|node| node.minor).collect::<Vec<_>>()
+        };
+        assert_eq!((minors("/dev/mynull"), minors("/dev/zero")), (vec![3], vec![5]));
+        assert!(privileged([mapping("/nodev", "/dev/x")].iter()).is_err());
     }
 }

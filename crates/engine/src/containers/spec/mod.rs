@@ -201,10 +201,10 @@ fn paths(given: Option<Vec<String>>) -> Vec<PathBuf> {
 }
 
 fn all_devices(input: &Input<'_>) -> Result<devices::Devices, Error> {
-    if input.host.privileged {
-        return Ok(devices::privileged());
-    }
     let wishes = &input.host.resources;
+    if input.host.privileged {
+        return devices::privileged(wishes.devices.iter().flatten());
+    }
     let mut all = devices::Devices { nodes: Vec::new(), rules: devices::default_rules() };
     for mapping in wishes.devices.iter().flatten() {
         let mapped = devices::mapped(mapping)?;

@@ -40,6 +40,11 @@ pub fn swap(memory: i64, swap: i64) -> Option<i64> {
     }
 }
 
+/// Says what [`swap`] will be where nothing was said.
+pub fn fill_swap(wishes: &mut Resources) {
+    wishes.memory_swap = swap(wishes.memory, wishes.memory_swap).unwrap_or(0);
+}
+
 fn cpu(wishes: &Resources) -> runtime::Cpu {
     let (period, quota) = if wishes.nano_cpus > 0 {
         (Some(CPU_PERIOD), Some(nano_cpus_quota(wishes.nano_cpus)))

@@ -87,7 +87,9 @@ pub fn resolve(wish: &str, group_add: &[String], files: &Files) -> Result<User, 
         additional_gids.push(gid);
     }
     for wished in group_add {
-        additional_gids.push(find_group(wished, files)?);
+        // Docker has two words for it.
+        let capital = |error: Error| Error::invalid(error.what.replacen("unable", "Unable", 1));
+        additional_gids.push(find_group(wished, files).map_err(capital)?);
     }
     dedup(&mut additional_gids);
     Ok(User { uid: entry.uid, gid, additional_gids, home: entry.home })

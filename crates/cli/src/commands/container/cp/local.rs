@@ -6,14 +6,14 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use std::sync::{Arc, OnceLock};
 
 use archive::unpack::{Options, Owner, Rename, Target, unpack};
 use archive::{Limits, pack, reason};
 use client::{Body, Upload};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::paths::{self, Info, Plan};
 use crate::error::{Failure, Result};
@@ -56,29 +56,38 @@ impl Source {
     /// Packs it under `name`, on a thread of its own, as fast as it is taken.
     pub(super) fn pack(self, name: String, counter: Counter) -> (Upload, Packing) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let packing = std::thread::spawn(move || {
+        let failure = Arc::new(OnceLock::new());
+        let failed = Arc::clone(&failure);
+        let packing = tokio::task::spawn_blocking(move || {
             let mut out = io::BufWriter::with_capacity(64 << 10, Chunks { sender, counter });
             let packed = pack_to(&self.info, &name, &mut out).and_then(|()| out.flush());
-            let Err(error) = packed else { return Ok(()) };
+            let Err(error) = packed else { return };
             // Cuts the request off: half an archive is not to look like a whole one.
             let cut = io::Error::from(error.kind());
+            // Set before anybody can learn of the cut.
+            let _ = failed.set(error);
             let _ = out.get_ref().sender.blocking_send(Err(cut));
-            Err(error)
         });
-        (Upload::Chunks(receiver), Packing(packing))
+        (Upload::Chunks(receiver), Packing { packing, failure })
     }
 }
 
-/// A thread that packs.
-pub(super) struct Packing(JoinHandle<io::Result<()>>);
+/// A thread that packs, and why it ended if not with the archive.
+pub(super) struct Packing {
+    packing: JoinHandle<()>,
+    failure: Arc<OnceLock<io::Error>>,
+}
 
 impl Packing {
-    /// The failure to show: why packing ended, unless that is only that the engine refused the rest.
-    pub(super) fn finish(self, copied: client::Result<()>) -> Result<()> {
-        let packed = self.0.join().map_err(|_| Failure::new("packing was aborted"))?;
-        match packed {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::new(reason(&error)))
+    /// The failure to show: why packing ended, unless that is only that the engine refused the rest. Where it refused,
+    /// nobody waits for the thread: nothing takes what it packs any more.
+    pub(super) async fn finish(self, copied: client::Result<()>) -> Result<()> {
+        if copied.is_ok() {
+            self.packing.await.map_err(|_| Failure::new("packing was aborted"))?;
+        }
+        match self.failure.get() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::new(reason(error)))
             }
             _ => Ok(copied?),
         }

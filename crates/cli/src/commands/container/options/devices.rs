@@ -51,7 +51,6 @@ pub(super) fn iops(words: &[String]) -> Result<Vec<ThrottleDevice>, String> {
 
 /// `/dev/x[:/dev/y][:rwm]`.
 fn mapping(text: &str) -> Result<DeviceMapping, String> {
-    let is_access = |word: &str| !word.is_empty() && word.bytes().all(|b| b"rwm".contains(&b));
     let parts: Vec<&str> = text.split(':').collect();
     let (host, container, access) = match parts.as_slice() {
         [host] => (*host, *host, "rwm"),
@@ -72,6 +71,13 @@ fn mapping(text: &str) -> Result<DeviceMapping, String> {
         path_in_container: container.to_owned(),
         cgroup_permissions: access.to_owned(),
     })
+}
+
+/// Some of `r`, `w` and `m`, each once.
+fn is_access(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let once = |(at, byte): (usize, &u8)| b"rwm".contains(byte) && !bytes[..at].contains(byte);
+    !bytes.is_empty() && bytes.iter().enumerate().all(once)
 }
 
 /// A device, and what is said of it.
@@ -122,6 +128,8 @@ mod tests {
         assert_eq!(of("/dev/fuse"), Ok(("/dev/fuse".to_owned(), "rwm".to_owned())));
         assert_eq!(of("/dev/fuse:r"), Ok(("/dev/fuse".to_owned(), "r".to_owned())));
         assert_eq!(of("/dev/sda:/dev/x:rw"), Ok(("/dev/x".to_owned(), "rw".to_owned())));
+        assert_eq!(of("/dev/sda:/dev/x:rwmm").unwrap_err(), "bad mode specified: rwmm");
+        assert_eq!(of("/dev/sda:rr").unwrap_err(), "rr is not an absolute path");
         assert!(of("/dev/sda:/dev/x:zz").is_err() && of("").is_err() && of("/dev/sda:x").is_err());
     }
 

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 pub(in crate::commands::container) use crate::error::os_error;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
-pub(super) fn check(text: &str) -> Result<(), String> {
+/// The most that Go's scanner takes for a line, its end included.
+const LINE: u64 = 64 << 10;
+/// The most of a file: a pipe may have no end. No program starts with as much.
+const FILE: u64 = 16 << 20;
+
+pub(in crate::commands) fn check(text: &str) -> Result<(), String> {
     match text.split('=').next() {
         Some("") | None => Err(format!("invalid environment variable: {text}")),
         _ => Ok(()),
@@ -58,36 +63,54 @@ pub(in crate::commands) fn labels(
 /// The lines of a file that are neither empty nor comments. Values are taken as they are.
 fn lines(path: &str) -> Result<Vec<String>, String> {
     let doing = |what: &str, error: std::io::Error| format!("{what} {path}: {}", os_error(&error));
-    let mut file = std::fs::File::open(path).map_err(|error| doing("open", error))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|error| doing("read", error))?;
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let file = std::fs::File::open(path).map_err(|error| doing("open", error))?;
+    let mut file = BufReader::new(file);
     let mut kept = Vec::new();
-    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let Ok(line) = str::from_utf8(line) else {
-            return Err(format!(
-                "env file {path} contains invalid utf8 bytes at line {}: {}",
-                number + 1,
-                format!("{line:?}").replace(',', "")
-            ));
-        };
-        let line = line.trim_start();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
+    let (mut number, mut size) = (0, 0);
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        let read = file.by_ref().take(LINE).read_until(b'\n', &mut bytes);
+        let read = read.map_err(|error| doing("read", error))? as u64;
+        if read == 0 {
+            return Ok(kept);
         }
-        let name = line.split('=').next().unwrap_or_default();
-        if name.is_empty() {
-            return Err(format!("poorly formatted environment: no variable name on line '{line}'"));
+        if read == LINE && bytes.last() != Some(&b'\n') {
+            return Err("bufio.Scanner: token too long".to_owned());
         }
-        if name.contains(char::is_whitespace) {
-            return Err(format!(
-                "poorly formatted environment: variable '{name}' contains whitespaces"
-            ));
+        (number, size) = (number + 1, size + read);
+        if size > FILE {
+            return Err(format!("read {path}: it is larger than {} MiB", FILE >> 20));
         }
-        kept.push(line.to_owned());
+        kept.extend(kept_of(path, number, &bytes)?);
     }
-    Ok(kept)
+}
+
+/// What a line says, if anything.
+fn kept_of(path: &str, number: usize, line: &[u8]) -> Result<Option<String>, String> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let Ok(text) = str::from_utf8(line) else {
+        let bytes = format!("{line:?}").replace(',', "");
+        return Err(format!(
+            "env file {path} contains invalid utf8 bytes at line {number}: {bytes}"
+        ));
+    };
+    let text = if number == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
+    let text = text.trim_start();
+    if text.is_empty() || text.starts_with('#') {
+        return Ok(None);
+    }
+    let name = text.split('=').next().unwrap_or_default();
+    if name.is_empty() {
+        return Err(format!("poorly formatted environment: no variable name on line '{text}'"));
+    }
+    if name.contains(char::is_whitespace) {
+        return Err(format!(
+            "poorly formatted environment: variable '{name}' contains whitespaces"
+        ));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -105,6 +128,26 @@ mod tests {
         assert_eq!(env[..2], ["A=1", "B=\"two words\""]);
         assert!(env[2].starts_with("PATH=/"));
         assert_eq!(env[3..], ["C=3"]);
+    }
+
+    #[test]
+    fn lines_and_files_have_an_end() {
+        let read = |text: String| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            lines(file.path().to_str().unwrap())
+        };
+        let line = |length: usize| format!("A={}", "x".repeat(length - 2));
+        let full = LINE as usize - 1;
+        assert_eq!(read(line(full)).unwrap().len(), 1);
+        assert_eq!(read(format!("{}\nB=1", line(full))).unwrap().len(), 2);
+        for long in [line(full + 1), format!("B=1\n{}\nC=1", line(full + 1))] {
+            assert_eq!(read(long).unwrap_err(), "bufio.Scanner: token too long");
+        }
+        assert_eq!(lines("/dev/zero").unwrap_err(), "bufio.Scanner: token too long");
+        let many = format!("{}\n", line(1023)).repeat(16 << 10);
+        assert!(read(many.clone()).is_ok());
+        assert!(read(many + "B=1").unwrap_err().ends_with("it is larger than 16 MiB"));
     }
 
     #[test]

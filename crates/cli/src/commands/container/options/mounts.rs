@@ -199,6 +199,12 @@ fn finish(mut mount: Mount, bind: BindOptions, tmpfs: TmpfsOptions) -> Result<Mo
                 .to_owned(),
         );
     }
+    if bind.read_only_force_recursive && bind.propagation != "rprivate" {
+        return Err(
+            "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction"
+                .to_owned(),
+        );
+    }
     mount.bind_options = has_bind.then_some(bind);
     mount.tmpfs_options = has_tmpfs.then_some(tmpfs);
     Ok(mount)
@@ -336,6 +342,10 @@ mod tests {
             (
                 "type=tmpfs,dst=/a,bind-propagation=x",
                 "cannot mix 'bind-*' options with mount type 'tmpfs'",
+            ),
+            (
+                "type=bind,dst=/a,bind-recursive=readonly,readonly",
+                "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction",
             ),
             ("type=bind,dst=/a,readonly=maybe", "invalid value for readonly: maybe"),
         ] {

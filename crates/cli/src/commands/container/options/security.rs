@@ -21,6 +21,7 @@ pub(super) fn options(words: &[String]) -> Result<Security, String> {
         }
         let split = word.split_once('=').or_else(|| word.split_once(':'));
         security.options.push(match split {
+            Some((_, "")) => return Err(format!("Invalid --security-opt: {word:?}")),
             Some(("seccomp", profile)) if !matches!(profile, "unconfined" | "builtin") => {
                 format!("seccomp={}", seccomp_profile(profile)?)
             }
@@ -82,6 +83,8 @@ mod tests {
                 .unwrap()
                 .contains("opening seccomp profile")
         );
-        assert!(options(&words(&["what"])).is_err());
+        for bad in ["what", "seccomp=", "label="] {
+            assert!(options(&words(&[bad])).is_err(), "{bad}");
+        }
     }
 }

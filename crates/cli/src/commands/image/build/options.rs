@@ -10,7 +10,7 @@ use crate::commands::container::options::{env, limits, mounts};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::flags::{self, Flag, Parsed};
-use crate::reference;
+use crate::{platform, reference};
 
 pub(super) const FLAGS: &[Flag] = &[
     Flag::list("add-host", "Add a custom host-to-IP mapping (format: \"host:ip\")")
@@ -133,7 +133,7 @@ pub(super) fn parse(context: &Context, parsed: &Parsed) -> Result<(BuildOptions,
         labels: pairs(&parsed.list("label")),
         annotations: pairs(&parsed.list("annotation")),
         tags: parsed.list("tag").iter().map(|tag| reference::with_tag(tag)).collect(),
-        platforms: separated(&parsed.list("platform")),
+        platforms: separated(&platform::all_wanted(parsed)),
         no_cache: parsed.bool("no-cache"),
         no_cache_filter: separated(&parsed.list("no-cache-filter")),
         pull: parsed.bool("pull"),
