@@ -2,6 +2,7 @@
 
 mod access;
 mod blobs;
+mod bucket;
 mod cut;
 mod garbage;
 mod hostile;
@@ -23,6 +24,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use testkit::archive::sha256;
+use testkit::bucket::Bucket;
 use testkit::engine::{binary, wait_for};
 
 use http::{Connection, Reply};
@@ -53,13 +55,29 @@ impl Registry {
     }
 
     fn launch(folder: TempDir, root: &Path, flags: &[&str]) -> Self {
-        let log = folder.path().join("log");
-        let file = File::create(&log).unwrap();
         let mut command = Command::new(binary("gantry"));
         command
             .args(["registry", "serve", "--address=127.0.0.1:0", "--root"])
             .arg(root)
             .args(flags);
+        Self::run(folder, root, command)
+    }
+
+    /// With its content in a bucket.
+    fn over(bucket: &Bucket, flags: &[&str]) -> Self {
+        let folder = TempDir::with_prefix("gantry-test-").unwrap();
+        let root = folder.path().join("none");
+        let mut command = Command::new(binary("gantry"));
+        command
+            .args(["registry", "serve", "--address=127.0.0.1:0", "--storage", &bucket.place()])
+            .args(flags)
+            .envs(bucket.variables());
+        Self::run(folder, &root, command)
+    }
+
+    fn run(folder: TempDir, root: &Path, mut command: Command) -> Self {
+        let log = folder.path().join("log");
+        let file = File::create(&log).unwrap();
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap();
         let ready = || fs::read_to_string(&log).unwrap().contains(" is ready");

@@ -20,6 +20,7 @@ pub(crate) const TESTS: &[&str] = &[
     "cpio",
     "xfsprogs",
     "python3",
+    "python3-venv",
     "zsh",
     "fish",
     "groff-base",

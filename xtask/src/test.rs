@@ -116,6 +116,9 @@ fn prepare(targets: &[&str]) -> Result {
     if let Err(why) = testkit::servers::fetch() {
         println!("no servers for the tests: {why}");
     }
+    if let Err(why) = testkit::bucket::fetch() {
+        println!("no object storage for the tests: {why}");
+    }
     images::make(IMAGES)?;
     shell::run(shell::cargo().args(["build", "--workspace", "--bins"]).args(targets))
 }

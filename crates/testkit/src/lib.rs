@@ -2,6 +2,7 @@
 //! archives, the second kernel, servers of others.
 
 pub mod archive;
+pub mod bucket;
 pub mod engine;
 pub mod fuzz;
 pub mod guest;

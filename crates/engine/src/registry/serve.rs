@@ -46,10 +46,10 @@ async fn serve(options: Options) -> Result<()> {
     let failed = |error: std::io::Error| Error::system(error.to_string());
     let terminate = listen(SignalKind::terminate())?;
     let interrupt = listen(SignalKind::interrupt())?;
-    let root = options.root.clone();
+    let place = options.place();
     let server = Server::open(options).map_err(failed)?;
     let address = server.address().map_err(failed)?;
-    tracing::info!("the registry on {address} is ready, with {}", root.display());
+    tracing::info!("the registry on {address} is ready, with {place}");
     if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
         tracing::warn!("cannot tell the service manager: {error}");
     }

@@ -16,7 +16,7 @@ const CHUNK: usize = 256 << 10;
 const QUEUE: usize = 4;
 
 #[derive(Clone)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Nothing,
     Bytes(Bytes),
     /// The bytes of a file from `from` up to `size`, and who is told how far they have gone.
@@ -39,13 +39,13 @@ impl Progress {
 }
 
 /// A body on its way.
-pub(super) enum Sent {
+pub(crate) enum Sent {
     Whole(Option<Bytes>),
     File { chunks: mpsc::Receiver<io::Result<Bytes>>, left: u64, told: Progress },
 }
 
 impl Content {
-    pub(super) fn send(&self) -> (Sent, Progress) {
+    pub(crate) fn send(&self) -> (Sent, Progress) {
         match self {
             Self::Nothing => (Sent::Whole(None), Progress::default()),
             Self::Bytes(bytes) => (Sent::Whole(Some(bytes.clone())), Progress::default()),

@@ -28,10 +28,13 @@ use hyper::{Method, StatusCode, Uri};
 use oci::Reference;
 
 use authority::Authority;
-use content::Content;
-use origin::{Endpoint, Origin, Scheme};
+use origin::{Endpoint, Scheme};
 use retry::Attempts;
-use transport::{Answer, Question, Transport};
+
+// The server asks object storages by the same way.
+pub(crate) use content::Content;
+pub(crate) use origin::Origin;
+pub(crate) use transport::{Answer, Question, Transport};
 
 pub use authority::{Access, Credentials};
 pub use content::Progress;

@@ -15,18 +15,18 @@ const HUB_SERVER: &str = "registry-1.docker.io";
 const LOOPBACK: &str = "127.0.0.0/8";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     Http,
     Https,
 }
 
 /// A server's address; connections belong to one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Origin {
-    pub(super) scheme: Scheme,
+pub(crate) struct Origin {
+    pub(crate) scheme: Scheme,
     /// Without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 /// One place to ask for a repository.
@@ -62,7 +62,7 @@ impl Default for Places {
 
 impl Origin {
     /// Of an absolute address; of `http` and `https` alone.
-    pub(super) fn of(uri: &Uri) -> Result<Self> {
+    pub(crate) fn of(uri: &Uri) -> Result<Self> {
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,
             Some("https") => Scheme::Https,
@@ -83,7 +83,7 @@ impl Origin {
     }
 
     /// As the `Host` header has it.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         let address = self.address();
         let usual = format!(":{}", self.scheme.port());
         match address.strip_suffix(&usual) {

@@ -46,7 +46,7 @@ impl Default for Patience {
     }
 }
 
-pub(super) struct Transport {
+pub(crate) struct Transport {
     places: Places,
     patience: Patience,
     idle: Mutex<HashMap<Origin, Vec<SendRequest<Sent>>>>,
@@ -54,20 +54,20 @@ pub(super) struct Transport {
 }
 
 /// What to ask of a server.
-pub(super) struct Question<'q> {
-    pub(super) method: Method,
-    pub(super) origin: &'q Origin,
+pub(crate) struct Question<'q> {
+    pub(crate) method: Method,
+    pub(crate) origin: &'q Origin,
     /// Path and query.
-    pub(super) path: &'q str,
-    pub(super) headers: &'q HeaderMap,
-    pub(super) content: &'q Content,
+    pub(crate) path: &'q str,
+    pub(crate) headers: &'q HeaderMap,
+    pub(crate) content: &'q Content,
 }
 
 /// An answer whose body is read piece by piece.
-pub(super) struct Answer<'t> {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) origin: Origin,
+pub(crate) struct Answer<'t> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) origin: Origin,
     body: Incoming,
     /// Given back once the body is read to its end.
     sender: Option<SendRequest<Sent>>,
@@ -84,12 +84,12 @@ struct Pace {
 }
 
 impl Transport {
-    pub(super) fn new(places: Places, patience: Patience) -> Self {
+    pub(crate) fn new(places: Places, patience: Patience) -> Self {
         Self { places, patience, idle: Mutex::default(), connectors: Mutex::default() }
     }
 
     /// Asks once; on a connection that was kept and turns out to be closed, once more on another.
-    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Answer<'_>> {
+    pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Answer<'_>> {
         if let Some(mut sender) = self.take(question.origin)
             && sender.ready().await.is_ok()
         {
@@ -104,7 +104,7 @@ impl Transport {
     }
 
     /// Goes where the answer to a question without consequences says. Credentials are for the registry alone.
-    pub(super) async fn follow(&self, question: &Question<'_>) -> Result<Answer<'_>> {
+    pub(crate) async fn follow(&self, question: &Question<'_>) -> Result<Answer<'_>> {
         let mut origin = question.origin.clone();
         let mut path = question.path.to_owned();
         let mut headers = question.headers.clone();
@@ -306,14 +306,14 @@ impl Question<'_> {
 }
 
 /// As Go writes it in errors.
-pub(super) fn method_name(method: &Method) -> String {
+pub(crate) fn method_name(method: &Method) -> String {
     let name = method.as_str();
     name[..1].to_owned() + &name[1..].to_lowercase()
 }
 
 impl Answer<'_> {
     /// The next piece, `None` at the end.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>> {
         loop {
             let silence = self.transport.patience.silence;
             let since = Instant::now();
@@ -335,7 +335,7 @@ impl Answer<'_> {
     }
 
     /// The whole body; more than `limit` bytes are an error.
-    pub(super) async fn whole(mut self, limit: usize) -> Result<Bytes> {
+    pub(crate) async fn whole(mut self, limit: usize) -> Result<Bytes> {
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             if whole.len() + chunk.len() > limit {
@@ -347,11 +347,11 @@ impl Answer<'_> {
         Ok(whole.freeze())
     }
 
-    pub(super) fn header(&self, name: impl hyper::header::AsHeaderName) -> Option<&str> {
+    pub(crate) fn header(&self, name: impl hyper::header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    pub(super) fn failed(&self, why: String) -> Error {
+    pub(crate) fn failed(&self, why: String) -> Error {
         let (method, url) = &self.asked;
         Error::Unreachable { method: method_name(method), url: url.clone(), why }
     }

@@ -6,13 +6,12 @@ use hyper::header::{
 use hyper::{Method, StatusCode};
 use oci::digest::Digest;
 
-use super::body::Body;
-use super::directory::Content;
 use super::error::{Code, Error};
 use super::http::{Call, add, empty};
 use super::names::Repository;
 use super::range::Wanted;
 use super::registry::{CONTENT_DIGEST, Registry};
+use super::storage::{Content, Storage};
 use super::{Response, layout};
 
 impl Registry {
@@ -24,12 +23,12 @@ impl Registry {
     ) -> Result<Response, Error> {
         let link = layout::blob_link(&repository, &digest);
         let may_refer = call.method == Method::HEAD && !self.read_only;
-        let has = move |storage: &super::directory::Directory| {
+        let has = move |storage: &Storage| {
             if !may_refer {
-                return Ok(storage.facts(&link)?.is_some());
+                return storage.exists(&link);
             }
             // Who asks whether it is here may be about to refer to it instead of sending it.
-            let _held = storage.locks().shared()?;
+            let _held = storage.shared()?;
             storage.renew(&link)
         };
         if !self.storage.blocking(has).await? {
@@ -49,8 +48,8 @@ impl Registry {
         let removed = self
             .storage
             .blocking(move |storage| {
-                let _held = storage.locks().alone()?;
-                storage.remove(&link)
+                let held = storage.alone()?;
+                storage.remove(&held, &link)
             })
             .await?;
         if !removed {
@@ -97,7 +96,7 @@ fn answer(call: &Call, digest: &Digest, content: &Content) -> Response {
         add(&mut response, [(CONTENT_RANGE, range)]);
     }
     if call.method != Method::HEAD {
-        *response.body_mut() = Body::part(content.file.clone(), part);
+        *response.body_mut() = content.body(part);
     }
     response
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Of a file: one piece is sent while the next one is read, whatever the client's speed.
@@ -25,6 +26,11 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) enum Body {
     Whole(Option<Bytes>),
     File(Part),
+    /// Out of another storage.
+    Remote {
+        pieces: mpsc::Receiver<io::Result<Bytes>>,
+        unsent: u64,
+    },
 }
 
 /// What is still to be sent of a file.
@@ -47,6 +53,10 @@ impl Body {
         }
         let unsent = range.end - range.start;
         Self::File(Part { file, rest: range, reading: None, unsent })
+    }
+
+    pub(super) fn remote(pieces: mpsc::Receiver<io::Result<Bytes>>, length: u64) -> Self {
+        Self::Remote { pieces, unsent: length }
     }
 }
 
@@ -102,6 +112,7 @@ impl HttpBody for Body {
         let next = match self.get_mut() {
             Self::Whole(bytes) => bytes.take().map(Ok),
             Self::File(part) => ready!(part.poll_piece(cx)),
+            Self::Remote { pieces, unsent } => checked(ready!(pieces.poll_recv(cx)), unsent),
         };
         Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
     }
@@ -110,6 +121,7 @@ impl HttpBody for Body {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
             Self::File(part) => part.unsent == 0,
+            Self::Remote { unsent, .. } => *unsent == 0,
         }
     }
 
@@ -117,8 +129,24 @@ impl HttpBody for Body {
         SizeHint::with_exact(match self {
             Self::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
             Self::File(part) => part.unsent,
+            Self::Remote { unsent, .. } => *unsent,
         })
     }
+}
+
+/// What the storage sends is exactly what was promised, or an error.
+fn checked(piece: Option<io::Result<Bytes>>, unsent: &mut u64) -> Option<io::Result<Bytes>> {
+    let length = match &piece {
+        None if *unsent > 0 => Some(u64::MAX),
+        Some(Ok(piece)) => Some(piece.len() as u64),
+        _ => None,
+    };
+    let Some(length) = length else { return piece };
+    match unsent.checked_sub(length) {
+        Some(left) => *unsent = left,
+        None => return Some(Err(io::Error::other("the storage sent another length"))),
+    }
+    piece
 }
 
 /// A request's body.

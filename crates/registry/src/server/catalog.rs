@@ -6,13 +6,14 @@ use hyper::header::LINK;
 use serde_json::json;
 
 use super::Response;
-use super::directory::{Directory, Kind};
+use super::directory::Kind;
 use super::error::Error;
 use super::http::{Call, add, json};
 use super::layout;
 use super::names::Repository;
 use super::page::Page;
 use super::registry::Registry;
+use super::storage::Storage;
 
 impl Registry {
     pub(super) async fn catalog(&self, call: &Call) -> Result<Response, Error> {
@@ -29,7 +30,7 @@ impl Registry {
 }
 
 /// All that have manifests, sorted by their whole names.
-pub(super) fn repositories(storage: &Directory) -> io::Result<Vec<Repository>> {
+pub(super) fn repositories(storage: &Storage) -> io::Result<Vec<Repository>> {
     let mut found = Vec::new();
     for repository in all_repositories(storage)? {
         let manifests = layout::manifests(&repository);
@@ -45,7 +46,7 @@ pub(super) fn repositories(storage: &Directory) -> io::Result<Vec<Repository>> {
 }
 
 /// All of which there is anything, sorted.
-pub(super) fn all_repositories(storage: &Directory) -> io::Result<Vec<Repository>> {
+pub(super) fn all_repositories(storage: &Storage) -> io::Result<Vec<Repository>> {
     let mut found = Vec::new();
     let mut folders = vec![(layout::repositories(), String::new())];
     while let Some((folder, name)) = folders.pop() {

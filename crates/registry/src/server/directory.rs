@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
 
 use super::layout::{self, Key};
 use super::locks::Locks;
@@ -23,12 +22,6 @@ const MARK: &str = "gantry-registry-1\n";
 pub(super) struct Directory {
     root: Arc<Path>,
     locks: Locks,
-}
-
-/// A file that is there, whatever becomes of its name.
-pub(super) struct Content {
-    pub(super) file: Arc<File>,
-    pub(super) size: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,22 +59,8 @@ impl Directory {
         self.root.join(key.as_str())
     }
 
-    /// Does something with the folder on a thread that may block.
-    pub(super) async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        let own = self.clone();
-        spawn_blocking(move || work(&own)).await.map_err(io::Error::other)?
-    }
-
-    pub(super) async fn open_content(&self, key: Key) -> io::Result<Option<Content>> {
-        self.blocking(move |directory| {
-            let Some(file) = present(File::open(directory.path(&key)))? else { return Ok(None) };
-            let size = file.metadata()?.len();
-            Ok(Some(Content { file: Arc::new(file), size }))
-        })
-        .await
+    pub(super) fn open_file(&self, key: &Key) -> io::Result<Option<File>> {
+        present(File::open(self.path(key)))
     }
 
     pub(super) fn read(&self, key: &Key) -> io::Result<Option<Bytes>> {

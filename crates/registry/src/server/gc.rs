@@ -7,20 +7,17 @@
 //! acknowledged with a blob missing.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
 use std::time::Duration;
 
 use oci::digest::Digest;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
 use super::catalog::all_repositories;
-use super::directory::Directory;
 use super::layout::{self, Key};
 use super::manifest::Manifest;
 use super::manifests::Stored;
 use super::names::Repository;
+use super::storage::Storage;
 
 /// What went.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,14 +30,8 @@ pub(super) struct Removed {
 }
 
 /// `None` if another process is at it.
-pub(super) fn collect(storage: &Directory, grace: Duration) -> io::Result<Option<Removed>> {
-    let file =
-        File::options().create(true).append(true).open(storage.path(&layout::collecting()))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    }
+pub(super) fn collect(storage: &Storage, grace: Duration) -> io::Result<Option<Removed>> {
+    let Some(_ours) = storage.collecting()? else { return Ok(None) };
     let mut removed = Removed::default();
     let mut linked = HashSet::new();
     for repository in all_repositories(storage)? {
@@ -53,7 +44,7 @@ pub(super) fn collect(storage: &Directory, grace: Duration) -> io::Result<Option
 
 /// Removes links that no manifest of the repository refers to, and notes the others.
 fn sweep_repository(
-    storage: &Directory,
+    storage: &Storage,
     repository: &Repository,
     grace: Duration,
     linked: &mut HashSet<Digest>,
@@ -75,7 +66,7 @@ fn sweep_repository(
 }
 
 /// What the manifests of a repository need; `None` if one of them is not understood.
-fn referred(storage: &Directory, repository: &Repository) -> io::Result<Option<HashSet<Digest>>> {
+fn referred(storage: &Storage, repository: &Repository) -> io::Result<Option<HashSet<Digest>>> {
     let mut referred = HashSet::new();
     for digest in digests(storage, &layout::manifests(repository))? {
         // One that is gone since it was listed needs nothing.
@@ -92,18 +83,14 @@ fn referred(storage: &Directory, repository: &Repository) -> io::Result<Option<H
 }
 
 /// Those that a push which was cut off left without their manifests.
-fn sweep_referrers(
-    storage: &Directory,
-    repository: &Repository,
-    grace: Duration,
-) -> io::Result<()> {
+fn sweep_referrers(storage: &Storage, repository: &Repository, grace: Duration) -> io::Result<()> {
     for subject in digests(storage, &layout::all_referrers(repository))? {
         let folder = layout::referrers(repository, &subject);
         for (name, _) in storage.list(&folder)? {
             let digest = Digest::parse(&name.replacen('-', ":", 1)).ok();
             let key = digest.map(|digest| layout::manifest(repository, &digest));
             if let Some(key) = key
-                && storage.facts(&key)?.is_none()
+                && !storage.exists(&key)?
             {
                 remove_old(storage, &folder.below(&name), grace)?;
             }
@@ -113,7 +100,7 @@ fn sweep_referrers(
 }
 
 fn sweep_blobs(
-    storage: &Directory,
+    storage: &Storage,
     grace: Duration,
     linked: &HashSet<Digest>,
     removed: &mut Removed,
@@ -137,7 +124,7 @@ fn sweep_blobs(
 }
 
 /// Removes what has not been referred to for that long, and returns its size.
-fn remove_old(storage: &Directory, key: &Key, grace: Duration) -> io::Result<Option<u64>> {
+fn remove_old(storage: &Storage, key: &Key, grace: Duration) -> io::Result<Option<u64>> {
     let old = || {
         let facts = storage.facts(key)?;
         let is_old = |age: Duration| age >= grace;
@@ -147,13 +134,13 @@ fn remove_old(storage: &Directory, key: &Key, grace: Duration) -> io::Result<Opt
     if old()?.is_none() {
         return Ok(None);
     }
-    let _held = storage.locks().alone()?;
+    let held = storage.alone()?;
     let Some(facts) = old()? else { return Ok(None) };
-    Ok(storage.remove(key)?.then_some(facts.size))
+    Ok(storage.remove(&held, key)?.then_some(facts.size))
 }
 
 /// Of a folder `<algorithm>/<digits>`.
-fn digests(storage: &Directory, folder: &Key) -> io::Result<Vec<Digest>> {
+fn digests(storage: &Storage, folder: &Key) -> io::Result<Vec<Digest>> {
     let mut found = Vec::new();
     for (algorithm, _) in storage.list(folder)? {
         let names = storage.list(&folder.below(&algorithm))?;
@@ -167,25 +154,25 @@ fn digests(storage: &Directory, folder: &Key) -> io::Result<Vec<Digest>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::upload::Upload;
+    use crate::server::directory::Directory;
 
     struct Place {
         _folder: tempfile::TempDir,
-        storage: Directory,
+        storage: Storage,
         repository: Repository,
     }
 
     impl Place {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let storage = Directory::open(folder.path()).unwrap();
+            let storage = Storage::Folder(Directory::open(folder.path()).unwrap());
             Self { _folder: folder, storage, repository: Repository::parse("a/b").unwrap() }
         }
 
         fn push(&self, content: &'static [u8]) -> Digest {
             use sha2::Digest as _;
             let digest = Digest::from_sha256(sha2::Sha256::digest(content).into());
-            let mut upload = Upload::begin(&self.storage, &self.repository).unwrap();
+            let mut upload = self.storage.begin_upload(&self.repository).unwrap();
             upload.append(&[content.into()]).unwrap();
             upload.finish(&digest).unwrap();
             digest
@@ -202,7 +189,7 @@ mod tests {
         }
 
         fn has(&self, digest: &Digest) -> (bool, bool) {
-            let there = |key| self.storage.facts(&key).unwrap().is_some();
+            let there = |key| self.storage.exists(&key).unwrap();
             (there(layout::blob_link(&self.repository, digest)), there(layout::blob(digest)))
         }
 
@@ -218,7 +205,9 @@ mod tests {
         let manifest = place.refer(&needed);
         assert_eq!(place.collect(Duration::ZERO), Removed { links: 1, blobs: 1, bytes: 7 });
         assert_eq!((place.has(&needed), place.has(&garbage)), ((true, true), (false, false)));
-        place.storage.remove(&layout::manifest(&place.repository, &manifest)).unwrap();
+        let held = place.storage.alone().unwrap();
+        place.storage.remove(&held, &layout::manifest(&place.repository, &manifest)).unwrap();
+        drop(held);
         assert_eq!(place.collect(Duration::ZERO).blobs, 1);
         assert_eq!(place.has(&needed), (false, false));
     }
@@ -246,10 +235,9 @@ mod tests {
     #[test]
     fn one_process_collects_at_a_time() {
         let place = Place::new();
-        let file = File::create(place.storage.path(&layout::collecting())).unwrap();
-        flock(&file, FlockOperation::LockExclusive).unwrap();
+        let ours = place.storage.collecting().unwrap().unwrap();
         assert_eq!(collect(&place.storage, Duration::ZERO).unwrap(), None);
-        drop(file);
+        drop(ours);
         assert!(collect(&place.storage, Duration::ZERO).unwrap().is_some());
     }
 }

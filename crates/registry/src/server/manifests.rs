@@ -10,13 +10,13 @@ use oci::digest::Digest;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::body::{Body, Cut};
-use super::directory::Directory;
 use super::error::{Code, Error};
 use super::http::{Call, empty};
 use super::manifest::Manifest;
 use super::names::{Reference, Repository, Tag, digest, hex};
 use super::range::not_modified;
 use super::registry::{CONTENT_DIGEST, Registry};
+use super::storage::{Held, Storage};
 use super::{Response, layout};
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -30,7 +30,7 @@ pub(super) struct Stored {
 
 impl Stored {
     pub(super) fn load(
-        storage: &Directory,
+        storage: &Storage,
         repository: &Repository,
         digest: Digest,
     ) -> io::Result<Option<Self>> {
@@ -121,10 +121,10 @@ impl Registry {
         reference: Reference,
     ) -> Result<Response, Error> {
         let removed = self.storage.blocking(move |storage| {
-            let _held = storage.locks().alone()?;
+            let held = storage.alone()?;
             match reference {
-                Reference::Tag(tag) => storage.remove(&layout::tag(&repository, &tag)),
-                Reference::Digest(digest) => remove(storage, &repository, digest),
+                Reference::Tag(tag) => storage.remove(&held, &layout::tag(&repository, &tag)),
+                Reference::Digest(digest) => remove(storage, &held, &repository, digest),
             }
         });
         if !removed.await? {
@@ -145,24 +145,27 @@ struct Push {
 
 impl Push {
     /// What it refers to is there, and cannot be removed until the manifest is seen to refer to it.
-    fn carry_out(&self, storage: &Directory) -> Result<(), Error> {
-        let _held = storage.locks().shared()?;
-        self.check_references(storage)?;
+    fn carry_out(&self, storage: &Storage) -> Result<(), Error> {
+        let held = storage.shared()?;
+        self.check_references(storage, &held)?;
         let key = layout::manifest(&self.repository, &self.digest);
         // The referrer first: one whose manifest is not there is not listed.
         if let Some(subject) = &self.manifest.subject {
             let text = serde_json::to_vec(&self.descriptor()).map_err(io::Error::other)?;
+            held.check()?;
             storage.write(&layout::referrer(&self.repository, subject, &self.digest), &[&text])?;
         }
+        held.check()?;
         storage.write(&key, &[self.manifest.media_type.as_bytes(), b"\n", &self.bytes])?;
         if let Some(tag) = &self.tag {
             let key = layout::tag(&self.repository, tag);
+            held.check()?;
             storage.write(&key, &[self.digest.as_str().as_bytes()])?;
         }
         Ok(())
     }
 
-    fn check_references(&self, storage: &Directory) -> Result<(), Error> {
+    fn check_references(&self, storage: &Storage, held: &Held) -> Result<(), Error> {
         let blobs = self
             .manifest
             .blobs
@@ -172,6 +175,7 @@ impl Push {
         let manifests =
             manifests.iter().map(|digest| (digest, layout::manifest(&self.repository, digest)));
         for (digest, key) in blobs.chain(manifests) {
+            held.check()?;
             if !storage.renew(&key)? {
                 let text = format!("manifest references {digest}, which is not in this repository");
                 return Err(Error::new(Code::ManifestBlobUnknown, text));
@@ -193,9 +197,10 @@ impl Push {
     }
 }
 
-/// With the lock held alone. In this order, so that no tag names what is not there whenever this is cut off.
+/// In this order, so that no tag names what is not there whenever this is cut off.
 pub(super) fn remove(
-    storage: &Directory,
+    storage: &Storage,
+    held: &Held,
     repository: &Repository,
     digest: Digest,
 ) -> io::Result<bool> {
@@ -203,19 +208,19 @@ pub(super) fn remove(
     for (name, _) in storage.list(&layout::tags(repository))? {
         let key = layout::tags(repository).below(&name);
         if storage.read(&key)?.is_some_and(|text| text == stored.digest.as_str().as_bytes()) {
-            storage.remove(&key)?;
+            storage.remove(held, &key)?;
         }
     }
-    storage.remove(&layout::manifest(repository, &stored.digest))?;
+    storage.remove(held, &layout::manifest(repository, &stored.digest))?;
     let manifest = Manifest::parse(&stored.bytes, Some(&stored.media_type));
     if let Some(subject) = manifest.ok().and_then(|manifest| manifest.subject) {
-        storage.remove(&layout::referrer(repository, &subject, &stored.digest))?;
+        storage.remove(held, &layout::referrer(repository, &subject, &stored.digest))?;
     }
     Ok(true)
 }
 
 fn resolve(
-    storage: &Directory,
+    storage: &Storage,
     repository: &Repository,
     reference: Reference,
 ) -> io::Result<Option<Digest>> {
@@ -227,7 +232,7 @@ fn resolve(
 
 /// What a tag names.
 pub(super) fn tagged(
-    storage: &Directory,
+    storage: &Storage,
     repository: &Repository,
     tag: &Tag,
 ) -> io::Result<Option<Digest>> {

@@ -7,6 +7,7 @@
 mod access;
 mod blobs;
 mod body;
+mod bucket;
 mod catalog;
 mod chunk;
 mod connection;
@@ -31,6 +32,7 @@ mod range;
 mod referrers;
 mod registry;
 mod route;
+mod storage;
 mod tags;
 mod tls;
 mod upload;

@@ -13,6 +13,8 @@ use super::tls;
 pub struct Options {
     pub address: SocketAddr,
     pub root: PathBuf,
+    /// `s3://BUCKET/PREFIX`, in place of the folder.
+    pub storage: Option<String>,
     pub read_only: bool,
     pub access_log: bool,
     /// Open at once; more are refused.
@@ -44,6 +46,7 @@ impl Default for Options {
         Self {
             address: ([127, 0, 0, 1], 5000).into(),
             root: "/var/lib/gantry-registry".into(),
+            storage: None,
             read_only: false,
             access_log: true,
             max_uploads: 1000,
@@ -77,6 +80,12 @@ impl Options {
         Ok(options)
     }
 
+    /// Where the content is, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.storage.clone().unwrap_or_else(|| self.root.display().to_string())
+    }
+
     pub(super) fn tls_acceptor(&self) -> Result<Option<TlsAcceptor>, String> {
         match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => tls::acceptor(certificate, key).map(Some),
@@ -96,6 +105,7 @@ impl Options {
             "gc-interval" => self.gc_interval = duration(value).map_err(invalid)?,
             "gc-grace" => self.gc_grace = duration(value).map_err(invalid)?,
             "root" => self.root = value.into(),
+            "storage" => self.storage = Some(value.to_owned()),
             "read-only" => self.read_only = boolean(value).map_err(invalid)?,
             "access-log" => self.access_log = boolean(value).map_err(invalid)?,
             "max-uploads" => {

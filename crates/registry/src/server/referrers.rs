@@ -8,13 +8,13 @@ use oci::digest::Digest;
 use oci::media_type::OCI_INDEX;
 use serde_json::json;
 
-use super::directory::Directory;
 use super::error::Error;
 use super::http::{Call, add, json};
 use super::names::Repository;
 use super::page::Page;
 use super::query::encode;
 use super::registry::Registry;
+use super::storage::Storage;
 use super::{Response, layout};
 
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
@@ -68,7 +68,7 @@ impl Registry {
 }
 
 fn list(
-    storage: &Directory,
+    storage: &Storage,
     repository: &Repository,
     subject: &Digest,
     kind: Option<&str>,
@@ -84,9 +84,9 @@ fn list(
         let Some(text) = storage.read(&folder.below(&name))? else { continue };
         let Ok(descriptor) = serde_json::from_slice::<Descriptor>(&text) else { continue };
         // A push that was cut off leaves a referrer without its manifest.
-        let is_there = || storage.facts(&layout::manifest(repository, &descriptor.digest));
+        let is_there = || storage.exists(&layout::manifest(repository, &descriptor.digest));
         let is_wanted = kind.is_none_or(|kind| descriptor.artifact_type.as_deref() == Some(kind));
-        if !is_wanted || is_there()?.is_none() {
+        if !is_wanted || !is_there()? {
             continue;
         }
         let is_full = listed.bytes + text.len() > MAX_BYTES && !listed.descriptors.is_empty();

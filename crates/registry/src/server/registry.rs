@@ -10,12 +10,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::access::Access;
 use super::crowd::Crowd;
-use super::directory::Directory;
 use super::error::Error;
 use super::http::{json, typed};
 use super::metrics::Metrics;
 use super::options::Options;
-use super::{Response, gc, layout, upload};
+use super::storage::Storage;
+use super::{Response, gc, layout};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -23,7 +23,7 @@ pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-co
 const MAX_CONNECTIONS: usize = 2048;
 
 pub(super) struct Registry {
-    pub(super) storage: Directory,
+    pub(super) storage: Storage,
     pub(super) max_connections: usize,
     pub(super) crowd: Crowd,
     pub(super) access: Access,
@@ -41,9 +41,7 @@ pub(super) struct Registry {
 
 impl Registry {
     pub(super) fn open(options: Options) -> io::Result<Self> {
-        let root = &options.root;
-        let storage = Directory::open(root)
-            .map_err(|error| super::named(&format!("cannot use {}", root.display()), &error))?;
+        let storage = Storage::open(&options)?;
         let max_connections = max_connections();
         Ok(Self {
             storage,
@@ -83,7 +81,7 @@ impl Registry {
             (self.upload_age / 4).clamp(Duration::from_millis(100), Duration::from_secs(3600));
         loop {
             let age = self.upload_age;
-            let swept = self.storage.blocking(move |storage| sweep(storage, age)).await;
+            let swept = self.storage.blocking(move |storage| storage.sweep(age)).await;
             match swept {
                 Ok(0) => {}
                 Ok(count) => tracing::info!("removed {count} uploads that nobody went on with"),
@@ -115,48 +113,8 @@ impl Registry {
     }
 }
 
-/// Removes uploads of which nothing came for that long, and files that never got to their place. Returns how many
-/// uploads they were.
-pub(super) fn sweep(storage: &Directory, age: Duration) -> io::Result<usize> {
-    let mut count = 0;
-    for (id, _) in storage.list(&layout::uploads())? {
-        if upload::idle(storage, &id)?.is_some_and(|idle| idle > age) {
-            count += usize::from(storage.remove_folder(&layout::uploads().below(&id))?);
-        }
-    }
-    for (name, _) in storage.list(&layout::staging())? {
-        let key = layout::staging().below(&name);
-        let written = storage.facts(&key)?.and_then(|facts| facts.modified.elapsed().ok());
-        if written.is_some_and(|idle| idle > age) {
-            storage.remove(&key)?;
-        }
-    }
-    Ok(count)
-}
-
 fn max_connections() -> usize {
     let open = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let half = open.map_or(MAX_CONNECTIONS, |open| usize::try_from(open / 3).unwrap_or(usize::MAX));
     half.clamp(16, MAX_CONNECTIONS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::server::names::Repository;
-    use crate::server::upload::Upload;
-
-    #[test]
-    fn uploads_that_nobody_goes_on_with_are_removed_and_others_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = Directory::open(folder.path()).unwrap();
-        drop(Upload::begin(&storage, &Repository::parse("a").unwrap()).unwrap());
-        std::fs::write(folder.path().join("staging/x"), "").unwrap();
-        assert_eq!(sweep(&storage, Duration::from_secs(60)).unwrap(), 0);
-        assert_eq!(storage.list(&layout::uploads()).unwrap().len(), 1);
-        std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(sweep(&storage, Duration::ZERO).unwrap(), 1);
-        assert!(storage.list(&layout::uploads()).unwrap().is_empty());
-        assert!(storage.list(&layout::staging()).unwrap().is_empty());
-    }
 }

@@ -20,7 +20,7 @@ impl Registry {
         let (tags, manifests) = (layout::tags(&repository), layout::manifests(&repository));
         let listed = self.storage.blocking(move |storage| {
             let names = storage.list(&tags)?;
-            Ok((!names.is_empty() || storage.facts(&manifests)?.is_some()).then_some(names))
+            Ok((!names.is_empty() || storage.has_folder(&manifests)?).then_some(names))
         });
         let unknown = || Error::new(Code::NameUnknown, "repository name not known to registry");
         let names = listed.await?.ok_or_else(unknown)?;

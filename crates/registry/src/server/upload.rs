@@ -1,5 +1,5 @@
-//! One upload: what came, where it ends, and its hash so far. The client knows nothing but a random name; where it is
-//! and to which repository it belongs stands in the storage.
+//! One upload in a folder: what came, where it ends, and its hash so far. The client knows nothing but a random name;
+//! where it is and to which repository it belongs stands in the storage.
 //!
 //! The state is written whenever a request ends and every [`CHECKPOINT`] bytes in between; what lies behind it in the
 //! data was never acknowledged and is cut off by whoever goes on. A hash is taken up again only within one run of the
@@ -126,7 +126,7 @@ impl Upload {
         let state = State {
             repository: self.repository.as_str().to_owned(),
             offset: self.offset,
-            hash: hex(&self.hash.serialize()),
+            hash: freeze(&self.hash),
             boot: boot_id(),
         };
         let text = serde_json::to_vec(&state)?;
@@ -177,7 +177,7 @@ impl Upload {
 
     fn take_up(&mut self, state: &State) -> Result<(), Error> {
         let length = self.file.metadata()?.len();
-        match state.hash() {
+        match thaw(&state.hash) {
             Some(hash) if state.boot == boot_id() && length >= state.offset => {
                 (self.hash, self.offset) = (hash, state.offset);
             }
@@ -208,14 +208,19 @@ impl State {
         let state: Self = serde_json::from_slice(&text).map_err(io::Error::other)?;
         if state.repository == repository.as_str() { Ok(state) } else { Err(unknown()) }
     }
+}
 
-    fn hash(&self) -> Option<Sha256> {
-        let digits = self.hash.as_bytes().chunks_exact(2);
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = digits.map(byte).collect();
-        let state = SerializedState::<Sha256>::try_from(bytes?.as_slice()).ok()?;
-        Sha256::deserialize(&state).ok()
-    }
+/// A hash that can be taken up again.
+pub(super) fn freeze(hash: &Sha256) -> String {
+    hex(&hash.serialize())
+}
+
+pub(super) fn thaw(text: &str) -> Option<Sha256> {
+    let digits = text.as_bytes().chunks_exact(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = digits.map(byte).collect();
+    let state = SerializedState::<Sha256>::try_from(bytes?.as_slice()).ok()?;
+    Sha256::deserialize(&state).ok()
 }
 
 /// How long nothing has come of an upload; `None` of one that is gone.

@@ -14,8 +14,8 @@ use super::chunk::Chunk;
 use super::error::{Code, Error};
 use super::http::{Call, empty};
 use super::names::{Repository, UploadId, digest};
-use super::registry::{CONTENT_DIGEST, Registry, sweep};
-use super::upload::Upload;
+use super::registry::{CONTENT_DIGEST, Registry};
+use super::storage::Upload;
 use super::{Response, layout};
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
@@ -54,7 +54,7 @@ impl Registry {
     ) -> Result<Response, Error> {
         let (storage, id) = (self.storage.clone(), id.ok_or_else(unknown)?);
         blocking(move || {
-            let offset = Upload::progress(&storage, &repository, &id)?;
+            let offset = storage.progress_of_upload(&repository, &id)?;
             Ok(progress(StatusCode::NO_CONTENT, &repository, &id, offset))
         })
         .await
@@ -91,7 +91,7 @@ impl Registry {
         let upload = self.go_on(&repository, id, &chunk).await?;
         let (mut upload, result) = self.receive(upload, &mut call.body, &chunk).await?;
         if let Err(error) = result {
-            blocking(move || Ok(upload.save()?)).await?;
+            blocking(move || upload.save()).await?;
             return Err(error);
         }
         finish(upload, &repository, digest).await
@@ -103,7 +103,7 @@ impl Registry {
         id: Option<UploadId>,
     ) -> Result<Response, Error> {
         let (storage, id) = (self.storage.clone(), id.ok_or_else(unknown)?);
-        blocking(move || Upload::cancel(&storage, &repository, &id)).await?;
+        blocking(move || storage.cancel_upload(&repository, &id)).await?;
         Ok(empty(StatusCode::NO_CONTENT, []))
     }
 
@@ -122,10 +122,11 @@ impl Registry {
         let (theirs, ours) = (layout::blob_link(&from, &digest), layout::blob_link(to, &digest));
         let blob = layout::blob(&digest);
         let mounted = self.storage.blocking(move |storage| {
-            let _held = storage.locks().shared()?;
-            if storage.facts(&theirs)?.is_none() || !storage.renew(&blob)? {
+            let held = storage.shared()?;
+            if !storage.exists(&theirs)? || !storage.renew(&blob)? {
                 return Ok(false);
             }
+            held.check()?;
             storage.touch(&ours)?;
             Ok(true)
         });
@@ -140,12 +141,12 @@ impl Registry {
             let _one_at_a_time = beginning.lock().unwrap_or_else(PoisonError::into_inner);
             let is_full = || Ok::<_, Error>(storage.list(&layout::uploads())?.len() >= limit);
             if is_full()? {
-                sweep(&storage, age)?;
+                storage.sweep(age)?;
                 if is_full()? {
                     return Err(Error::too_many("too many open uploads"));
                 }
             }
-            Upload::begin(&storage, &repository)
+            storage.begin_upload(&repository)
         })
         .await
     }
@@ -158,7 +159,7 @@ impl Registry {
     ) -> Result<Upload, Error> {
         let id = id.ok_or_else(unknown)?;
         let (storage, name) = (self.storage.clone(), repository.clone());
-        let upload = blocking(move || Upload::resume(&storage, &name, &id)).await?;
+        let upload = blocking(move || storage.resume_upload(&name, &id)).await?;
         if chunk.start.is_some_and(|start| start != upload.offset()) {
             return Err(out_of_order(repository, &upload));
         }
@@ -189,7 +190,7 @@ impl Registry {
             if size >= BATCH {
                 match sink.write(std::mem::take(&mut batch)).await? {
                     (next, Ok(())) => (sink, size) = (next, 0),
-                    (next, Err(error)) => return Ok((next.end().await?.0, Err(error.into()))),
+                    (next, Err(error)) => return Ok((next.end().await?.0, Err(error))),
                 }
             }
         };
@@ -200,19 +201,19 @@ impl Registry {
             Ok(()) if chunk.length.is_some_and(|length| total < length) => Err(wrong_length()),
             result => result,
         };
-        Ok((upload, complete.and(written.and(last).map_err(Error::from))))
+        Ok((upload, complete.and(written.and(last))))
     }
 }
 
 /// An upload and, while a batch is written, the thread that does it.
 enum Sink {
     Idle(Box<Upload>),
-    Writing(JoinHandle<(Box<Upload>, std::io::Result<()>)>),
+    Writing(JoinHandle<(Box<Upload>, Result<(), Error>)>),
 }
 
 impl Sink {
     /// Waits for the batch before this one, and says what became of it.
-    async fn write(self, batch: Vec<Bytes>) -> Result<(Self, std::io::Result<()>), Error> {
+    async fn write(self, batch: Vec<Bytes>) -> Result<(Self, Result<(), Error>), Error> {
         let (mut upload, result) = self.end_boxed().await?;
         if result.is_err() || batch.is_empty() {
             return Ok((Self::Idle(upload), result));
@@ -224,11 +225,11 @@ impl Sink {
         Ok((Self::Writing(writing), Ok(())))
     }
 
-    async fn end(self) -> Result<(Upload, std::io::Result<()>), Error> {
+    async fn end(self) -> Result<(Upload, Result<(), Error>), Error> {
         self.end_boxed().await.map(|(upload, result)| (*upload, result))
     }
 
-    async fn end_boxed(self) -> Result<(Box<Upload>, std::io::Result<()>), Error> {
+    async fn end_boxed(self) -> Result<(Box<Upload>, Result<(), Error>), Error> {
         match self {
             Self::Idle(upload) => Ok((upload, Ok(()))),
             Self::Writing(writing) => Ok(writing.await.map_err(std::io::Error::other)?),

@@ -26,6 +26,8 @@ const FLAGS: &[Flag] = &[
     Flag::int("max-uploads", "Uploads that may be open at once").default("1000"),
     Flag::bool("read-only", "Refuse whatever would change something"),
     Flag::string("root", "Folder that holds the content").default("/var/lib/gantry-registry"),
+    Flag::string("storage", "Bucket that holds the content instead (s3://BUCKET/PREFIX)")
+        .type_name("place"),
     Flag::string("tls-cert", "Certificate to serve with (PEM)").type_name("file"),
     Flag::string("tls-key", "Key of the certificate (PEM)").type_name("file"),
     Flag::string("upload-age", "After which an upload of which nothing comes is removed")
@@ -38,7 +40,7 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     paths: &["registry serve"],
     usage: "[OPTIONS]",
-    about: "Serve a registry out of a folder, until it is stopped by a signal",
+    about: "Serve a registry out of a folder or a bucket, until it is stopped by a signal",
     flags: &[FLAGS],
     args: Args::None,
     trailing: false,
