@@ -17,7 +17,7 @@ const SECRET: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WI
 const ANN: &str = "Basic YW5uOnNlY3JldA==";
 const BOB: &str = "Basic Ym9iOnNlY3JldA==";
 
-fn users(folder: &Path) -> String {
+pub(super) fn users(folder: &Path) -> String {
     let file = folder.join("users");
     fs::write(&file, format!("ann:{SECRET}\nbob:{SECRET}\n")).unwrap();
     file.to_string_lossy().into_owned()

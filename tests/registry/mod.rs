@@ -3,6 +3,7 @@
 mod access;
 mod blobs;
 mod bucket;
+mod cache;
 mod cut;
 mod garbage;
 mod hostile;

@@ -8,11 +8,11 @@ use hyper::{Method, StatusCode};
 use oci::{Descriptor, Digest};
 use tokio::sync::mpsc;
 
-use super::Repository;
 use super::content::Content;
 use super::error::{Error, Result};
 use super::manifests::has_digest;
 use super::retry::Attempts;
+use super::{Answer, Repository};
 
 impl Repository {
     /// Sends the bytes of a blob from `from` on, each once, however often the connection breaks. That they are the
@@ -78,6 +78,24 @@ impl Repository {
             }
         }
         if *at == blob.size { Ok(()) } else { Err(answer.failed("unexpected EOF".into())) }
+    }
+
+    /// How large a blob is; `None` if the registry does not have it.
+    pub async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
+        let Some(answer) = self.look_for_blob(digest).await? else { return Ok(None) };
+        let length = answer.header(CONTENT_LENGTH).and_then(|text| text.parse().ok());
+        length.map(Some).ok_or_else(|| Error::invalid(format!("no size is told of {digest}")))
+    }
+
+    pub(super) async fn look_for_blob(&self, digest: &Digest) -> Result<Option<Answer<'_>>> {
+        let path = self.path_of(&format!("blobs/{digest}"));
+        let headers = HeaderMap::new();
+        let asked = self.ask_patiently(Method::HEAD, &path, &headers, &Content::Nothing);
+        match asked.await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A blob that is read as a whole, and is what the digest names.

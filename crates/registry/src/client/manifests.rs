@@ -6,9 +6,9 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use oci::{Digest, Reference, manifest, media_type};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-use super::Repository;
 use super::content::Content;
 use super::error::{Error, Result, printable};
+use super::{Answer, Repository};
 
 const DIGEST: &str = "docker-content-digest";
 
@@ -84,12 +84,22 @@ impl Repository {
 
     /// Whether the registry has this manifest.
     pub async fn has_manifest(&self, which: &Which) -> Result<bool> {
-        let path = self.path_of(&format!("manifests/{}", which.text()));
-        match self.ask_patiently(Method::HEAD, &path, &accepted(), &Content::Nothing).await {
+        match self.look_for_manifest(which).await {
             Ok(_) => Ok(true),
             Err(error) if error.status() == Some(404) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// The digest that the registry says a manifest has; `None` if it does not say.
+    pub async fn promised_digest(&self, which: &Which) -> Result<Option<Digest>> {
+        let answer = self.look_for_manifest(which).await?;
+        Ok(answer.header(DIGEST).and_then(|text| Digest::parse(text).ok()))
+    }
+
+    async fn look_for_manifest(&self, which: &Which) -> Result<Answer<'_>> {
+        let path = self.path_of(&format!("manifests/{}", which.text()));
+        self.ask_patiently(Method::HEAD, &path, &accepted(), &Content::Nothing).await
     }
 
     /// Puts a manifest under a tag or its own digest.

@@ -93,7 +93,7 @@ impl Origin {
     }
 
     /// With the port, whichever it is.
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         place(&self.host, self.port)
     }
 }

@@ -38,14 +38,7 @@ pub enum Outcome {
 
 impl Repository {
     pub async fn has_blob(&self, digest: &Digest) -> Result<bool> {
-        let path = self.path_of(&format!("blobs/{digest}"));
-        let headers = HeaderMap::new();
-        let asked = self.ask_patiently(Method::HEAD, &path, &headers, &Content::Nothing);
-        match asked.await {
-            Ok(_) => Ok(true),
-            Err(error) if error.status() == Some(404) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(self.look_for_blob(digest).await?.is_some())
     }
 
     /// Mounts a blob of the repository `source`; `false` where the registry would rather have it sent.

@@ -22,7 +22,7 @@ impl Registry {
         digest: Digest,
     ) -> Result<Response, Error> {
         let link = layout::blob_link(&repository, &digest);
-        let may_refer = call.method == Method::HEAD && !self.read_only;
+        let may_refer = call.method == Method::HEAD && !self.read_only && self.upstream.is_none();
         let has = move |storage: &Storage| {
             if !may_refer {
                 return storage.exists(&link);
@@ -31,12 +31,14 @@ impl Registry {
             let _held = storage.shared()?;
             storage.renew(&link)
         };
-        if !self.storage.blocking(has).await? {
-            return Err(unknown());
+        let mut content = None;
+        if self.storage.blocking(has).await? {
+            content = self.storage.open_content(layout::blob(&digest)).await?;
         }
-        let content =
-            self.storage.open_content(layout::blob(&digest)).await?.ok_or_else(unknown)?;
-        Ok(answer(call, &digest, &content))
+        if let (None, Some(upstream)) = (&content, &self.upstream) {
+            content = Some(upstream.blob(self, call, &repository, &digest).await?);
+        }
+        Ok(answer(call, &digest, &content.ok_or_else(unknown)?))
     }
 
     pub(super) async fn delete_blob(
@@ -59,7 +61,7 @@ impl Registry {
     }
 }
 
-fn unknown() -> Error {
+pub(super) fn unknown() -> Error {
     Error::new(Code::BlobUnknown, "blob unknown to registry")
 }
 

@@ -96,7 +96,9 @@ async fn authorise(
 
 async fn run(registry: &Registry, route: Route, call: &mut Call) -> Result<Response, Error> {
     let changes = !call.method.is_safe();
-    if changes && registry.read_only {
+    // What is somebody else's is changed there; here it can be dropped.
+    let is_copy = registry.upstream.is_some() && call.method != Method::DELETE;
+    if changes && (registry.read_only || is_copy) {
         return Err(
             Error::method_not_allowed("GET, HEAD").with_status(StatusCode::METHOD_NOT_ALLOWED)
         );

@@ -22,6 +22,7 @@ use super::{Response, layout};
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
 /// A manifest as the storage has it.
+#[derive(Clone)]
 pub(super) struct Stored {
     pub(super) digest: Digest,
     pub(super) media_type: String,
@@ -29,6 +30,17 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    pub(super) fn find(
+        storage: &Storage,
+        repository: &Repository,
+        reference: Reference,
+    ) -> io::Result<Option<Self>> {
+        match resolve(storage, repository, reference)? {
+            Some(digest) => Self::load(storage, repository, digest),
+            None => Ok(None),
+        }
+    }
+
     pub(super) fn load(
         storage: &Storage,
         repository: &Repository,
@@ -52,12 +64,15 @@ impl Registry {
         repository: Repository,
         reference: Reference,
     ) -> Result<Response, Error> {
-        let found =
-            self.storage.blocking(move |storage| match resolve(storage, &repository, reference)? {
-                Some(digest) => Stored::load(storage, &repository, digest),
-                None => Ok(None),
-            });
-        let stored = found.await?.ok_or_else(unknown)?;
+        let stored = match &self.upstream {
+            Some(upstream) => upstream.manifest(&self.storage, repository, reference).await,
+            None => {
+                let found = self
+                    .storage
+                    .blocking(move |storage| Stored::find(storage, &repository, reference));
+                found.await?.ok_or_else(unknown)
+            }
+        }?;
         let etag = format!("\"{}\"", stored.digest);
         let known = [(ETAG, etag.clone()), (CONTENT_DIGEST, stored.digest.to_string())];
         if not_modified(&call.headers, &etag) {
@@ -135,12 +150,12 @@ impl Registry {
 }
 
 /// A manifest that was understood and is to be stored.
-struct Push {
-    repository: Repository,
-    digest: Digest,
-    manifest: Manifest,
-    bytes: Bytes,
-    tag: Option<Tag>,
+pub(super) struct Push {
+    pub(super) repository: Repository,
+    pub(super) digest: Digest,
+    pub(super) manifest: Manifest,
+    pub(super) bytes: Bytes,
+    pub(super) tag: Option<Tag>,
 }
 
 impl Push {
@@ -148,6 +163,11 @@ impl Push {
     fn carry_out(&self, storage: &Storage) -> Result<(), Error> {
         let held = storage.shared()?;
         self.check_references(storage, &held)?;
+        Ok(self.store(storage, &held)?)
+    }
+
+    /// As it is, whether or not what it refers to is there.
+    pub(super) fn store(&self, storage: &Storage, held: &Held) -> io::Result<()> {
         let key = layout::manifest(&self.repository, &self.digest);
         // The referrer first: one whose manifest is not there is not listed.
         if let Some(subject) = &self.manifest.subject {
@@ -255,7 +275,7 @@ fn stated_type(headers: &HeaderMap) -> Option<String> {
     Some(text.split(';').next()?.trim().to_ascii_lowercase()).filter(|kind| !kind.is_empty())
 }
 
-fn unknown() -> Error {
+pub(super) fn unknown() -> Error {
     Error::new(Code::ManifestUnknown, "manifest unknown")
 }
 

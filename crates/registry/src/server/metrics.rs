@@ -11,6 +11,8 @@ pub(super) struct Metrics {
     received: AtomicU64,
     collected_blobs: AtomicU64,
     collected_bytes: AtomicU64,
+    fetched_blobs: AtomicU64,
+    fetched_bytes: AtomicU64,
 }
 
 impl Metrics {
@@ -30,6 +32,12 @@ impl Metrics {
         self.collected_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// From the upstream.
+    pub(super) fn fetched(&self, bytes: u64) {
+        self.fetched_blobs.fetch_add(1, Ordering::Relaxed);
+        self.fetched_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     pub(super) fn text(&self, uploads: usize, connections: usize) -> String {
         let mut text = String::new();
         let _ = writeln!(text, "# TYPE gantry_registry_requests_total counter");
@@ -47,6 +55,8 @@ impl Metrics {
         one("counter", "received_bytes_total", self.received.load(Ordering::Relaxed));
         one("counter", "collected_blobs_total", self.collected_blobs.load(Ordering::Relaxed));
         one("counter", "collected_bytes_total", self.collected_bytes.load(Ordering::Relaxed));
+        one("counter", "fetched_blobs_total", self.fetched_blobs.load(Ordering::Relaxed));
+        one("counter", "fetched_bytes_total", self.fetched_bytes.load(Ordering::Relaxed));
         one("gauge", "open_uploads", uploads as u64);
         one("gauge", "connections", connections as u64);
         text

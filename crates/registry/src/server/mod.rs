@@ -37,6 +37,7 @@ mod tags;
 mod tls;
 mod upload;
 mod uploads;
+mod upstream;
 
 use std::future::Future;
 use std::io;

@@ -15,6 +15,10 @@ pub struct Options {
     pub root: PathBuf,
     /// `s3://BUCKET/PREFIX`, in place of the folder.
     pub storage: Option<String>,
+    /// Address of the registry whose content is fetched and kept.
+    pub proxy: Option<String>,
+    /// File with who we are to it: `USER:PASSWORD`.
+    pub proxy_credentials: Option<PathBuf>,
     pub read_only: bool,
     pub access_log: bool,
     /// Open at once; more are refused.
@@ -47,6 +51,8 @@ impl Default for Options {
             address: ([127, 0, 0, 1], 5000).into(),
             root: "/var/lib/gantry-registry".into(),
             storage: None,
+            proxy: None,
+            proxy_credentials: None,
             read_only: false,
             access_log: true,
             max_uploads: 1000,
@@ -106,6 +112,8 @@ impl Options {
             "gc-grace" => self.gc_grace = duration(value).map_err(invalid)?,
             "root" => self.root = value.into(),
             "storage" => self.storage = Some(value.to_owned()),
+            "proxy" => self.proxy = Some(value.to_owned()),
+            "proxy-credentials" => self.proxy_credentials = Some(value.into()),
             "read-only" => self.read_only = boolean(value).map_err(invalid)?,
             "access-log" => self.access_log = boolean(value).map_err(invalid)?,
             "max-uploads" => {

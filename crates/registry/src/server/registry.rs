@@ -15,6 +15,7 @@ use super::http::{json, typed};
 use super::metrics::Metrics;
 use super::options::Options;
 use super::storage::Storage;
+use super::upstream::Upstream;
 use super::{Response, gc, layout};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -28,6 +29,8 @@ pub(super) struct Registry {
     pub(super) crowd: Crowd,
     pub(super) access: Access,
     pub(super) tls: Option<TlsAcceptor>,
+    /// The registry whose content this one keeps.
+    pub(super) upstream: Option<Upstream>,
     pub(super) read_only: bool,
     pub(super) access_log: bool,
     pub(super) max_uploads: usize,
@@ -36,7 +39,7 @@ pub(super) struct Registry {
     gc_grace: Duration,
     /// Held while uploads are counted and one more begins.
     pub(super) beginning: Arc<Mutex<()>>,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Registry {
@@ -49,6 +52,7 @@ impl Registry {
             crowd: Crowd::new(max_connections / 2),
             access: Access::open(&options.access).map_err(io::Error::other)?,
             tls: options.tls_acceptor().map_err(io::Error::other)?,
+            upstream: Upstream::of(&options).map_err(io::Error::other)?,
             read_only: options.read_only,
             access_log: options.access_log,
             max_uploads: options.max_uploads,
@@ -56,7 +60,7 @@ impl Registry {
             gc_interval: options.gc_interval,
             gc_grace: options.gc_grace,
             beginning: Arc::default(),
-            metrics: Metrics::default(),
+            metrics: Arc::default(),
         })
     }
 

@@ -22,6 +22,7 @@ use super::locks;
 use super::names::{Repository, UploadId};
 use super::options::Options;
 use super::upload;
+use super::upstream::Flight;
 
 #[derive(Clone)]
 pub(super) enum Storage {
@@ -39,6 +40,10 @@ enum Source {
     /// Whatever becomes of its name.
     File(Arc<File>),
     Object(Bucket, Key),
+    /// On its way from another registry.
+    Coming(Arc<Flight>),
+    /// There, as far as is known, and not to be read.
+    Elsewhere,
 }
 
 /// A lock, until it is dropped.
@@ -266,10 +271,22 @@ impl Storage {
 }
 
 impl Content {
+    pub(super) fn coming(flight: Arc<Flight>) -> Self {
+        Self { size: flight.size(), source: Source::Coming(flight) }
+    }
+
+    pub(super) fn elsewhere(size: u64) -> Self {
+        Self { size, source: Source::Elsewhere }
+    }
+
     pub(super) fn body(&self, part: Range<u64>) -> Body {
         match &self.source {
             Source::File(file) => Body::part(Arc::clone(file), part),
-            Source::Object(..) if part.is_empty() => Body::empty(),
+            _ if part.is_empty() => Body::empty(),
+            Source::Elsewhere => Body::empty(),
+            Source::Coming(flight) => {
+                Body::remote(Arc::clone(flight).read(part.clone()), part.end - part.start)
+            }
             Source::Object(bucket, key) => {
                 Body::remote(bucket.stream(key, &part, self.size), part.end - part.start)
             }
@@ -300,6 +317,14 @@ impl Upload {
         match self {
             Self::Folder(upload) => upload.offset(),
             Self::Bucket(upload) => upload.offset(),
+        }
+    }
+
+    /// What came so far, where that is one file.
+    pub(super) fn file(&self) -> Option<&File> {
+        match self {
+            Self::Folder(upload) => Some(upload.file()),
+            Self::Bucket(_) => None,
         }
     }
 

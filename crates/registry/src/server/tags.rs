@@ -22,9 +22,15 @@ impl Registry {
             let names = storage.list(&tags)?;
             Ok((!names.is_empty() || storage.has_folder(&manifests)?).then_some(names))
         });
-        let unknown = || Error::new(Code::NameUnknown, "repository name not known to registry");
-        let names = listed.await?.ok_or_else(unknown)?;
-        let (tags, more) = page.of(names.into_iter().map(|(name, _)| name));
+        let names = match &self.upstream {
+            Some(upstream) => upstream.tags(&repository).await?,
+            None => None,
+        };
+        let names = match names {
+            Some(names) => names,
+            None => listed.await?.ok_or_else(unknown)?.into_iter().map(|(name, _)| name).collect(),
+        };
+        let (tags, more) = page.of(names);
         let mut response = json(json!({"name": repository.as_str(), "tags": tags}).to_string());
         if let (true, Some(end)) = (more, tags.last()) {
             let path = format!("/v2/{repository}/tags/list");
@@ -32,4 +38,8 @@ impl Registry {
         }
         Ok(response)
     }
+}
+
+pub(super) fn unknown() -> Error {
+    Error::new(Code::NameUnknown, "repository name not known to registry")
 }

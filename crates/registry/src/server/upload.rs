@@ -108,6 +108,10 @@ impl Upload {
         &self.id
     }
 
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }

@@ -134,7 +134,7 @@ impl Registry {
     }
 
     /// One more, if there are not too many already.
-    async fn begin(&self, repository: &Repository) -> Result<Upload, Error> {
+    pub(super) async fn begin(&self, repository: &Repository) -> Result<Upload, Error> {
         let (storage, repository) = (self.storage.clone(), repository.clone());
         let (limit, age, beginning) = (self.max_uploads, self.upload_age, self.beginning.clone());
         blocking(move || {

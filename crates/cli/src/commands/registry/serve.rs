@@ -24,6 +24,10 @@ const FLAGS: &[Flag] = &[
     Flag::string("htpasswd", "File with users and bcrypt hashes (htpasswd -B)").type_name("file"),
     Flag::string("log-format", "Format of the log (\"text\"|\"json\")").default("text"),
     Flag::int("max-uploads", "Uploads that may be open at once").default("1000"),
+    Flag::string("proxy", "Registry whose content is fetched when it is asked for, and kept")
+        .type_name("address"),
+    Flag::string("proxy-credentials", "File with who we are to that registry (USER:PASSWORD)")
+        .type_name("file"),
     Flag::bool("read-only", "Refuse whatever would change something"),
     Flag::string("root", "Folder that holds the content").default("/var/lib/gantry-registry"),
     Flag::string("storage", "Bucket that holds the content instead (s3://BUCKET/PREFIX)")
