@@ -11,6 +11,7 @@ mod http;
 mod lists;
 mod manifest;
 mod manifests;
+mod notices;
 mod peers;
 mod proxy;
 mod search;

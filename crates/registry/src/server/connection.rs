@@ -47,6 +47,8 @@ pub(super) async fn serve(
     let stopping = watch::Sender::new(false);
     let janitor = tokio::spawn(Arc::clone(&registry).keep_clean());
     let collector = tokio::spawn(Arc::clone(&registry).keep_collecting());
+    // They end with this.
+    let _tellers = registry.notices.deliver(&registry.storage, &registry.metrics);
     tokio::select! {
         () = accept(&listener, &registry, &slots, &stopping) => {}
         () = stop => {}

@@ -31,7 +31,7 @@ pub(super) struct Removed {
 
 /// `None` if another process is at it.
 pub(super) fn collect(storage: &Storage, grace: Duration) -> io::Result<Option<Removed>> {
-    let Some(_ours) = storage.collecting()? else { return Ok(None) };
+    let Some(_ours) = storage.turn(&layout::collecting())? else { return Ok(None) };
     let mut removed = Removed::default();
     let mut linked = HashSet::new();
     for repository in all_repositories(storage)? {
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn one_process_collects_at_a_time() {
         let place = Place::new();
-        let ours = place.storage.collecting().unwrap().unwrap();
+        let ours = place.storage.turn(&layout::collecting()).unwrap().unwrap();
         assert_eq!(collect(&place.storage, Duration::ZERO).unwrap(), None);
         drop(ours);
         assert!(collect(&place.storage, Duration::ZERO).unwrap().is_some());

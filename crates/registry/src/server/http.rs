@@ -35,7 +35,8 @@ pub(super) async fn answer(
 ) -> Response {
     let began = Instant::now();
     let (method, target) = (request.method().clone(), request.uri().clone());
-    let mut response = understand(registry, request).await.unwrap_or_else(|error| error.response());
+    let mut response =
+        understand(registry, peer, request).await.unwrap_or_else(|error| error.response());
     let headers = response.headers_mut();
     headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -50,6 +51,7 @@ pub(super) async fn answer(
 
 async fn understand(
     registry: &Arc<Registry>,
+    peer: SocketAddr,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Error> {
     let (head, body) = request.into_parts();
@@ -62,12 +64,12 @@ async fn understand(
     let body = Received::new(body);
     let mut call = Call { method: head.method, headers: head.headers, query, body, identity };
     if call.method.is_safe() {
-        return run(registry, route, &mut call).await;
+        return run_and_tell(registry, peer, route, &mut call).await;
     }
     // What changes something is carried out, whether or not the client waits for its end.
     let registry = Arc::clone(registry);
     let task = tokio::spawn(async move {
-        let answer = run(&registry, route, &mut call).await;
+        let answer = run_and_tell(&registry, peer, route, &mut call).await;
         if answer.is_err() {
             call.body.drain().await;
         }
@@ -92,6 +94,21 @@ async fn authorise(
         Some((repository, action)) => registry.access.check(&identity, repository, action)?,
     }
     Ok(identity)
+}
+
+/// Whoever wants to know is told of what was done.
+async fn run_and_tell(
+    registry: &Arc<Registry>,
+    peer: SocketAddr,
+    route: Route,
+    call: &mut Call,
+) -> Result<Response, Error> {
+    let asked = registry.asked(&route, call, peer);
+    let response = run(registry, route, call).await?;
+    if let Some(asked) = asked {
+        registry.notice(asked, &response).await?;
+    }
+    Ok(response)
 }
 
 async fn run(registry: &Registry, route: Route, call: &mut Call) -> Result<Response, Error> {

@@ -9,6 +9,7 @@
 //!                                                          the descriptor of a manifest with this subject
 //!     uploads/<id>/data, uploads/<id>/state                what came so far, and what is known of it
 //!     staging/<id>                                         files on their way to their place
+//!     notices/<endpoint>/<time>-<id>                       events that are to be told
 
 use oci::digest::Digest;
 
@@ -33,6 +34,16 @@ pub(super) const REPOSITORIES: &str = "repositories";
 
 pub(super) fn repositories() -> Key {
     Key(REPOSITORIES.to_owned())
+}
+
+/// What one is to be told, a file each.
+pub(super) fn notices(endpoint: &str) -> Key {
+    Key(format!("notices/{endpoint}"))
+}
+
+/// Locked by the process that tells them.
+pub(super) fn telling(endpoint: &str) -> Key {
+    Key(format!("telling-{endpoint}"))
 }
 
 /// Locked by the process that collects garbage.

@@ -13,6 +13,8 @@ pub(super) struct Metrics {
     collected_bytes: AtomicU64,
     fetched_blobs: AtomicU64,
     fetched_bytes: AtomicU64,
+    notices_told: AtomicU64,
+    notice_failures: AtomicU64,
 }
 
 impl Metrics {
@@ -38,6 +40,14 @@ impl Metrics {
         self.fetched_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    pub(super) fn notices_told(&self, count: usize) {
+        self.notices_told.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn notice_failed(&self) {
+        self.notice_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn text(&self, uploads: usize, connections: usize) -> String {
         let mut text = String::new();
         let _ = writeln!(text, "# TYPE gantry_registry_requests_total counter");
@@ -57,6 +67,9 @@ impl Metrics {
         one("counter", "collected_bytes_total", self.collected_bytes.load(Ordering::Relaxed));
         one("counter", "fetched_blobs_total", self.fetched_blobs.load(Ordering::Relaxed));
         one("counter", "fetched_bytes_total", self.fetched_bytes.load(Ordering::Relaxed));
+        one("counter", "notifications_total", self.notices_told.load(Ordering::Relaxed));
+        let failures = self.notice_failures.load(Ordering::Relaxed);
+        one("counter", "notification_failures_total", failures);
         one("gauge", "open_uploads", uploads as u64);
         one("gauge", "connections", connections as u64);
         text

@@ -24,6 +24,7 @@ mod manifest;
 mod manifests;
 mod metrics;
 mod names;
+mod notices;
 mod options;
 mod page;
 mod patience;

@@ -13,6 +13,7 @@ use super::crowd::Crowd;
 use super::error::Error;
 use super::http::{json, typed};
 use super::metrics::Metrics;
+use super::notices::Notices;
 use super::options::Options;
 use super::storage::Storage;
 use super::upstream::Upstream;
@@ -31,6 +32,7 @@ pub(super) struct Registry {
     pub(super) tls: Option<TlsAcceptor>,
     /// The registry whose content this one keeps.
     pub(super) upstream: Option<Upstream>,
+    pub(super) notices: Notices,
     pub(super) read_only: bool,
     pub(super) access_log: bool,
     pub(super) max_uploads: usize,
@@ -53,6 +55,7 @@ impl Registry {
             access: Access::open(&options.access).map_err(io::Error::other)?,
             tls: options.tls_acceptor().map_err(io::Error::other)?,
             upstream: Upstream::of(&options).map_err(io::Error::other)?,
+            notices: Notices::open(&options.access.notifications).map_err(io::Error::other)?,
             read_only: options.read_only,
             access_log: options.access_log,
             max_uploads: options.max_uploads,

@@ -52,8 +52,8 @@ pub(super) enum Held {
     Flag(Flag),
 }
 
-/// Whoever has it collects garbage.
-pub(super) enum Collecting {
+/// Whoever has it does what one process does at a time.
+pub(super) enum Turn {
     Kernel(#[expect(dead_code, reason = "it is held, not used")] File),
     Flag(#[expect(dead_code, reason = "it is held, not used")] Flag),
 }
@@ -99,10 +99,10 @@ impl Storage {
     }
 
     /// `None` if another process is at it.
-    pub(super) fn collecting(&self) -> io::Result<Option<Collecting>> {
+    pub(super) fn turn(&self, key: &Key) -> io::Result<Option<Turn>> {
         match self {
-            Self::Folder(folder) => lock_collecting(folder),
-            Self::Bucket(bucket) => Ok(bucket.collecting()?.map(Collecting::Flag)),
+            Self::Folder(folder) => lock_turn(folder, key),
+            Self::Bucket(bucket) => Ok(bucket.turn(key)?.map(Turn::Flag)),
         }
     }
 
@@ -187,6 +187,14 @@ impl Storage {
         match self {
             Self::Folder(folder) => folder.remove(key),
             Self::Bucket(bucket) => bucket.remove(key, || held.check()),
+        }
+    }
+
+    /// Removes what nobody refers to, which needs no lock; whether it was there.
+    pub(super) fn forget(&self, key: &Key) -> io::Result<bool> {
+        match self {
+            Self::Folder(folder) => folder.remove(key),
+            Self::Bucket(bucket) => bucket.remove(key, || Ok(())),
         }
     }
 
@@ -360,11 +368,11 @@ impl Upload {
     }
 }
 
-fn lock_collecting(folder: &Directory) -> io::Result<Option<Collecting>> {
-    let path = folder.path(&layout::collecting());
+fn lock_turn(folder: &Directory, key: &Key) -> io::Result<Option<Turn>> {
+    let path = folder.path(key);
     let file = File::options().create(true).append(true).open(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(Collecting::Kernel(file))),
+        Ok(()) => Ok(Some(Turn::Kernel(file))),
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }

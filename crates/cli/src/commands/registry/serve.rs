@@ -12,8 +12,11 @@ use crate::flags::{Flag, Kind, Parsed};
 const FLAGS: &[Flag] = &[
     Flag::bool("access-log", "Write a line for each request").default("true"),
     Flag::string("address", "Address and port to listen on").default("127.0.0.1:5000"),
-    Flag::string("config", "File with rules and whose tokens are believed (JSON)")
-        .type_name("file"),
+    Flag::string(
+        "config",
+        "File with rules, whose tokens are believed, and who is told of what (JSON)",
+    )
+    .type_name("file"),
     Flag::bool("debug", "Log more"),
     Flag::string("gc-grace", "How old garbage is at least: longer than a push takes")
         .type_name("duration")

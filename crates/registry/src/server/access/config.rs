@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::identity::Rule;
+use crate::server::notices::Endpoint;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +15,9 @@ pub struct Config {
     pub(super) token: Option<Token>,
     /// Without any, each user may do everything.
     pub(super) rules: Option<Vec<Rule>>,
+    /// Who is told of what is pushed, pulled and deleted.
+    #[serde(default)]
+    pub(in super::super) notifications: Vec<Endpoint>,
 }
 
 /// Whose tokens are believed.

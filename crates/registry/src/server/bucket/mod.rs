@@ -5,7 +5,7 @@
 //!
 //!     renewed/<key>              empty: when somebody last referred to the object of that key
 //!     locks/<kind>-<id>          flags: who adds, and who removes (see [`flags`])
-//!     collecting/alone-<id>      a flag: who collects garbage
+//!     collecting/alone-<id>      a flag: who collects garbage; so do `telling-<endpoint>/`
 //!     uploads/<id>/state         repository, end, hash and pieces of an upload (see [`upload`])
 //!     uploads/<id>/<piece>
 //!
@@ -31,7 +31,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::directory::{Facts, Kind};
-use super::layout::{self, Key};
+use super::layout::Key;
 pub(super) use flags::Flag;
 use remote::{Ask, Remote, Told};
 
@@ -167,8 +167,8 @@ impl Bucket {
     }
 
     /// `None` if another process is at it.
-    pub(super) fn collecting(&self) -> io::Result<Option<Flag>> {
-        Flag::try_take(self, layout::collecting().as_str())
+    pub(super) fn turn(&self, key: &Key) -> io::Result<Option<Flag>> {
+        Flag::try_take(self, key.as_str())
     }
 
     pub(super) fn size(&self, key: &Key) -> io::Result<Option<u64>> {
