@@ -267,6 +267,11 @@ fn ports_of_a_running_container_change() {
     assert!(TcpListener::bind((LOCAL, 21181)).is_err(), "reserved");
 
     // The same port of the host for another of the container.
+    engine
+        .gantry(&["run", "-d", "--name", "guest", "--network", "container:web", "busybox", "top"])
+        .ok();
+    let said = engine.gantry(&["update", "--publish-add", "21187:80", "guest"]).fails(1);
+    assert!(said.contains("port publishing and the container type network mode"), "{said}");
     let exchange = ["update", "--publish-rm", "81", "--publish-add", "127.0.0.1:21181:80", "web"];
     engine.gantry(&exchange).ok();
     assert_eq!(engine.gantry(&["port", "web", "80"]).ok(), "127.0.0.1:21181");

@@ -40,6 +40,8 @@ fn each_obstacle_on_the_way_to_a_container_is_named() {
     assert_eq!(steps, ["block mapping port 21483 is not published by any container that runs"]);
 
     assert_eq!(why(&engine, &["web:80", "--from", "friend"]).0, "reachable");
+    engine.gantry(&["update", "--publish-add", "21484:80", "web"]).ok();
+    assert_eq!(why(&engine, &[":21484", "--from", "outside"]).0, "reachable");
     let (verdict, steps) = why(&engine, &["stranger:80", "--from", "friend"]);
     assert_eq!(verdict, "unreachable");
     assert!(steps[0].contains("network inner is internal"), "{steps:?}");

@@ -174,6 +174,9 @@ impl Actor {
             Request::Disconnect { network, reply } => {
                 drop(reply.send(self.disconnect(network).await));
             }
+            Request::ForgetNetwork { name, reply } => {
+                drop(reply.send(self.forget_network(&name).await));
+            }
             Request::Tell { action, reply } => {
                 self.tell(action, []);
                 drop(reply.send(Ok(())));

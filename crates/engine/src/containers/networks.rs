@@ -49,6 +49,12 @@ impl Containers {
     pub async fn disconnect(&self, handle: &Handle, network: Arc<Network>) -> Result<()> {
         handle.ask(|reply| Request::Disconnect { network, reply }).await
     }
+
+    /// One that is not there any more.
+    pub async fn forget_network(&self, handle: &Handle, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        handle.ask(|reply| Request::ForgetNetwork { name, reply }).await
+    }
 }
 
 impl Shared {
@@ -208,7 +214,7 @@ impl Actor {
         network: &Network,
         aliases: Option<Vec<String>>,
     ) -> Result<()> {
-        let missing = Error::system(self.not_connected(network));
+        let missing = Error::system(self.not_connected(&network.name));
         let settings = self.record.endpoints.get_mut(&network.name).ok_or(missing)?;
         let before = std::mem::replace(&mut settings.aliases, aliases);
         self.name_endpoint(network);
@@ -227,7 +233,7 @@ impl Actor {
             return Err(host_stays());
         }
         let Some(settings) = self.record.endpoints.remove(&network.name) else {
-            return Err(Error::system(self.not_connected(&network)));
+            return Err(Error::system(self.not_connected(&network.name)));
         };
         let running = self.namespace()?.is_some();
         if running {
@@ -254,9 +260,20 @@ impl Actor {
         Ok(())
     }
 
-    fn not_connected(&self, network: &Network) -> String {
+    pub async fn forget_network(&mut self, name: &str) -> Result<()> {
+        let Some(settings) = self.record.endpoints.remove(name) else {
+            return Err(Error::system(self.not_connected(name)));
+        };
+        let saved = self.save().await;
+        if saved.is_err() {
+            self.record.endpoints.insert(name.to_owned(), settings);
+        }
+        saved
+    }
+
+    fn not_connected(&self, network: &str) -> String {
         let the = if self.record.state.pid > 0 { "" } else { "the " };
-        format!("container {} is not connected to {the}network {}", self.record.id, network.name)
+        format!("container {} is not connected to {the}network {network}", self.record.id)
     }
 
     fn may_connect(&self, network: &Network) -> Result<()> {

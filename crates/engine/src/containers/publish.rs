@@ -102,6 +102,19 @@ pub async fn hold(link: &Link, reservations: &[Reservation]) -> Result<(), Failu
     Ok(())
 }
 
+/// `run` warns of ports on the host's network, and discards them; here nothing else was asked for.
+fn has_ports_of_its_own(network_mode: &str) -> Result<()> {
+    match network_mode {
+        "host" => {
+            Err(Error::invalid("conflicting options: port publishing and the host's network"))
+        }
+        mode if mode.starts_with("container:") => Err(Error::invalid(
+            "conflicting options: port publishing and the container type network mode",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn not_held(failure: Failure) -> Error {
     Error::system("the container's monitor does not hold its ports").because(failure)
 }
@@ -111,6 +124,9 @@ impl Actor {
     /// go on.
     pub async fn change_ports(&mut self, changes: PortChanges) -> Result<()> {
         let mut host = self.record.host_config.clone();
+        if !changes.add.is_empty() {
+            has_ports_of_its_own(&host.network_mode)?;
+        }
         let bindings = host.port_bindings.get_or_insert_default();
         ports::remove(bindings, &changes.remove)
             .map_err(|why| Error::invalid(format!("{why} for {}", self.record.name)))?;

@@ -103,6 +103,10 @@ pub enum Request {
         network: Arc<Network>,
         reply: Reply<()>,
     },
+    ForgetNetwork {
+        name: String,
+        reply: Reply<()>,
+    },
     Remove {
         options: Remove,
         reply: Reply<()>,

@@ -3,6 +3,7 @@
 use api::networks::DisconnectNetwork;
 
 use super::Networks;
+use crate::containers::is_up;
 use crate::error::{Error, Kind, Result};
 
 impl Networks {
@@ -18,7 +19,16 @@ impl Networks {
             }
             handle => handle?,
         };
-        let network = self.directory.find(wanted)?;
-        self.containers.disconnect(&handle, network).await
+        match self.directory.find(wanted) {
+            Ok(network) => self.containers.disconnect(&handle, network).await,
+            // It was removed while the container was at rest, which could not start any more with it.
+            Err(missing) => {
+                let runs = is_up(handle.record().state.status);
+                if missing.kind != Kind::NotFound || runs && !request.force {
+                    return Err(missing);
+                }
+                self.containers.forget_network(&handle, wanted).await
+            }
+        }
     }
 }

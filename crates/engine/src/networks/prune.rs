@@ -24,7 +24,8 @@ impl Networks {
         };
         let mut deleted = Vec::new();
         for record in self.directory.all() {
-            if record.is_builtin || !is_old(&record) || !goes(&record, filters) {
+            let stays = record.is_builtin || record.is_config_only();
+            if stays || !is_old(&record) || !goes(&record, filters) {
                 continue;
             }
             match self.remove_unused(&record) {
