@@ -123,3 +123,12 @@ docker network prune -f --filter label=networks-none
 docker network prune extra
 docker network rm networks-b
 docker network create --ipv6 --subnet fd00:77::/64 networks-s | wc -c; docker run --rm --network networks-s busybox sh -c 'ip -6 addr show eth0 scope global | grep -o "inet6 [0-9a-f:/]*"; ip -6 route | grep -o "default via [0-9a-f:]*"'; docker network rm networks-s
+# Configurations: what they may say, and what a network that takes one may add.
+for flags in --internal --attachable '--scope local' --ingress '--config-from networks-none'; do docker network create --config-only $flags networks-o; done
+docker network create --config-only --label a=b --subnet 10.78.1.0/24 networks-o | wc -c; docker network create --config-only -d host networks-q | wc -c; docker network inspect -f '{{.Driver}} {{.Scope}} {{.ConfigOnly}}' networks-q; docker network rm networks-q
+for flags in --ipv6 '--label x=y' '--subnet 10.78.2.0/24' '-o a=b'; do docker network create --config-from networks-o $flags networks-q; done; docker network create --config-from bridge networks-q; docker network create --config-from networks-none networks-q
+docker network create --config-from networks-o --internal networks-q | wc -c; docker network inspect -f '{{.Internal}} {{json .Labels}}' networks-q; docker run --rm --network networks-o busybox true; docker network rm networks-q networks-o
+# Addresses that nobody may have; a list with nothing in it; name servers on the loopback.
+docker network create --subnet 10.78.3.0/24 networks-o | wc -c; for ip in 10.78.3.0 10.78.3.255 10.78.3.1; do docker run --rm --network networks-o --ip $ip busybox true; done
+docker create --name networks-c busybox true | wc -c; docker network connect --alias '' networks-o networks-c; docker inspect -f '{{json (index .NetworkSettings.Networks "networks-o").Aliases}}' networks-c; docker rm networks-c; docker network rm networks-o
+docker run --rm --dns 10.0.0.1 --dns 127.0.0.53 --dns ::1 busybox true

@@ -77,3 +77,10 @@ docker run -d --name ports-b -P --expose 80 --expose 81/udp busybox sleep 1000; 
 docker inspect -f '{{json .HostConfig.PortBindings}}' ports-b; docker stop -t 0 ports-b; docker inspect -f '{{json .NetworkSettings.Ports}}' ports-b; docker port ports-b; docker rm ports-b
 docker stop -t 0 ports-a; docker ps -a --filter name=ports-a --format '{{.Ports}}'; docker ps -a --filter name=ports-a --filter publish=18081 -q; docker start ports-a; docker port ports-a 81
 docker rename ports-a ports-c; docker port ports-c 81; docker rm -f ports-c
+# Joining and leaving networks while it runs; one that is removed meanwhile.
+docker network create ports-net >/dev/null; docker network create --internal ports-in >/dev/null; docker run -d --name ports-d --network ports-in -p 18110:80 busybox sleep 1000 >/dev/null; docker port ports-d; docker network connect ports-net ports-d; docker port ports-d
+docker run -d --name ports-e --network none -p 18110:80 busybox sleep 1000 >/dev/null; docker network disconnect none ports-e; docker port ports-e; docker ps --filter name=ports-e --format '{{.Ports}}|{{.Networks}}'
+docker network disconnect ports-net ports-d; docker inspect -f '{{json .NetworkSettings.Ports}}' ports-d; docker ps --filter name=ports-d --format '{{.Ports}}'; docker network connect ports-net ports-e; docker port ports-e
+docker rm -f ports-d ports-e; docker create --name ports-d --network ports-net --network ports-in busybox sleep 1000 >/dev/null; docker network rm ports-in; docker start ports-d
+docker network disconnect ports-in ports-d; docker network disconnect ports-in ports-d; docker start ports-d; docker network disconnect ports-in ports-d; docker network disconnect -f ports-in ports-d
+docker rm -f ports-d; docker network create --config-only --subnet 10.7.7.0/24 ports-conf >/dev/null; docker network prune -f --filter label=ports-none; docker network rm ports-net ports-conf

@@ -3,6 +3,7 @@
 use testkit::engine::Engine;
 
 use super::{endpoint, exec, run};
+use crate::threats::api::post;
 
 #[test]
 fn a_container_that_runs_gets_a_link_its_own_hosts_stay_and_events_tell() {
@@ -55,6 +56,43 @@ fn who_shares_a_containers_network_goes_by_its_name() {
         assert_eq!(refused.code, 125, "{own}");
         assert!(refused.stderr.contains("conflicting options: "), "{own}: {}", refused.stderr);
     }
+    // It is shared with that container, whatever it is called later and whoever has its name then.
+    let later = ["create", "--name", "later", "--network", "container:web", "busybox", "hostname"];
+    engine.gantry(&later).ok();
+    engine.gantry(&["rename", "web", "old"]).ok();
+    run(&engine, "web", &["--hostname", "other"]);
+    assert_eq!(engine.gantry(&["start", "-a", "later"]).ok(), "front");
+    let id = engine.gantry(&["inspect", "-f", "{{.Id}}", "old"]).ok();
+    let mode = engine.gantry(&["inspect", "-f", "{{.HostConfig.NetworkMode}}", "later"]).ok();
+    assert_eq!(mode, format!("container:{id}"));
+    engine.gantry(&["restart", "-t", "0", "old"]).ok();
+    assert_eq!(engine.gantry(&["start", "-a", "later"]).ok(), "front");
+    let missing = ["run", "--network", "container:nobody", "busybox", "true"];
+    assert!(engine.gantry(&missing).fails(125).contains("No such container: nobody"));
+}
+
+/// Of the API: the client always names the mode's network as well.
+#[test]
+fn networks_that_are_named_are_all_and_networking_can_be_off() {
+    let engine = Engine::with_busybox();
+    engine.gantry(&["network", "create", "a"]).ok();
+    engine.gantry(&["network", "create", "b"]).ok();
+    let create = |name: &str, more: &str| {
+        let body = format!(r#"{{"Image":"busybox","Cmd":["sleep","1000"],{more}}}"#);
+        let answer = post(&engine, &format!("/containers/create?name={name}"), &body);
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        engine.gantry(&["start", name]).ok();
+        let links = exec(&engine, name, &["ls", "/sys/class/net"]);
+        let networks = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}";
+        (links, engine.gantry(&["inspect", "-f", networks, name]).ok())
+    };
+    let only_b =
+        r#""HostConfig":{"NetworkMode":"a"},"NetworkingConfig":{"EndpointsConfig":{"b":{}}}"#;
+    let (links, networks) = create("one", only_b);
+    assert_eq!(links.split_whitespace().collect::<Vec<_>>(), ["eth0", "lo"]);
+    assert_eq!(networks.trim(), "b");
+    let (links, networks) = create("off", r#""NetworkDisabled":true"#);
+    assert_eq!((links.as_str(), networks.as_str()), ("lo", ""));
 }
 
 #[test]

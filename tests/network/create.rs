@@ -62,6 +62,12 @@ fn names_that_are_paths_and_names_that_are_taken_are_refused() {
     let said = engine.gantry(&["network", "create", "web"]).fails(1);
     assert!(said.contains("network with name web already exists"), "{said}");
     assert_eq!(custom(&engine), ["web"]);
+    // What fails at its bridge, here since IPv6 needs larger packets, leaves none.
+    let bridges = engine.links();
+    let mtu = "com.docker.network.driver.mtu=1000";
+    let small = ["network", "create", "--ipv6", "--subnet", "fd00:c1::/64", "--opt", mtu, "small"];
+    assert!(engine.gantry(&small).fails(1).contains("failed to set up the bridge"));
+    assert_eq!((engine.links(), custom(&engine)), (bridges, vec!["web".to_owned()]));
 }
 
 #[test]

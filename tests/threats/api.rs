@@ -17,7 +17,7 @@ pub(super) fn ask(engine: &Engine, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-pub(super) fn post(engine: &Engine, path: &str, body: &str) -> String {
+pub(crate) fn post(engine: &Engine, path: &str, body: &str) -> String {
     let length = body.len();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"

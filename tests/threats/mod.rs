@@ -1,6 +1,6 @@
 //! What has broken container engines before, tried on the whole of this one. docs/threats.md lists each with its tests.
 
-mod api;
+pub(crate) mod api;
 mod builds;
 mod clients;
 mod copy;

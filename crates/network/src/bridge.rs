@@ -174,24 +174,49 @@ pub(crate) fn ensure(
     if there.as_ref().is_some_and(|link| !link.is_bridge) {
         return Err(Error::NoBridge(name.clone()));
     }
-    let (index, present) = match &there {
-        Some(link) => (link.index, route::addresses(socket, link.index).context(action)?),
-        None => (create(socket, identity, options, pools).context(action)?, Vec::new()),
+    let Some(link) = &there else {
+        let index = create(socket, identity, options, pools).context(action)?;
+        let link = HostLink { name: name.clone(), index, is_ours: true };
+        return match address(socket, options, pools, &link, &[]) {
+            Ok(()) => Ok(link),
+            Err(error) => {
+                let mut batch = Batch::default();
+                route::delete_link(&mut batch, name);
+                // What failed first is what is told.
+                let _ = socket.transact(batch);
+                Err(error)
+            }
+        };
     };
+    let present = route::addresses(socket, link.index).context(action)?;
+    let is_ours = link.group == identity.link_group();
+    let link = HostLink { name: name.clone(), index: link.index, is_ours };
+    address(socket, options, pools, &link, &present)?;
+    Ok(link)
+}
+
+/// Its addresses, of which some are there, and up with it.
+fn address(
+    socket: &mut Socket,
+    options: &BridgeOptions,
+    pools: &[Pool],
+    link: &HostLink,
+    present: &[(IpAddr, u8)],
+) -> Result<()> {
+    let HostLink { name, index, is_ours } = link;
+    let action = || format!("set up the bridge {name}");
     let wanted = gateways(options, pools);
     let mut batch = Batch::default();
-    let is_ours = there.as_ref().is_none_or(|link| link.group == identity.link_group());
-    for (ip, prefix_len) in present.iter().filter(|address| is_ours && !wanted.contains(address)) {
-        route::remove_address(&mut batch, index, *ip, *prefix_len);
+    for (ip, prefix_len) in present.iter().filter(|address| *is_ours && !wanted.contains(address)) {
+        route::remove_address(&mut batch, *index, *ip, *prefix_len);
     }
     let has_ipv6 = pools.iter().any(|pool| !pool.subnet.is_ipv4());
     switch_ipv6(name, has_ipv6).context(action)?;
     for (ip, prefix_len) in &wanted {
-        route::add_address(&mut batch, index, *ip, *prefix_len);
+        route::add_address(&mut batch, *index, *ip, *prefix_len);
     }
-    route::set_link_up(&mut batch, index);
-    socket.transact(batch).context(action)?;
-    Ok(HostLink { name: name.clone(), index, is_ours })
+    route::set_link_up(&mut batch, *index);
+    socket.transact(batch).map(drop).context(action)
 }
 
 /// The host's own addresses on the bridge.

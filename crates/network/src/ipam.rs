@@ -77,11 +77,12 @@ impl Addresses {
 
     /// That very address.
     pub(crate) fn take(&mut self, ip: IpAddr) -> Result<IpAddr, Refused> {
-        let same_family = ip.is_ipv4() == self.pool.subnet.is_ipv4();
-        if !same_family || !self.pool.subnet.hosts().contains(&to_bits(ip)) {
+        let subnet = self.pool.subnet;
+        if !subnet.contains(ip) {
             return Err(Refused::Outside);
         }
-        if !self.is_free(ip) {
+        // The subnet's own and that of all are nobody's.
+        if !subnet.hosts().contains(&to_bits(ip)) || !self.is_free(ip) {
             return Err(Refused::InUse);
         }
         self.leases.insert(ip, Lease::Taken);
@@ -173,7 +174,10 @@ mod tests {
         assert_eq!(addresses.take(ip(5)), Ok(ip(5)));
         assert_eq!(addresses.take(ip(5)), Err(Refused::InUse));
         assert_eq!(addresses.take(ip(1)), Err(Refused::InUse), "the gateway's");
-        for outside in [ip(0), ip(7), ip(8), "::1".parse().expect("an address")] {
+        for nobodys in [ip(0), ip(7)] {
+            assert_eq!(addresses.take(nobodys), Err(Refused::InUse));
+        }
+        for outside in [ip(8), "::1".parse().expect("an address")] {
             assert_eq!(addresses.take(outside), Err(Refused::Outside));
         }
     }

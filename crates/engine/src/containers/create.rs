@@ -30,7 +30,7 @@ impl Containers {
         let mut host = host_config.unwrap_or_default();
         let mut warnings = validate::validate(&config, &host, &shared.host)?;
         warnings.extend(self.firewall_warnings(&host));
-        self.check_lenders(&host)?;
+        self.name_lenders(&mut host)?;
         self.apply_defaults(&mut host)?;
         let endpoints = networking_config.unwrap_or_default().endpoints_config.unwrap_or_default();
         let endpoints = shared.endpoints(&config, &host, endpoints)?;
@@ -86,12 +86,17 @@ impl Containers {
         Ok(())
     }
 
-    /// Whose namespaces it is to share must be there.
-    fn check_lenders(&self, host: &HostConfig) -> Result<()> {
-        let lenders = [&host.pid_mode, &host.ipc_mode];
-        for id in lenders.into_iter().filter_map(|mode| mode.strip_prefix("container:")) {
-            // No missing image, which clients would pull.
-            self.find(id).map_err(|error| Error::invalid(error.what))?;
+    /// Whose namespaces it is to share is known by its id from now on: names change hands. Whose network it is may come
+    /// later.
+    fn name_lenders(&self, host: &mut HostConfig) -> Result<()> {
+        for mode in [&mut host.pid_mode, &mut host.ipc_mode, &mut host.network_mode] {
+            if let Some(handle) = mode.strip_prefix("container:").map(|name| self.find(name)) {
+                match handle {
+                    Ok(handle) => *mode = format!("container:{}", handle.id),
+                    // No missing image, which clients would pull.
+                    Err(error) => return Err(Error::invalid(error.what)),
+                }
+            }
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ impl Shared {
         wished: BTreeMap<String, EndpointSettings>,
     ) -> Result<Endpoints> {
         let mode = host.network_mode.as_str();
-        if mode.starts_with("container:") {
+        if config.network_disabled || mode.starts_with("container:") {
             return Ok(Endpoints::new());
         }
         let mut endpoints = Endpoints::new();
@@ -78,7 +78,12 @@ impl Shared {
             })?;
             endpoints.insert(name, asked(settings));
         }
-        let first = endpoints.entry(self.named(mode).0).or_default();
+        let first = self.named(mode).0;
+        if endpoints.is_empty() {
+            endpoints.insert(first.clone(), EndpointSettings::default());
+        }
+        // Networks that were named are all; the mode is not one more.
+        let Some(first) = endpoints.get(&first) else { return Ok(endpoints) };
         let own = &config.mac_address;
         if !own.is_empty() && own.parse::<MacAddress>().is_err() {
             let network = self.named(mode).0;
@@ -106,6 +111,9 @@ impl Shared {
     /// What the container is to join, that of its network mode first. A container that is not of the first start stays
     /// with the networks it had: one that was removed is missed, though there be another of its name.
     pub fn wishes(&self, record: &Record) -> Result<Vec<Wish>> {
+        if record.config.network_disabled {
+            return Ok(Vec::new());
+        }
         let mode = self.named(&record.host_config.network_mode).0;
         let only = EndpointSettings::default();
         let mut wanted: Vec<(&str, &EndpointSettings)> =
@@ -121,6 +129,7 @@ impl Shared {
             if network.is_none() {
                 continue;
             }
+            may_join(&network)?;
             let mac = if name == mode { record.config.mac_address.as_str() } else { "" };
             let wish = endpoint::wish(&network, settings, mac, guarded);
             wishes.push(wish.map_err(|error| Error::invalid(error.to_string()))?);
@@ -137,6 +146,14 @@ impl Shared {
                 .ok_or_else(|| Error::not_found(format!("network {id} not found"))),
         }
     }
+}
+
+fn may_join(network: &Network) -> Result<()> {
+    if network.is_config_only() {
+        let why = "cannot create endpoint on configuration-only network";
+        return Err(Error::new(Kind::Forbidden, why));
+    }
+    Ok(())
 }
 
 /// Whoever may configure a network may give itself addresses: nested engines, routers, VPNs do.
@@ -262,7 +279,9 @@ impl Actor {
 
     pub async fn forget_network(&mut self, name: &str) -> Result<()> {
         let Some(settings) = self.record.endpoints.remove(name) else {
-            return Err(Error::system(self.not_connected(name)));
+            let id = &self.record.id;
+            let why = format!("container {id} is not connected to the network {name}");
+            return Err(Error::system(why));
         };
         let saved = self.save().await;
         if saved.is_err() {
@@ -286,11 +305,7 @@ impl Actor {
             );
             return Err(Error::new(Kind::Forbidden, why));
         }
-        if network.is_config_only() {
-            let why =
-                format!("{} is a configuration network, and no container joins it", network.name);
-            return Err(Error::invalid(why));
-        }
+        may_join(network)?;
         if record.network_of().is_some() || record.host_config.network_mode == "host" {
             return Err(Error::invalid(
                 "container sharing network namespace with another container or host cannot be connected to any other network",

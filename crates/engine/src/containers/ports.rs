@@ -11,8 +11,9 @@ use std::net::IpAddr;
 use api::Empty;
 use api::containers::{Config, HostConfig, Port};
 use api::networks::{PortBinding, PortMap};
-use network::publish::{HostPorts, Mapping, Ports, Protocol, Wish};
+use network::publish::{HostPorts, Mapping, Ports, Protocol, Target, Wish};
 
+use super::publish::target;
 use super::record::Record;
 use crate::error::Error;
 
@@ -192,9 +193,15 @@ fn joined(one: &Wish, next: &Wish) -> Option<Wish> {
     })
 }
 
+/// Exposed ports are shown where they could be published.
+fn exposed(record: &Record) -> impl Iterator<Item = (&String, &Empty)> {
+    let is_reached = target(&record.state.interfaces) != Target::default();
+    record.config.exposed_ports.iter().flatten().filter(move |_| is_reached)
+}
+
 /// `NetworkSettings.Ports` of a container that runs.
 pub fn port_map(record: &Record) -> PortMap {
-    let exposed = record.config.exposed_ports.iter().flatten();
+    let exposed = exposed(record);
     let mut map: PortMap = exposed.map(|(key, Empty {})| (key.clone(), None)).collect();
     for mapping in &record.state.ports {
         for port in mapping.host.iter() {
@@ -223,7 +230,7 @@ pub fn listed(record: &Record) -> Vec<Port> {
             mapping.protocol == key.protocol && mapping.container().contains(key.ports.first)
         })
     };
-    for (text, Empty {}) in record.config.exposed_ports.iter().flatten() {
+    for (text, Empty {}) in exposed(record) {
         let Some(key) = Key::parse(text) else { continue };
         if !is_published(key) {
             let (private_port, kind) = (key.ports.first, key.protocol.to_string());

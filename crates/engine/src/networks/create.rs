@@ -20,6 +20,7 @@ impl Networks {
     /// Returns the id.
     pub fn create(&self, mut request: CreateNetwork) -> Result<String> {
         check_name(&request.name)?;
+        check_configuration(&request)?;
         if request.config_from.as_ref().is_some_and(|from| !from.network.is_empty()) {
             self.fill_from_config(&mut request)?;
         }
@@ -82,7 +83,7 @@ impl Networks {
         self.events.publish(events::Kind::Network, action, &record.id, attributes);
     }
 
-    /// `--config-from`: subnets, options and flags of another network, instead of any in the request.
+    /// `--config-from`: subnets, options, labels and IPv6 of another network, instead of any in the request.
     fn fill_from_config(&self, request: &mut CreateNetwork) -> Result<()> {
         let wanted =
             request.config_from.as_ref().map(|from| from.network.clone()).unwrap_or_default();
@@ -90,21 +91,24 @@ impl Networks {
             || Error::not_found(format!("configuration network {wanted:?} does not exist"));
         let from = self.directory.find(&wanted).map_err(|_| missing())?;
         if !from.is_config_only() {
-            return Err(Error::new(
-                Kind::Forbidden,
-                format!("{wanted:?} is not a configuration network"),
-            ));
+            return Err(missing());
         }
         let has_own =
             request.ipam.as_ref().is_some_and(|ipam| ipam.config.iter().any(|c| !c.is_empty()))
-                || request.options.as_ref().is_some_and(|options| !options.is_empty())
-                || request.internal
+                || request.labels.as_ref().is_some_and(|labels| !labels.is_empty())
                 || request.enable_ipv6 == Some(true);
-        if has_own {
-            return Err(Error::new(
-                Kind::Forbidden,
-                "user specified configurations are not supported if the network depends on a configuration network",
-            ));
+        let own = if has_own {
+            "user specified configurations"
+        } else if request.options.as_ref().is_some_and(|options| !options.is_empty()) {
+            "network driver options"
+        } else {
+            ""
+        };
+        if !own.is_empty() {
+            let why = format!(
+                "{own} are not supported if the network depends on a configuration network"
+            );
+            return Err(Error::new(Kind::Forbidden, why));
         }
         request.ipam = Some(Ipam {
             driver: from.ipam_driver.clone(),
@@ -112,8 +116,8 @@ impl Networks {
             config: Some(from.asked.clone()),
         });
         request.options = Some(from.options.clone());
+        request.labels = Some(from.labels.clone());
         request.enable_ipv6 = Some(from.ipv6);
-        request.internal = from.internal;
         Ok(())
     }
 }
@@ -144,8 +148,29 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// A configuration says nothing of what operators decide, and builds on no other.
+fn check_configuration(request: &CreateNetwork) -> Result<()> {
+    if !request.config_only {
+        return Ok(());
+    }
+    let why = if request.internal
+        || request.attachable
+        || request.ingress
+        || !request.scope.is_empty()
+    {
+        "configuration network can only contain network specific fields. Network operator fields like [ ingress | internal | attachable | scope ] are not supported."
+    } else if request.config_from.as_ref().is_some_and(|from| !from.network.is_empty()) {
+        "a configuration network cannot depend on another configuration network"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Kind::Forbidden, why))
+}
+
 fn check(request: &CreateNetwork) -> Result<()> {
     match request.driver.as_str() {
+        // Of no account.
+        _ if request.config_only => {}
         "host" | "null" => {
             let driver = &request.driver;
             let why = format!("only one instance of {driver:?} network is allowed");

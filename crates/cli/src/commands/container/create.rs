@@ -94,6 +94,7 @@ pub(super) async fn create(
         pull_image(context, client, parsed, &options.request.config.image).await?;
     }
     check_engine(client, options).await?;
+    warn_of_options(&options.request);
     let attempt = || client.container_create(parsed.str("name"), &platform, &options.request);
     let created = match attempt().await {
         Err(error) if error.is_not_found() && pull == "missing" && is_missing_image(&error) => {
@@ -109,6 +110,15 @@ pub(super) async fn create(
     created.warnings.iter().for_each(|warning| warn(format!("WARNING: {warning}")));
     cid_file.write(&created.id)?;
     Ok(created.id)
+}
+
+/// What the engine has no reason to speak of.
+fn warn_of_options(request: &CreateRequest) {
+    let Some(host) = &request.host_config else { return };
+    let is_local = |server: &&String| server.starts_with("127.") || *server == "::1";
+    if let Some(server) = host.dns.iter().flatten().find(is_local) {
+        warn(format!("WARNING: Localhost DNS setting (--dns={server}) may fail in containers."));
+    }
 }
 
 /// Another engine would not say that it knows nothing of a flag of ours.

@@ -39,5 +39,6 @@ fn pairs(words: &[String]) -> std::collections::BTreeMap<String, String> {
 
 /// What Go's pflag calls a string slice: each value can be several, with commas between.
 fn slice(words: &[String]) -> Vec<String> {
-    words.iter().flat_map(|word| word.split(',')).map(str::to_owned).collect()
+    let given = words.iter().filter(|word| !word.is_empty());
+    given.flat_map(|word| word.split(',')).map(str::to_owned).collect()
 }
