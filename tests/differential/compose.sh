@@ -22,6 +22,6 @@ docker-compose -p compose-x up -d --force-recreate -t 1 2>&1 | sort -u
 docker-compose -p compose-x cp web:/data/f - | tar t
 docker-compose -p compose-x kill db 2>&1 | sort -u
 docker-compose -p compose-x rm -sf db 2>&1 | sort -u
-docker-compose -p compose-x ls -a | awk '{print $1, $2}'
+docker-compose -p compose-x ls -a | awk '$1 !~ /shared/ {print $1, $2}'
 docker-compose -p compose-x down -v -t 1 2>&1 | sort -u
 docker-compose -p compose-x ps -aq; docker network ls -q --filter name=compose-; docker volume ls -q --filter name=compose-

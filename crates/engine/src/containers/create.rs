@@ -89,14 +89,16 @@ impl Containers {
     /// Whose namespaces it is to share is known by its id from now on: names change hands. Whose network it is may come
     /// later.
     fn name_lenders(&self, host: &mut HostConfig) -> Result<()> {
-        for mode in [&mut host.pid_mode, &mut host.ipc_mode, &mut host.network_mode] {
-            if let Some(handle) = mode.strip_prefix("container:").map(|name| self.find(name)) {
-                match handle {
-                    Ok(handle) => *mode = format!("container:{}", handle.id),
-                    // No missing image, which clients would pull.
-                    Err(error) => return Err(Error::invalid(error.what)),
-                }
+        let lender = |mode: &str| mode.strip_prefix("container:").map(|name| self.find(name));
+        for mode in [&mut host.pid_mode, &mut host.ipc_mode] {
+            if let Some(found) = lender(mode) {
+                // No missing image, which clients would pull.
+                let handle = found.map_err(|error| Error::invalid(error.what))?;
+                *mode = format!("container:{}", handle.id);
             }
+        }
+        if let Some(Ok(handle)) = lender(&host.network_mode) {
+            host.network_mode = format!("container:{}", handle.id);
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ async fn run(context: &Context, parsed: &Parsed) -> Done {
 }
 
 fn settings(parsed: &Parsed) -> Result<EndpointSettings, String> {
-    let list = |flag: &str| Some(slice(&parsed.list(flag))).filter(|list| !list.is_empty());
+    let list = |flag: &str| parsed.is_set(flag).then(|| slice(&parsed.list(flag)));
     let links = Some(parsed.list("link")).filter(|list| !list.is_empty());
     Ok(EndpointSettings {
         ipam_config: Some(EndpointIpamConfig {
