@@ -84,3 +84,4 @@ docker network disconnect ports-net ports-d; docker inspect -f '{{json .NetworkS
 docker rm -f ports-d ports-e; docker create --name ports-d --network ports-net --network ports-in busybox sleep 1000 >/dev/null; docker network rm ports-in; docker start ports-d
 docker network disconnect ports-in ports-d; docker network disconnect ports-in ports-d; docker start ports-d; docker network disconnect ports-in ports-d; docker network disconnect -f ports-in ports-d
 docker rm -f ports-d; docker network create --config-only --subnet 10.7.7.0/24 ports-conf >/dev/null; docker network prune -f --filter label=ports-none; docker network rm ports-net ports-conf
+docker run -d --name ports-f -p 18111:80 busybox sleep 1000 >/dev/null; docker kill ports-f; docker run -d --name ports-g -p 18111:80 busybox sleep 1000 >/dev/null; docker start ports-f 2>/dev/null; docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' ports-f; docker rm -f ports-f ports-g

@@ -101,6 +101,12 @@ fn a_port_in_use_is_refused_with_its_owner_and_nothing_is_left() {
     );
     assert!(error.contains(&format!("(pid {pid})")), "{error}");
     TcpListener::bind((LOCAL, 20581)).expect("what was taken before is given back");
+    // How it ended the last time stays known.
+    engine.gantry(&["kill", "web"]).ok();
+    serve(&engine, "next", &["-p", "20580:80"], &[80]);
+    engine.gantry(&["start", "web"]).fails(1);
+    let code = engine.gantry(&["inspect", "-f", "{{.State.ExitCode}}", "web"]).ok();
+    assert_eq!(code, "137");
 }
 
 #[test]

@@ -47,7 +47,8 @@ impl Containers {
 /// Why a container does not run, and the exit code that says so.
 struct NotStarted {
     error: Error,
-    code: i64,
+    /// None where it did not come to a process: then the last one's stays.
+    code: Option<i64>,
 }
 
 /// Not about the executable.
@@ -55,7 +56,7 @@ const OTHER: i64 = 128;
 
 impl From<Error> for NotStarted {
     fn from(error: Error) -> Self {
-        Self { error, code: OTHER }
+        Self { error, code: None }
     }
 }
 
@@ -114,7 +115,11 @@ impl Actor {
                 self.clear_exec_directory().await;
                 let state = &mut self.record.state;
                 state.pid = 0;
-                state.exit_code = code;
+                state.exit_code = match (code, state.exit_code) {
+                    (Some(code), _) => code,
+                    (None, 0) => OTHER,
+                    (None, last) => last,
+                };
                 state.error = error.to_string();
                 self.save_or_warn().await;
                 Err(error)
@@ -282,12 +287,12 @@ fn in_dockers_words(failure: Failure) -> NotStarted {
     let text = format!("{CHAIN}unable to start container process: {failure}{CHAINS_END}");
     if failure.message.contains("not a directory") {
         let error = Error::invalid(format!("{text}{WRONG_TYPE}"));
-        return NotStarted { error, code: 127 };
+        return NotStarted { error, code: Some(127) };
     }
     let text = if failure.message.ends_with("is a directory") {
         format!("{text}: permission denied")
     } else {
         text
     };
-    NotStarted { error: Error::new(kind, text), code }
+    NotStarted { error: Error::new(kind, text), code: Some(code) }
 }
