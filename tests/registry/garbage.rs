@@ -1,7 +1,11 @@
 //! Garbage is collected while pushes go on.
 
+use std::fs;
 use std::path::PathBuf;
 
+use serde_json::json;
+use tempfile::TempDir;
+use testkit::bucket::Bucket;
 use testkit::engine::wait_for;
 
 use super::{Registry, digest};
@@ -59,4 +63,49 @@ fn a_blob_that_a_client_asked_for_is_there_when_it_refers_to_it() {
     registry.push_blob("a", b"left alone");
     wait_for("what nobody asks for goes", || !file(&registry, &digest(b"left alone")).exists());
     assert_eq!(registry.get(&format!("/v2/a/blobs/{layer}")).body, b"layer");
+}
+
+/// The flags of a registry that keeps two tags of what is below `ci/`.
+fn retaining(folder: &TempDir) -> [String; 3] {
+    let file = folder.path().join("config.json");
+    let rule = json!({"repositories": ["ci/*"], "tags": ["v*"], "keep": 2, "untagged": "0s"});
+    fs::write(&file, json!({ "retention": [rule] }).to_string()).unwrap();
+    let config = format!("--config={}", file.display());
+    [config, "--gc-interval=100ms".to_owned(), "--gc-grace=2s".to_owned()]
+}
+
+fn keeps_two(registry: &Registry) {
+    for tag in ["v1", "v2", "v3", "v4", "stable"] {
+        registry.push_image("ci/app", tag, tag);
+        registry.push_image("other", tag, tag);
+    }
+    let tags = |name: &str| registry.get(&format!("/v2/{name}/tags/list")).json()["tags"].clone();
+    wait_for("two are left", || tags("ci/app") == json!(["stable", "v3", "v4"]));
+    let first = digest(b"v1");
+    let blob = |name: &str| registry.ask("HEAD", &format!("/v2/{name}/blobs/{first}")).status;
+    let listed = registry.get("/v2/other/manifests/v1");
+    let manifest = format!("/v2/ci/app/manifests/{}", digest(&listed.body));
+    wait_for("the manifest has gone", || registry.get(&manifest).status == 404);
+    assert_eq!((tags("other").as_array().unwrap().len(), blob("other")), (5, 200));
+    for tag in ["v3", "v4", "stable"] {
+        assert_eq!(registry.get(&format!("/v2/ci/app/manifests/{tag}")).status, 200);
+    }
+}
+
+#[test]
+fn by_rules_of_retention_old_tags_and_what_only_they_named_go() {
+    let folder = TempDir::new().unwrap();
+    let flags = retaining(&folder);
+    let registry = Registry::start_with(&flags.each_ref().map(String::as_str));
+    keeps_two(&registry);
+    let layer = format!("repositories/ci/app/_blobs/sha256/{}", &digest(b"v1")[7..]);
+    wait_for("the layer has gone", || !registry.root.join(&layer).exists());
+}
+
+#[test]
+fn a_bucket_is_kept_by_the_same_rules() {
+    let Some(bucket) = Bucket::start("retention in a bucket") else { return };
+    let folder = TempDir::new().unwrap();
+    let flags = retaining(&folder);
+    keeps_two(&Registry::over(&bucket, &flags.each_ref().map(String::as_str)));
 }

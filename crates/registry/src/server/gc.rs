@@ -17,11 +17,15 @@ use super::layout::{self, Key};
 use super::manifest::Manifest;
 use super::manifests::Stored;
 use super::names::Repository;
+use super::retention::{self, Rule};
 use super::storage::Storage;
 
 /// What went.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Removed {
+    /// By the rules of retention.
+    pub(super) tags: usize,
+    pub(super) manifests: usize,
     /// From repositories.
     pub(super) links: usize,
     /// From the storage.
@@ -29,10 +33,15 @@ pub(super) struct Removed {
     pub(super) bytes: u64,
 }
 
-/// `None` if another process is at it.
-pub(super) fn collect(storage: &Storage, grace: Duration) -> io::Result<Option<Removed>> {
+/// Also what goes by the rules of retention, which is garbage after that. `None` if another process is at it.
+pub(super) fn collect(
+    storage: &Storage,
+    rules: &[Rule],
+    grace: Duration,
+) -> io::Result<Option<Removed>> {
     let Some(_ours) = storage.turn(&layout::collecting())? else { return Ok(None) };
-    let mut removed = Removed::default();
+    let retention::Removed { tags, manifests } = retention::apply(storage, rules, grace)?;
+    let mut removed = Removed { tags, manifests, ..Removed::default() };
     let mut linked = HashSet::new();
     for repository in all_repositories(storage)? {
         removed.links += sweep_repository(storage, &repository, grace, &mut linked)?;
@@ -140,7 +149,7 @@ fn remove_old(storage: &Storage, key: &Key, grace: Duration) -> io::Result<Optio
 }
 
 /// Of a folder `<algorithm>/<digits>`.
-fn digests(storage: &Storage, folder: &Key) -> io::Result<Vec<Digest>> {
+pub(super) fn digests(storage: &Storage, folder: &Key) -> io::Result<Vec<Digest>> {
     let mut found = Vec::new();
     for (algorithm, _) in storage.list(folder)? {
         let names = storage.list(&folder.below(&algorithm))?;
@@ -194,8 +203,12 @@ mod tests {
         }
 
         fn collect(&self, grace: Duration) -> Removed {
-            collect(&self.storage, grace).unwrap().unwrap()
+            collect(&self.storage, &[], grace).unwrap().unwrap()
         }
+    }
+
+    fn removed(links: usize, blobs: usize, bytes: u64) -> Removed {
+        Removed { links, blobs, bytes, ..Removed::default() }
     }
 
     #[test]
@@ -203,7 +216,7 @@ mod tests {
         let place = Place::new();
         let (needed, garbage) = (place.push(b"needed"), place.push(b"garbage"));
         let manifest = place.refer(&needed);
-        assert_eq!(place.collect(Duration::ZERO), Removed { links: 1, blobs: 1, bytes: 7 });
+        assert_eq!(place.collect(Duration::ZERO), removed(1, 1, 7));
         assert_eq!((place.has(&needed), place.has(&garbage)), ((true, true), (false, false)));
         let held = place.storage.alone().unwrap();
         place.storage.remove(&held, &layout::manifest(&place.repository, &manifest)).unwrap();
@@ -228,7 +241,7 @@ mod tests {
         place.storage.touch(&layout::blob_link(&other, &blob)).unwrap();
         let key = layout::manifest(&other, &Digest::from_sha256([2; 32]));
         place.storage.write(&key, &[b"x\nnot understood"]).unwrap();
-        assert_eq!(place.collect(Duration::ZERO), Removed { links: 1, blobs: 0, bytes: 0 });
+        assert_eq!(place.collect(Duration::ZERO), removed(1, 0, 0));
         assert_eq!(place.has(&blob), (false, true));
     }
 
@@ -236,8 +249,8 @@ mod tests {
     fn one_process_collects_at_a_time() {
         let place = Place::new();
         let ours = place.storage.turn(&layout::collecting()).unwrap().unwrap();
-        assert_eq!(collect(&place.storage, Duration::ZERO).unwrap(), None);
+        assert_eq!(collect(&place.storage, &[], Duration::ZERO).unwrap(), None);
         drop(ours);
-        assert!(collect(&place.storage, Duration::ZERO).unwrap().is_some());
+        assert!(collect(&place.storage, &[], Duration::ZERO).unwrap().is_some());
     }
 }

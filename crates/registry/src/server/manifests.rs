@@ -231,12 +231,34 @@ pub(super) fn remove(
             storage.remove(held, &key)?;
         }
     }
+    remove_stored(storage, held, repository, &stored)?;
+    Ok(true)
+}
+
+/// One that no tag names.
+pub(super) fn remove_untagged(
+    storage: &Storage,
+    held: &Held,
+    repository: &Repository,
+    digest: &Digest,
+) -> io::Result<bool> {
+    let Some(stored) = Stored::load(storage, repository, digest.clone())? else { return Ok(false) };
+    remove_stored(storage, held, repository, &stored)?;
+    Ok(true)
+}
+
+fn remove_stored(
+    storage: &Storage,
+    held: &Held,
+    repository: &Repository,
+    stored: &Stored,
+) -> io::Result<()> {
     storage.remove(held, &layout::manifest(repository, &stored.digest))?;
     let manifest = Manifest::parse(&stored.bytes, Some(&stored.media_type));
     if let Some(subject) = manifest.ok().and_then(|manifest| manifest.subject) {
         storage.remove(held, &layout::referrer(repository, &subject, &stored.digest))?;
     }
-    Ok(true)
+    Ok(())
 }
 
 fn resolve(

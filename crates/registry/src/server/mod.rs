@@ -32,6 +32,7 @@ mod query;
 mod range;
 mod referrers;
 mod registry;
+mod retention;
 mod route;
 mod storage;
 mod tags;

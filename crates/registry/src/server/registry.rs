@@ -17,7 +17,7 @@ use super::notices::Notices;
 use super::options::Options;
 use super::storage::Storage;
 use super::upstream::Upstream;
-use super::{Response, gc, layout};
+use super::{Response, gc, layout, retention};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -37,6 +37,7 @@ pub(super) struct Registry {
     pub(super) access_log: bool,
     pub(super) max_uploads: usize,
     pub(super) upload_age: Duration,
+    retention: Arc<[retention::Rule]>,
     gc_interval: Duration,
     gc_grace: Duration,
     /// Held while uploads are counted and one more begins.
@@ -48,6 +49,8 @@ impl Registry {
     pub(super) fn open(options: Options) -> io::Result<Self> {
         let storage = Storage::open(&options)?;
         let max_connections = max_connections();
+        let retention = options.access.retention.clone();
+        retention.iter().try_for_each(retention::Rule::check).map_err(io::Error::other)?;
         Ok(Self {
             storage,
             max_connections,
@@ -60,6 +63,7 @@ impl Registry {
             access_log: options.access_log,
             max_uploads: options.max_uploads,
             upload_age: options.upload_age,
+            retention: retention.into(),
             gc_interval: options.gc_interval,
             gc_grace: options.gc_grace,
             beginning: Arc::default(),
@@ -106,11 +110,13 @@ impl Registry {
         loop {
             tokio::time::sleep(self.gc_interval).await;
             let grace = self.gc_grace;
-            let collected = self.storage.blocking(move |storage| gc::collect(storage, grace)).await;
+            let rules = Arc::clone(&self.retention);
+            let collect = move |storage: &Storage| gc::collect(storage, &rules, grace);
+            let collected = self.storage.blocking(collect).await;
             match collected {
                 Ok(Some(removed)) if removed != gc::Removed::default() => {
-                    let gc::Removed { links, blobs, bytes } = removed;
-                    tracing::info!(links, blobs, bytes, "collected garbage");
+                    let gc::Removed { tags, manifests, links, blobs, bytes } = removed;
+                    tracing::info!(tags, manifests, links, blobs, bytes, "collected garbage");
                     self.metrics.collected(blobs, bytes);
                 }
                 Ok(_) => {}

@@ -14,7 +14,7 @@ const FLAGS: &[Flag] = &[
     Flag::string("address", "Address and port to listen on").default("127.0.0.1:5000"),
     Flag::string(
         "config",
-        "File with rules, whose tokens are believed, and who is told of what (JSON)",
+        "File with rules, whose tokens are believed, who is told, and what is kept (JSON)",
     )
     .type_name("file"),
     Flag::bool("debug", "Log more"),

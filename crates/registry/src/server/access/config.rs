@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::identity::Rule;
 use crate::server::notices::Endpoint;
+use crate::server::retention;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +19,9 @@ pub struct Config {
     /// Who is told of what is pushed, pulled and deleted.
     #[serde(default)]
     pub(in super::super) notifications: Vec<Endpoint>,
+    /// Which tags go of themselves.
+    #[serde(default)]
+    pub(in super::super) retention: Vec<retention::Rule>,
 }
 
 /// Whose tokens are believed.

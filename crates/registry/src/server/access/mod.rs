@@ -10,6 +10,7 @@ use hyper::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use basic::Passwords;
 pub use config::Config;
+pub(super) use identity::matches;
 pub(super) use identity::{Action, Identity};
 use identity::{Grant, Rule};
 use token::Tokens;
