@@ -182,3 +182,6 @@ api GET '/v1.45/events?since=1&until=1&filters=x'
 api GET /v1.45/containers/api-none/export -o /dev/null
 api GET /v1.45/containers/api-none/changes
 api GET /v1.45/containers/api-none/top
+api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{"Image":"api-one","Image":"api-two"}'
+api POST /v1.45/containers/create -H 'Content-Type: application/json' -d '{"Image":"api-none","ExposedPorts":{"80/tcp":null},"Volumes":{"/x":null},"HostConfig":{"Devices":[null]},"NetworkingConfig":{"EndpointsConfig":{"bridge":null}}}'
+api POST /v1.45/networks/create -H 'Content-Type: application/json' -d '{"Name":"x","Name":""}'

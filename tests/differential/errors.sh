@@ -62,6 +62,8 @@ docker start --checkpoint-dir /x errors-a
 docker checkpoint
 docker checkpoint ls errors-a
 docker checkpoint create errors-a y
+docker commit -c '' errors-a
+docker commit -c '# x' errors-a
 docker rm /errors-a
 docker create --volumes-from '' busybox
 docker create --device /dev/null:/dev/x:rwmm busybox
@@ -71,3 +73,8 @@ docker run --rm --network none --group-add nosuchgroup busybox true
 docker run --rm --network none -v /etc/hostname:/tmp busybox true 2>&1 | grep -o 'Are you trying.*'
 docker run --rm --network none -v /tmp:/etc/passwd busybox true 2>&1 | grep -o 'Are you trying.*'
 docker create --name errors-b --oom-kill-disable --dns 127.0.0.1 --dns 8.8.8.8 busybox | wc -c
+docker -l x ps
+docker -l WARN ps -q --filter name=errors-none
+docker --tls ps
+docker --tls --tlscacert /nosuch/ca.pem ps
+DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=/nosuch docker ps

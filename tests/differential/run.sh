@@ -57,3 +57,4 @@ docker run --rm --mount type=bind,src=/no-such-dir-d2,dst=/x busybox true
 docker run --rm --stop-signal NOSUCH busybox true
 docker run --rm --restart always busybox true
 docker run --rm --name .bad busybox true
+docker run --rm --network none busybox sh -c 'for path in /sys/fs/cgroup/cpuset /sys/fs/cgroup/memory; do grep " $path " /proc/self/mountinfo | cut -d" " -f4 | grep -o "[^/]*$" | wc -c; done'

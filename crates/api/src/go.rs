@@ -3,7 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::Visitor;
+use serde::de::value::MapDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Declares wire structs: Docker's PascalCase names, every field optional on the way in, and `null`
@@ -108,7 +109,8 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// Lets a struct be read from an object alone: serde would take an array for its fields in their order.
+/// Lets a struct be read from an object alone, or from `null` as one without fields: serde would take an array for its
+/// fields in their order.
 pub(crate) struct ObjectOnly<D>(pub(crate) D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
@@ -124,16 +126,34 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(visitor)
+        self.0.deserialize_any(OrNull(visitor))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(visitor)
+        self.0.deserialize_any(OrNull(visitor))
     }
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
         unit_struct newtype_struct seq tuple tuple_struct enum identifier ignored_any
+    }
+}
+
+struct OrNull<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for OrNull<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<V::Value, E> {
+        self.0.visit_map(MapDeserializer::new(std::iter::empty::<((), ())>()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(map)
     }
 }
 
@@ -211,9 +231,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nilable<T> {
     }
 }
 
-/// Go's `struct{}`: the value of maps used as sets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Empty {}
+wire! {
+    /// Go's `struct{}`: the value of maps used as sets.
+    #[derive(Copy, Eq)]
+    pub struct Empty {}
+}
 
 /// A list of words that old clients may send as one string.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -41,7 +41,12 @@ impl std::error::Error for Unreadable {}
 /// What is wrong with it.
 pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = T::deserialize(&mut deserializer).map_err(|error| explain::<T>(text, &error))?;
+    let value = match T::deserialize(&mut deserializer) {
+        Err(error) if error.to_string().starts_with("duplicate field") => {
+            return last_of_each(text);
+        }
+        result => result.map_err(|error| explain::<T>(text, &error))?,
+    };
     match deserializer.end() {
         Ok(()) => Ok(value),
         Err(error) => Err(match syntax(text, usize::MAX) {
@@ -49,6 +54,13 @@ pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
             Ok(_) => Unreadable::Malformed(error.to_string()),
         }),
     }
+}
+
+/// Of fields with one name Go takes the last.
+fn last_of_each<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
+    let explain = |error| explain::<T>(text, &error);
+    let document: Value = serde_json::from_slice(text).map_err(explain)?;
+    T::deserialize(document).map_err(explain)
 }
 
 fn explain<T: DeserializeOwned>(text: &[u8], error: &serde_json::Error) -> Unreadable {
@@ -90,7 +102,10 @@ fn number_around(text: &[u8], at: usize) -> String {
 }
 
 fn place(text: &[u8], error: &serde_json::Error) -> String {
-    syntax(text, offset(text, error.line(), error.column())).unwrap_or_default()
+    match error.line() {
+        0 => String::new(),
+        line => syntax(text, offset(text, line, error.column())).unwrap_or_default(),
+    }
 }
 
 /// Longer documents, and more tries, are not worth a place.
@@ -517,6 +532,27 @@ mod tests {
             "json: cannot unmarshal number 1e400 into Go struct field HostConfig.Memory of type float64"
         );
         assert_eq!(words::<Create>(r#"{"Image":"\ud800"}"#), "json: unexpected end of hex escape");
+    }
+
+    #[test]
+    fn the_last_of_fields_with_one_name_counts() {
+        let text = br#"{"Image":"x","Image":"y","HostConfig":{"Memory":1,"Memory":2}}"#;
+        let create: crate::containers::CreateRequest = decode(text).unwrap();
+        assert_eq!(create.config.image, "y");
+        assert_eq!(create.host_config.unwrap().resources.memory, 2);
+    }
+
+    #[test]
+    fn null_is_a_struct_without_fields() {
+        let text =
+            br#"{"ExposedPorts":{"80/tcp":null},"HostConfig":{"Mounts":[null],"Devices":[null]},
+            "NetworkingConfig":{"EndpointsConfig":{"net":null}}}"#;
+        let create: crate::containers::CreateRequest = decode(text).unwrap();
+        let host = create.host_config.unwrap();
+        assert_eq!(host.mounts, Some(vec![crate::containers::Mount::default()]));
+        assert_eq!(host.resources.devices.unwrap().len(), 1);
+        assert_eq!(create.networking_config.unwrap().endpoints_config.unwrap().len(), 1);
+        assert!(decode::<crate::Empty>(b"[]").is_err() && decode::<crate::Empty>(b"1").is_err());
     }
 
     /// A limit that cannot be read is not no limit.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::command::{Command, Group};
 use crate::commands::{self, Entry};
 use crate::completion;
-use crate::context::{Context, GLOBAL_FLAGS};
+use crate::context::{Context, GLOBAL_FLAGS, check_log_level};
 use crate::error::{Failure, Result};
 use crate::flags::{self, Interspersed, Parsed};
 use crate::help;
@@ -42,6 +42,7 @@ fn dispatch(words: &[String]) -> Result<u8> {
         let help = help::root(&Context::new(Parsed::default()));
         Failure::with_code(BAD_FLAG, format!("{error}\nSee 'gantry --help'.\n{help}"))
     })?;
+    check_log_level(&globals)?;
     if globals.help {
         return print(help::root(&Context::new(globals))).map(|()| 0);
     }

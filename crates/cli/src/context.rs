@@ -31,8 +31,7 @@ pub(crate) const GLOBAL_FLAGS: &[Flag] = &[
         \"fatal\")",
     )
     .short('l')
-    .default("info")
-    .check(log_level),
+    .default("info"),
     Flag::bool("tls", "Use TLS; implied by --tlsverify"),
     Flag::string("tlscacert", "Trust certs signed only by this CA").default("~/.docker/ca.pem"),
     Flag::string("tlscert", "Path to TLS certificate file").default("~/.docker/cert.pem"),
@@ -41,13 +40,14 @@ pub(crate) const GLOBAL_FLAGS: &[Flag] = &[
     Flag::bool("version", "Print version information and quit").short('v'),
 ];
 
-fn log_level(level: &str) -> Result<(), String> {
-    let known = ["debug", "info", "warn", "error", "fatal", "panic", "trace", "warning"];
-    if known.contains(&level) {
-        Ok(())
-    } else {
-        Err(format!("not a valid logrus Level: {level:?}"))
+/// Ours has no log, and a script that sets its level may have mistyped it.
+pub(crate) fn check_log_level(globals: &Parsed) -> Result<()> {
+    let level = globals.str("log-level");
+    let known = ["", "debug", "info", "warn", "error", "fatal", "panic", "trace", "warning"];
+    if known.contains(&level.to_ascii_lowercase().as_str()) {
+        return Ok(());
     }
+    Err(Failure::new(format!("Unable to parse logging level: {level}")))
 }
 
 pub(crate) struct Context {
@@ -149,7 +149,7 @@ impl Context {
             let chosen = self.host()?;
             let is_default = chosen.is_none();
             let host = chosen.unwrap_or_else(|| Host::Unix(daemon::default_socket()));
-            let tls = matches!(host, Host::Tcp { .. }).then(|| self.tls()).flatten();
+            let tls = self.tls()?.filter(|_| matches!(host, Host::Tcp { .. }));
             return Ok((host, tls, is_default));
         }
         let store = self.contexts();
@@ -204,7 +204,8 @@ impl Context {
         Ok(Options { tls, version, headers })
     }
 
-    fn tls(&self) -> Option<Trust> {
+    /// Without a CA's certificate that is none, as in Docker, and for all hosts: who asked for TLS is not to go without.
+    fn tls(&self) -> Result<Option<Trust>> {
         let verify = if self.globals.is_set("tlsverify") {
             self.globals.bool("tlsverify")
         } else {
@@ -219,13 +220,21 @@ impl Context {
             }
             Some(directory.join(name)).filter(|path| path.exists())
         };
-        wanted.then(|| Trust {
-            ca: file("tlscacert", "ca.pem"),
+        if !wanted {
+            return Ok(None);
+        }
+        let ca = file("tlscacert", "ca.pem").unwrap_or_else(|| directory.join("ca.pem"));
+        if !ca.exists() {
+            let why = format!("open {}: no such file or directory", ca.display());
+            return Err(unresolved(Failure::new(why)));
+        }
+        Ok(Some(Trust {
+            ca: Some(ca),
             cert: file("tlscert", "cert.pem"),
             key: file("tlskey", "key.pem"),
             // `--tls` alone: encrypted, but to whoever answers. Docker's meaning of the flag.
             anybody: !verify,
-        })
+        }))
     }
 }
 

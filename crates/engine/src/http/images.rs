@@ -218,7 +218,7 @@ async fn commit(mut call: Call) -> Result<Response> {
         tag: query.get("tag").to_owned(),
         comment: query.get("comment").to_owned(),
         author: query.get("author").to_owned(),
-        changes: query.all("changes").flat_map(str::lines).map(str::to_owned).collect(),
+        changes: query.all("changes").map(str::to_owned).collect(),
         config,
     };
     let pause = query.flag_or("pause", true);

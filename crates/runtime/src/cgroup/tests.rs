@@ -96,6 +96,16 @@ fn limits_are_in_the_files_and_in_the_stats() {
     assert_eq!(scratch.cgroup.stats().unwrap().memory.limit, 32 << 20);
 }
 
+/// Of the host's it would show all CPUs, and everybody's groups.
+#[test]
+fn a_container_has_a_cpuset_of_its_own() {
+    let mut scratch = Scratch::new("own-cpuset", &Resources::default());
+    let pid = scratch.spawn("sleep 60; true");
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let mut cpusets = groups.lines().filter(|line| line.contains("cpuset:"));
+    assert!(cpusets.all(|line| line.contains("/gantry-test-own-cpuset-")), "{groups}");
+}
+
 #[test]
 fn a_cpuset_asked_for_later_takes_the_processes_along() {
     let mut scratch = Scratch::new("cpuset", &Resources::default());

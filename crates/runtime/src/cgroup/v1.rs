@@ -48,6 +48,12 @@ impl Directory {
         self.controllers.iter().any(|c| ALWAYS.contains(&c.as_str()))
     }
 
+    /// A cpuset as well, which shows the CPUs that a container has: a container sees the host's otherwise. One that was
+    /// made without goes on without.
+    fn is_always_made(&self) -> bool {
+        self.is_always_joined() || self.has("cpuset")
+    }
+
     fn has(&self, controller: &str) -> bool {
         self.controllers.iter().any(|c| c == controller)
     }
@@ -71,7 +77,7 @@ impl Group {
     pub(super) fn create(&self, resources: &Resources) -> Result<()> {
         let wanted = resources::on_demand(resources);
         for directory in &self.directories {
-            if directory.is_always_joined() || wanted.iter().any(|c| directory.has(c)) {
+            if directory.is_always_made() || wanted.iter().any(|c| directory.has(c)) {
                 self.make(directory)?;
             }
         }

@@ -67,6 +67,11 @@ impl Destination {
                 "failed to {what}: invalid output path: {path:?} must be a directory or a regular file: got a device"
             )));
         }
+        if Path::new(path).is_dir() {
+            return Err(Failure::new(format!(
+                "failed to {what}: invalid output path: {path:?} is a directory"
+            )));
+        }
         Ok(Self::File(path.into()))
     }
 
@@ -106,4 +111,26 @@ async fn copy(body: &mut Body, mut file: File) -> Result<()> {
         file.write_all(&chunk)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_a_file_is_refused_before_anything_is_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let (inside, below) = (path("x"), path("nosuch/x"));
+        assert!(Destination::choose(&inside, "save image").is_ok());
+        for (wrong, why) in [
+            (path("").as_str(), "is a directory"),
+            ("/dev/null", "must be a directory or a regular file: got a device"),
+            (below.as_str(), "does not exist"),
+        ] {
+            let said = Destination::choose(wrong, "save image").err().unwrap().message;
+            assert!(said.starts_with("failed to save image: invalid output path: "), "{said}");
+            assert!(said.ends_with(why), "{said}");
+        }
+    }
 }

@@ -29,13 +29,16 @@ const KNOWN: [&str; 11] = [
 
 /// Applies each change in turn; the first wrong one is the error, and one that no image can have comes before all.
 pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
-    if changes.len() > MAX_CHANGES {
-        return Err(Error::invalid("too many changes"));
-    }
-    let lines = changes.iter().map(|change| change.trim());
+    let lines = changes.iter().flat_map(|change| change.lines()).map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     let instructions: Vec<(&str, &str)> =
         lines.map(|line| line.split_once(char::is_whitespace).unwrap_or((line, ""))).collect();
+    if instructions.len() > MAX_CHANGES {
+        return Err(Error::invalid("too many changes"));
+    }
+    if instructions.is_empty() && !changes.is_empty() {
+        return Err(Error::invalid("file with no instructions"));
+    }
     let is_known = |word: &str| KNOWN.contains(&word.to_ascii_uppercase().as_str());
     if let Some((word, _)) = instructions.iter().find(|(word, _)| !is_known(word)) {
         return Err(Error::invalid(format!("{word} is not a valid change command")));
@@ -246,6 +249,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_in_dockers_words() {
         for (change, said) in [
+            ("", "file with no instructions"),
+            ("# x\n ", "file with no instructions"),
             ("FOO x", "FOO is not a valid change command"),
             ("RUN x", "RUN is not a valid change command"),
             ("USER", "USER requires exactly one argument"),
