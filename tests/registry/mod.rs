@@ -14,6 +14,7 @@ mod manifests;
 mod notices;
 mod peers;
 mod proxy;
+mod quotas;
 mod search;
 mod serve;
 mod shared;

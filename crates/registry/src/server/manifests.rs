@@ -1,6 +1,7 @@
 //! `/v2/<name>/manifests/<reference>`.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LOCATION};
@@ -123,8 +124,12 @@ impl Registry {
             Reference::Digest(_) => None,
         };
         let push = Push { repository, digest, manifest, bytes, tag };
-        let storage = self.storage.clone();
-        let done = tokio::task::spawn_blocking(move || push.carry_out(&storage));
+        let (storage, quotas) = (self.storage.clone(), Arc::clone(&self.quotas));
+        let done = tokio::task::spawn_blocking(move || {
+            let size = push.bytes.len() as u64;
+            quotas.take(&storage, &push.repository, &push.digest, size)?;
+            push.carry_out(&storage)
+        });
         done.await.map_err(io::Error::other)??;
         Ok(response)
     }

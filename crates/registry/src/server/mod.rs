@@ -29,6 +29,7 @@ mod options;
 mod page;
 mod patience;
 mod query;
+mod quotas;
 mod range;
 mod referrers;
 mod registry;

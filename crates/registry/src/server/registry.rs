@@ -15,6 +15,7 @@ use super::http::{json, typed};
 use super::metrics::Metrics;
 use super::notices::Notices;
 use super::options::Options;
+use super::quotas::Quotas;
 use super::storage::Storage;
 use super::upstream::Upstream;
 use super::{Response, gc, layout, retention};
@@ -33,6 +34,7 @@ pub(super) struct Registry {
     /// The registry whose content this one keeps.
     pub(super) upstream: Option<Upstream>,
     pub(super) notices: Notices,
+    pub(super) quotas: Arc<Quotas>,
     pub(super) read_only: bool,
     pub(super) access_log: bool,
     pub(super) max_uploads: usize,
@@ -59,6 +61,7 @@ impl Registry {
             tls: options.tls_acceptor().map_err(io::Error::other)?,
             upstream: Upstream::of(&options).map_err(io::Error::other)?,
             notices: Notices::open(&options.access.notifications).map_err(io::Error::other)?,
+            quotas: Arc::new(Quotas::new(options.access.quotas.clone())),
             read_only: options.read_only,
             access_log: options.access_log,
             max_uploads: options.max_uploads,

@@ -1,6 +1,6 @@
 //! `/v2/<name>/blobs/uploads/`: begun, gone on with, asked about, finished and cancelled.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -14,6 +14,7 @@ use super::chunk::Chunk;
 use super::error::{Code, Error};
 use super::http::{Call, empty};
 use super::names::{Repository, UploadId, digest};
+use super::quotas::Room;
 use super::registry::{CONTENT_DIGEST, Registry};
 use super::storage::Upload;
 use super::{Response, layout};
@@ -34,16 +35,20 @@ impl Registry {
         }
         let whole = call.query.get("digest").map(digest).transpose()?;
         let chunk = Chunk::parse(&call.headers)?;
+        let room = self.room(&repository).await?;
+        if whole.is_some() {
+            room.check(chunk.length.unwrap_or_default())?;
+        }
         let upload = self.begin(&repository).await?;
         let Some(digest) = whole else {
             return Ok(progress(StatusCode::ACCEPTED, &repository, upload.id(), 0));
         };
-        let (upload, result) = self.receive(upload, &mut call.body, &chunk).await?;
+        let (upload, result) = self.receive(upload, &mut call.body, &chunk, &room).await?;
         if let Err(error) = result {
             let _ = spawn_blocking(move || upload.abandon()).await;
             return Err(error);
         }
-        finish(upload, &repository, digest).await
+        self.finish(upload, repository, digest).await
     }
 
     /// `GET`: how far it is.
@@ -67,8 +72,9 @@ impl Registry {
         id: Option<UploadId>,
     ) -> Result<Response, Error> {
         let chunk = Chunk::parse(&call.headers)?;
+        let room = self.room(&repository).await?;
         let upload = self.go_on(&repository, id, &chunk).await?;
-        let (mut upload, result) = self.receive(upload, &mut call.body, &chunk).await?;
+        let (mut upload, result) = self.receive(upload, &mut call.body, &chunk, &room).await?;
         // What arrived is kept, even of a body that was cut off.
         let upload = blocking(move || {
             upload.save()?;
@@ -88,13 +94,14 @@ impl Registry {
         let missing = || Error::new(Code::DigestInvalid, "the digest parameter is missing");
         let digest = digest(call.query.get("digest").ok_or_else(missing)?)?;
         let chunk = Chunk::parse(&call.headers)?;
+        let room = self.room(&repository).await?;
         let upload = self.go_on(&repository, id, &chunk).await?;
-        let (mut upload, result) = self.receive(upload, &mut call.body, &chunk).await?;
+        let (mut upload, result) = self.receive(upload, &mut call.body, &chunk, &room).await?;
         if let Err(error) = result {
             blocking(move || upload.save()).await?;
             return Err(error);
         }
-        finish(upload, &repository, digest).await
+        self.finish(upload, repository, digest).await
     }
 
     pub(super) async fn cancel_upload(
@@ -121,7 +128,14 @@ impl Registry {
         }
         let (theirs, ours) = (layout::blob_link(&from, &digest), layout::blob_link(to, &digest));
         let blob = layout::blob(&digest);
-        let mounted = self.storage.blocking(move |storage| {
+        let (storage, quotas) = (self.storage.clone(), Arc::clone(&self.quotas));
+        let (to, mounted) = (to.clone(), digest.clone());
+        let is_mounted = blocking(move || {
+            let Some(facts) = storage.facts(&blob)? else { return Ok(false) };
+            if !storage.exists(&theirs)? {
+                return Ok(false);
+            }
+            quotas.take(&storage, &to, &mounted, facts.size)?;
             let held = storage.shared()?;
             if !storage.exists(&theirs)? || !storage.renew(&blob)? {
                 return Ok(false);
@@ -130,7 +144,7 @@ impl Registry {
             storage.touch(&ours)?;
             Ok(true)
         });
-        Ok(mounted.await?.then_some(digest))
+        Ok(is_mounted.await?.then_some(digest))
     }
 
     /// One more, if there are not too many already.
@@ -166,13 +180,45 @@ impl Registry {
         Ok(upload)
     }
 
-    /// Takes a body in. The outer error is one after which the upload cannot be used.
+    async fn finish(
+        &self,
+        upload: Upload,
+        repository: Repository,
+        digest: Digest,
+    ) -> Result<Response, Error> {
+        let response = created(&repository, &digest);
+        let (storage, quotas) = (self.storage.clone(), Arc::clone(&self.quotas));
+        blocking(move || {
+            if let Err(error) = quotas.take(&storage, &repository, &digest, upload.offset()) {
+                upload.abandon();
+                return Err(error);
+            }
+            upload.finish(&digest)
+        })
+        .await?;
+        Ok(response)
+    }
+
+    async fn room(&self, repository: &Repository) -> Result<Room, Error> {
+        if self.quotas.is_empty() {
+            return Ok(Room::unbounded());
+        }
+        let (quotas, repository) = (Arc::clone(&self.quotas), repository.clone());
+        Ok(self.storage.blocking(move |storage| quotas.room(storage, &repository)).await?)
+    }
+
+    /// Takes a body in, as far as there is room for it. The outer error is one after which the upload cannot be used.
     async fn receive(
         &self,
         upload: Upload,
         body: &mut Received,
         chunk: &Chunk,
+        room: &Room,
     ) -> Result<(Upload, Result<(), Error>), Error> {
+        let begin = upload.offset();
+        if let Err(error) = room.check(begin.saturating_add(chunk.length.unwrap_or_default())) {
+            return Ok((upload, Err(error)));
+        }
         let mut sink = Sink::Idle(Box::new(upload));
         let (mut batch, mut size, mut total) = (Vec::new(), 0, 0);
         let result = loop {
@@ -184,6 +230,9 @@ impl Registry {
             total += piece.len() as u64;
             if chunk.length.is_some_and(|length| total > length) {
                 break Err(wrong_length());
+            }
+            if let Err(error) = room.check(begin + total) {
+                break Err(error);
             }
             size += piece.len();
             batch.push(piece);
@@ -241,16 +290,6 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     spawn_blocking(work).await.map_err(std::io::Error::other)?
-}
-
-async fn finish(
-    upload: Upload,
-    repository: &Repository,
-    digest: Digest,
-) -> Result<Response, Error> {
-    let response = created(repository, &digest);
-    blocking(move || upload.finish(&digest)).await?;
-    Ok(response)
 }
 
 fn created(repository: &Repository, digest: &Digest) -> Response {

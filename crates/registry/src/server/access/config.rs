@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::identity::Rule;
 use crate::server::notices::Endpoint;
-use crate::server::retention;
+use crate::server::{quotas, retention};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +19,9 @@ pub struct Config {
     /// Who is told of what is pushed, pulled and deleted.
     #[serde(default)]
     pub(in super::super) notifications: Vec<Endpoint>,
+    /// How much repositories may hold.
+    #[serde(default)]
+    pub(in super::super) quotas: Vec<quotas::Rule>,
     /// Which tags go of themselves.
     #[serde(default)]
     pub(in super::super) retention: Vec<retention::Rule>,
