@@ -117,9 +117,8 @@ fn an_agent_of_this_side_has_its_socket_in_a_step() {
 fn what_this_version_does_not_make_is_refused_by_name() {
     let site = Site::new();
     for (words, said) in [
-        (&["--sbom", "true"][..], "--sbom: attestations are not in this version"),
-        (&["--provenance", "mode=max"], "--provenance: attestations are not in this version"),
-        (&["--attest", "type=sbom"], "--attest: attestations are not in this version"),
+        (&["--attest", "mode=max"][..], "attestation type not specified"),
+        (&["--attest", "type=what"], "unknown attestation type \"what\""),
         (&["--progress", "what"], "invalid progress mode what"),
         (&["-o", "type=what"], "unsupported output type: what"),
         (&["--secret", "src=x"], "secret missing \"id\" field"),

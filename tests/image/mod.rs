@@ -1,6 +1,8 @@
 mod build;
+mod build_attest;
 mod build_cache;
 mod build_context;
+mod build_platforms;
 mod build_progress;
 mod build_remote;
 mod build_shared;

@@ -33,16 +33,16 @@ use testkit::engine::{binary, wait_for};
 use http::{Connection, Reply};
 
 /// A registry that runs, on a port of the kernel's choice.
-struct Registry {
+pub(crate) struct Registry {
     child: Child,
-    address: String,
+    pub(crate) address: String,
     log: PathBuf,
     root: PathBuf,
     _folder: TempDir,
 }
 
 impl Registry {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 

@@ -38,6 +38,8 @@ pub struct BuildOptions {
     /// `network.host`, `security.insecure`, `device`.
     pub allow: Vec<String>,
     pub outputs: Vec<Output>,
+    /// What is to be said of the images, by type (`provenance`, `sbom`) with its attributes.
+    pub attests: BTreeMap<String, BTreeMap<String, String>>,
     /// `type=registry,ref=...` and the like, key by key.
     pub cache_from: Vec<BTreeMap<String, String>>,
     pub cache_to: Vec<BTreeMap<String, String>>,

@@ -89,13 +89,57 @@ pub fn write_plain(root: &OwnedFd, out: &mut dyn Write) -> io::Result<()> {
     Tree::new(root.as_fd(), Style::Plain, None, out)?.write_below().map(drop)
 }
 
+/// One of several things that an archive of its own has.
+pub enum Part<'p> {
+    /// What lies below a directory, under the name `shown`; under no name where that is empty.
+    Tree {
+        directory: BorrowedFd<'p>,
+        shown: &'p str,
+    },
+    File {
+        path: &'p str,
+        content: &'p [u8],
+    },
+}
+
+/// One archive of all.
+pub fn write_parts(parts: &[Part<'_>], out: &mut dyn Write) -> io::Result<()> {
+    let out = &mut Unmarked(out);
+    for part in parts {
+        match part {
+            Part::File { path, content } => {
+                let size = content.len() as u64;
+                let entry = Entry { path: path.as_bytes().to_vec(), ..writer::plain(size) };
+                writer::write_header(out, &entry)?;
+                out.write_all(content)?;
+                writer::pad(out, size)?;
+            }
+            Part::Tree { directory, shown: "" } => {
+                Tree::new(*directory, Style::Plain, None, out)?.write_members()?;
+            }
+            Part::Tree { directory, shown } => {
+                named_tree(*directory, shown.as_bytes(), out)?.write_members()?;
+            }
+        }
+    }
+    writer::finish(out)
+}
+
 /// A directory and what lies below it, under the name `shown`.
 pub fn write_directory(
     directory: BorrowedFd<'_>,
     shown: &[u8],
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let out = &mut Unmarked(out);
+    named_tree(directory, shown, &mut Unmarked(out))?.write_below().map(drop)
+}
+
+/// Its own entry is written; what is below comes next.
+fn named_tree<'o>(
+    directory: BorrowedFd<'_>,
+    shown: &[u8],
+    out: &'o mut dyn Sink,
+) -> io::Result<Tree<'o>> {
     let mut tree = Tree::new(directory, Style::Plain, Some(shown.to_owned()), out)?;
     let stat = rustix::fs::fstat(&tree.root)?;
     let mut entry = tree.entry(Kind::Directory, [shown, b"/"].concat(), &stat);
@@ -104,7 +148,7 @@ pub fn write_directory(
     if sys::path::is_kernel_interface(tree.root.as_fd())? {
         tree.pending.clear();
     }
-    tree.write_below().map(drop)
+    Ok(tree)
 }
 
 /// Anything but a directory, under the name `shown`. A link is not followed.
@@ -184,6 +228,12 @@ impl<'o> Tree<'o> {
     }
 
     fn write_below(mut self) -> io::Result<Written> {
+        self.write_members()?;
+        writer::finish(self.out)?;
+        Ok(self.written)
+    }
+
+    fn write_members(&mut self) -> io::Result<()> {
         while let Some(path) = self.pending.pop() {
             if self.left_out.is_some_and(|left_out| left_out.contains(&path)) {
                 continue;
@@ -194,8 +244,7 @@ impl<'o> Tree<'o> {
                 result => result?,
             }
         }
-        writer::finish(self.out)?;
-        Ok(self.written)
+        Ok(())
     }
 
     /// A member's path in the archive.

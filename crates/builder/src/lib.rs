@@ -9,4 +9,6 @@ mod glob;
 pub mod ignore;
 mod nearest;
 pub mod plan;
+pub mod provenance;
+pub mod sbom;
 pub mod solve;

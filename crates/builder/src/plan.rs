@@ -6,6 +6,7 @@
 mod config;
 mod copy;
 mod graph;
+mod join;
 mod run;
 mod scope;
 mod stage;
@@ -25,6 +26,7 @@ pub use graph::{
     Context, Copy, Git, Http, Image, Inline, Mkdir, Mount, MountKind, Network, Op, Run, Sharing,
     Source, Unpack, Vertex,
 };
+pub use join::join;
 pub use scope::Given;
 
 /// What is to be built of a Dockerfile.

@@ -96,26 +96,27 @@ pub enum What {
     Files(usize),
 }
 
-/// Gives what the vertex `result` gives, and runs no more than is needed for it. Dropping the future cancels.
+/// Gives what the vertices `results` give, and runs no more than is needed for it. Dropping the future cancels.
 ///
 /// # Errors
 /// The first that a vertex ends with.
 pub async fn solve<W: Worker>(
     worker: Arc<W>,
     vertices: Arc<[Vertex]>,
-    result: usize,
+    results: &[usize],
 ) -> Result<Solved<W>, W::Error> {
     let quick = vertices.iter().map(|_| OnceCell::new()).collect();
     let keys = vertices.iter().map(|_| OnceCell::new()).collect();
-    let results = vertices.iter().map(|_| OnceCell::new()).collect();
-    let solver = Arc::new(Solver { worker, vertices, quick, keys, results });
-    let tree = Arc::clone(&solver).result(result).await?;
-    Ok(Solved { tree, solver })
+    let trees = vertices.iter().map(|_| OnceCell::new()).collect();
+    let solver = Arc::new(Solver { worker, vertices, quick, keys, results: trees });
+    let trees = Arc::clone(&solver).all(results).await?;
+    Ok(Solved { trees, solver })
 }
 
 /// A graph that was carried out, as far as that was needed.
 pub struct Solved<W: Worker> {
-    pub tree: Arc<W::Tree>,
+    /// In the order of what was asked for.
+    pub trees: Vec<Arc<W::Tree>>,
     solver: Arc<Solver<W>>,
 }
 

@@ -80,7 +80,8 @@ impl Store {
     pub(crate) fn known_blobs(&self) -> Result<HashSet<String>> {
         let sql = "SELECT id FROM images UNION SELECT root FROM roots
                    UNION SELECT manifest FROM roots WHERE manifest IS NOT NULL
-                   UNION SELECT digest FROM layer_blobs";
+                   UNION SELECT digest FROM layer_blobs
+                   UNION SELECT digest FROM attached";
         self.database.read(|db| {
             let mut statement = db.prepare(sql)?;
             let digests = statement.query_map([], |row| row.get::<_, String>(0))?;

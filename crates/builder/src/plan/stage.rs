@@ -56,8 +56,9 @@ pub(super) struct Stage {
     pub(super) has_cmd: bool,
     pub(super) has_entrypoint: bool,
     pub(super) fresh: bool,
-    /// `linux/arm64 build`: what the names of its steps begin with.
+    /// Its name, with a space behind it, which the names of its steps begin with; before it the platform where several are built.
     label: String,
+    shows_platform: bool,
     steps: usize,
     step: usize,
     /// Steps below it, those of other stages included.
@@ -95,7 +96,32 @@ impl Stage {
         self.step += 1;
         let (step, steps) = (self.step, self.steps);
         let width = steps.to_string().len();
-        format!("[{}{step:>width$}/{steps}] {text}", self.label)
+        let platform = if self.shows_platform { self.shown_platform() } else { String::new() };
+        format!("[{platform}{}{step:>width$}/{steps}] {text}", self.label)
+    }
+
+    /// `linux/amd64->arm64 `: where its steps run, and for which platform, where the stage asked for that.
+    fn shown_platform(&self) -> String {
+        let own = &self.platform;
+        let variable = |name: &str| self.scope.variables.get(name).filter(|text| !text.is_empty());
+        let given = variable("TARGETPLATFORM").and_then(|text| Platform::parse(text).ok());
+        let base = given.as_ref().unwrap_or(own);
+        let part = |name: &str, of_base: &str| variable(name).unwrap_or(of_base).to_owned();
+        let architecture = part("TARGETARCH", &base.architecture);
+        let variant = if architecture == base.architecture { base.variant.as_str() } else { "" };
+        let target = Platform::new(
+            &part("TARGETOS", &base.os),
+            &architecture,
+            &part("TARGETVARIANT", variant),
+        );
+        let target = match &target {
+            same if same == own => String::new(),
+            other if other.os != own.os => format!("->{other}"),
+            other => {
+                format!("->{}", other.to_string().split_once('/').map_or("", |(_, rest)| rest))
+            }
+        };
+        format!("{own}{target} ")
     }
 }
 
@@ -335,6 +361,7 @@ impl<'a> Planner<'a> {
             has_entrypoint: false,
             fresh,
             label,
+            shows_platform: self.request.shows_platform,
             steps,
             step: 0,
             depth: 0,
@@ -401,19 +428,12 @@ impl<'a> Planner<'a> {
             None if self.file.stages.len() > 1 => format!("stage-{number}"),
             None => String::new(),
         };
-        let mut words = Vec::new();
-        if self.request.shows_platform {
-            words.push(self.request.platform.to_string());
-        }
         let filtered = self
             .request
             .no_cache_filter
             .iter()
             .any(|filter| filter.eq_ignore_ascii_case(&name) || *filter == number.to_string());
-        if !name.is_empty() {
-            words.push(name);
-        }
-        let label: String = words.iter().map(|word| format!("{word} ")).collect();
+        let label = if name.is_empty() { name } else { format!("{name} ") };
         (label, self.request.no_cache || filtered)
     }
 

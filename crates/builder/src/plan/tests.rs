@@ -336,3 +336,58 @@ fn long_files_are_planned_or_refused_and_never_break_anything() {
     let large = format!("FROM busybox\nENV A={}\n{}", "a".repeat(1 << 20), "RUN x\n".repeat(300));
     assert!(wrong(&large).contains("the variables of all steps together"));
 }
+
+#[test]
+fn platforms_share_what_they_have_in_common() {
+    let text = "FROM --platform=$BUILDPLATFORM busybox AS once\nRUN one\nCOPY a /a\n\
+                FROM --platform=$BUILDPLATFORM busybox AS cross\nARG TARGETARCH\nRUN cross $TARGETARCH\n\
+                FROM busybox\nCOPY --from=once /x /x\nCOPY --from=cross /y /y\nCOPY b /b\nRUN own";
+    let [amd64, arm64] = ["amd64", "arm64"].map(|name| Platform::new("linux", name, ""));
+    let mut images = images(&["busybox"]);
+    let mut other = busybox();
+    other.rootfs.diff_ids.push(oci::Digest::from_sha256([1; 32]));
+    let wanted = Wanted { reference: "busybox".into(), platform: arm64.clone() };
+    images.insert(wanted, other);
+    let mut plans = [&amd64, &arm64].map(|platform| {
+        let request = Request { platform: platform.clone(), shows_platform: true, ..request() };
+        plan(&parse(text).unwrap(), &request, &images).unwrap()
+    });
+    let alone = plans.each_ref().map(|plan| plan.vertices.clone());
+    let all = join(&mut plans);
+    let named = |part: &str| {
+        let names = all.iter().map(|vertex| vertex.name.as_str());
+        names.filter(|name| name.contains(part)).collect::<Vec<_>>()
+    };
+    assert_eq!(named("RUN one"), ["[linux/amd64 once 2/3] RUN one"]);
+    assert_eq!(
+        named("RUN cross"),
+        [
+            "[linux/amd64 cross 2/2] RUN cross amd64",
+            "[linux/amd64->arm64 cross 2/2] RUN cross arm64"
+        ]
+    );
+    assert_eq!(
+        named("RUN own"),
+        ["[linux/amd64 stage-2 5/5] RUN own", "[linux/arm64 stage-2 5/5] RUN own"]
+    );
+    assert_eq!(named("[internal]").len(), 1);
+    let context = all.iter().find_map(|vertex| match &vertex.op {
+        Op::Context(context) => Some(context.sources.join(" ")),
+        _ => None,
+    });
+    assert_eq!(context.as_deref(), Some("a b"));
+    for (plan, alone) in plans.iter().zip(&alone) {
+        assert!(plan.vertices.is_empty());
+        assert_eq!(all[plan.result].name, alone.last().unwrap().name);
+        let made = plan.history.iter().filter_map(|entry| entry.vertex);
+        let made: Vec<&str> = made.map(|vertex| all[vertex].name.as_str()).collect();
+        assert_eq!(made.len(), 4, "{made:?}");
+    }
+    for (at, vertex) in all.iter().enumerate() {
+        assert!(vertex.inputs.iter().all(|input| *input < at), "{}", vertex.name);
+    }
+    // Of one platform nothing moves.
+    let mut one = [planned("FROM busybox\nRUN a")];
+    let before = one[0].vertices.clone();
+    assert_eq!(join(&mut one), before);
+}

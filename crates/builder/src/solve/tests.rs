@@ -122,7 +122,7 @@ async fn build_as(
 ) -> Result<Vec<String>, String> {
     let (vertices, result) = graph(text, request);
     *lock(&worker.vertices) = vertices.to_vec();
-    solve(Arc::clone(worker), vertices, result).await.map(|solved| solved.tree.to_vec())
+    solve(Arc::clone(worker), vertices, &[result]).await.map(|solved| solved.trees[0].to_vec())
 }
 
 async fn build(worker: &Arc<Recorder>, text: &str) -> Vec<String> {
@@ -182,7 +182,7 @@ async fn keys_are_known_of_stages_that_nobody_looked_at() {
     let worker = Arc::new(Recorder::default());
     build(&worker, STAGES).await;
     let (vertices, result) = graph(STAGES, &Request::default());
-    let solved = solve(Arc::clone(&worker), Arc::clone(&vertices), result).await.unwrap();
+    let solved = solve(Arc::clone(&worker), Arc::clone(&vertices), &[result]).await.unwrap();
     let keys = solved.keys().await.unwrap();
     for (vertex, key) in vertices.iter().zip(keys) {
         let known = key.map(|key| lock(&worker.known).contains_key(key.digest.as_str()));
@@ -208,7 +208,10 @@ async fn independent_stages_run_side_by_side() {
     let (vertices, result) = graph(text, &Request::default());
     *lock(&worker.vertices) = vertices.to_vec();
     // Three steps meet at the barrier, or this never ends; the last would wait there alone.
-    let building = tokio::spawn(solve(Arc::clone(&worker), vertices, result));
+    let building = tokio::spawn({
+        let worker = Arc::clone(&worker);
+        async move { solve(worker, vertices, &[result]).await }
+    });
     while lock(&worker.log).len() < 3 {
         tokio::task::yield_now().await;
     }
@@ -238,8 +241,8 @@ fn a_deep_graph_needs_no_deep_stack() {
         let (vertices, result) = graph(&text, &Request::default());
         let worker = Arc::new(Recorder::default());
         *lock(&worker.vertices) = vertices.to_vec();
-        let solved = runtime.block_on(solve(worker, vertices, result));
-        solved.unwrap().tree.len()
+        let solved = runtime.block_on(solve(worker, vertices, &[result]));
+        solved.unwrap().trees[0].len()
     });
     assert_eq!(building.unwrap().join().unwrap(), 492);
 }

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use api::build::{BuildOptions, BuildResult, Output};
+use archive::pack::Part;
 use builder::plan::Plan;
 use jiff::Timestamp;
 use oci::image::{History, ImageConfig, RootFs};
-use oci::{Digest, Reference};
+use oci::{Descriptor, Digest, Platform, Reference, media_type};
 use serde_json::json;
 
 use super::Builds;
+use super::attest::{Attestation, Wishes};
 use super::bases::auth_of;
 use super::client::Client;
+use super::files::Folder;
+use super::index;
 use super::progress::Task;
 use super::trees::{Layers, root};
 use crate::error::{Error, Result, blocking};
@@ -23,19 +28,42 @@ use crate::images::progress::Reporter;
 
 /// What a platform's graph gave.
 pub struct Built {
+    pub platform: Platform,
     pub plan: Plan,
     pub layers: Layers,
     /// The cache that the image carries of itself.
     pub inline: Option<String>,
+    pub attestations: Vec<Attestation>,
 }
 
 const COMMENT: &str = "buildkit.dockerfile.v0";
+
+/// An image that is in the store now.
+struct Kept {
+    /// What names point to: the image's ID, or the digest of an index.
+    root: Digest,
+    /// Of the index.
+    index: Option<Descriptor>,
+}
+
+/// What can be told before anything is built.
+///
+/// # Errors
+/// In BuildKit's words.
+pub fn check(options: &BuildOptions, platforms: usize, wishes: &Wishes) -> Result<()> {
+    let is_docker_tar = |output: &Output| output.kind == "docker" && output.to_client;
+    if (platforms > 1 || wishes.are_spoken()) && options.outputs.iter().any(is_docker_tar) {
+        let text = "docker exporter does not currently support exporting manifest lists";
+        return Err(Error::invalid(text));
+    }
+    Ok(())
+}
 
 impl Builds {
     /// Everywhere the options say.
     pub async fn export(
         &self,
-        built: Arc<Built>,
+        all: Arc<Vec<Built>>,
         options: &Arc<BuildOptions>,
         client: &Arc<Client>,
     ) -> Result<BuildResult> {
@@ -45,26 +73,17 @@ impl Builds {
         for (index, output) in outputs.iter().enumerate() {
             match output.kind.as_str() {
                 "image" | "docker" | "registry" if !output.to_client => {
-                    let id = self.export_image(&built, options, output, client).await?;
-                    result
-                        .metadata
-                        .insert("containerimage.config.digest".into(), json!(id.as_str()));
-                    result.metadata.insert("containerimage.digest".into(), json!(id.as_str()));
-                    if !options.tags.is_empty() {
-                        result
-                            .metadata
-                            .insert("image.name".into(), json!(full_names(options).join(",")));
-                    }
-                    result.image_id = id.to_string();
+                    let kept = self.export_image(&all, options, output, client).await?;
+                    tell(&mut result, &kept, options);
                     if output.kind == "registry" {
                         self.push_all(options, output, client).await?;
                     }
                 }
                 "docker" | "oci" => {
-                    let id = self.export_archive(&built, options, output, index, client).await?;
-                    result.image_id = id.to_string();
+                    let kept = self.export_archive(&all, options, output, index, client).await?;
+                    tell(&mut result, &kept, options);
                 }
-                "local" | "tar" => self.export_files(&built, output, index, client).await?,
+                "local" | "tar" => self.export_files(&all, output, index, client).await?,
                 "cacheonly" => {}
                 kind => {
                     return Err(Error::not_implemented(format!(
@@ -78,22 +97,24 @@ impl Builds {
 
     async fn export_image(
         &self,
-        built: &Arc<Built>,
+        all: &Arc<Vec<Built>>,
         options: &Arc<BuildOptions>,
         output: &Output,
         client: &Arc<Client>,
-    ) -> Result<Digest> {
+    ) -> Result<Kept> {
         let task = Task::begin(client, "exporting to image");
-        let (builds, built) = (self.clone(), Arc::clone(built));
+        let (builds, all, to) = (self.clone(), Arc::clone(all), output.clone());
         let references = references(&names(options, output))?;
         let named = references.clone();
-        let put = blocking(move || builds.put(&built, &named)).await;
-        if let Ok(id) = &put {
+        let put = blocking(move || builds.put(&all, &to, &named)).await;
+        if let Ok(kept) = &put {
             task.did("exporting layers", 0);
-            task.did(&format!("writing image {id}"), 0);
+            let what =
+                if kept.index.is_some() { "exporting manifest list" } else { "writing image" };
+            task.did(&format!("{what} {}", kept.root), 0);
             for name in &references {
                 task.did(&format!("naming to {name}"), 0);
-                self.tell_tag(id, name);
+                self.tell_tag(&kept.root, name);
             }
         }
         task.end(&put);
@@ -101,11 +122,20 @@ impl Builds {
     }
 
     /// Blocks.
-    fn put(&self, built: &Built, references: &[Reference]) -> Result<Digest> {
-        let config = configuration(built)?;
-        let bytes = serde_json::to_vec(&config)
-            .map_err(|cause| Error::system("the image's configuration").because(cause))?;
-        Ok(self.store.images().put_built(&bytes, &built.layers.digests, references)?)
+    fn put(&self, all: &[Built], output: &Output, references: &[Reference]) -> Result<Kept> {
+        let images = self.store.images();
+        if let [built] = all
+            && !built.attestations.iter().any(|one| one.is_for(output))
+        {
+            let config = configuration(built)?;
+            let bytes = serde_json::to_vec(&config)
+                .map_err(|cause| Error::system("the image's configuration").because(cause))?;
+            let root = images.put_built(&bytes, &built.layers.digests, references)?;
+            return Ok(Kept { root, index: None });
+        }
+        let new = index::make(&self.store, all, output, references)?;
+        let index = Some(index::describe(media_type::OCI_INDEX, &new.document));
+        Ok(Kept { root: images.put_index(&new, references)?, index })
     }
 
     fn tell_tag(&self, id: &Digest, name: &Reference) {
@@ -142,39 +172,51 @@ impl Builds {
         Ok(())
     }
 
-    /// A tar of the image, as `save` makes one.
+    /// A tar of the image, as `save` makes one; of an index all that it names.
     async fn export_archive(
         &self,
-        built: &Arc<Built>,
+        all: &Arc<Vec<Built>>,
         options: &Arc<BuildOptions>,
         output: &Output,
         index: usize,
         client: &Arc<Client>,
-    ) -> Result<Digest> {
+    ) -> Result<Kept> {
         let format = if output.kind == "oci" { "oci image format" } else { "docker image format" };
         let task = Task::begin(client, &format!("exporting to {format}"));
         let references = references(&names(options, output))?;
-        let (builds, built, client) = (self.clone(), Arc::clone(built), Arc::clone(client));
+        let (builds, all, client) = (self.clone(), Arc::clone(all), Arc::clone(client));
+        let to = output.clone();
         let sent = blocking(move || {
-            let id = builds.put(&built, &references)?;
+            let kept = builds.put(&all, &to, &references)?;
             let mut out = client.output(index)?;
-            let mut wanted: Vec<String> = references.iter().map(Reference::to_string).collect();
-            if wanted.is_empty() {
-                wanted.push(id.to_string());
-            }
-            builds.store.images().save(&wanted, None, &mut out)?;
+            builds.write(&kept, &references, &mut out)?;
             out.finish().map_err(not_sent)?;
-            Ok(id)
+            Ok(kept)
         })
         .await;
         task.end(&sent);
         sent
     }
 
-    /// The files of the result's root.
+    /// Blocks.
+    fn write(&self, kept: &Kept, references: &[Reference], out: &mut dyn Write) -> Result<()> {
+        let images = self.store.images();
+        if kept.index.is_some() {
+            let whole = images.whole_index(kept.root.as_str())?;
+            let whole = whole.ok_or_else(|| Error::not_found("the image was removed meanwhile"))?;
+            return Ok(images.write_layout(&whole, references, out)?);
+        }
+        let mut wanted: Vec<String> = references.iter().map(Reference::to_string).collect();
+        if wanted.is_empty() {
+            wanted.push(kept.root.to_string());
+        }
+        Ok(images.save(&wanted, None, out)?)
+    }
+
+    /// The files of the result's root; of several platforms each has a folder.
     async fn export_files(
         &self,
-        built: &Arc<Built>,
+        all: &Arc<Vec<Built>>,
         output: &Output,
         index: usize,
         client: &Arc<Client>,
@@ -185,17 +227,84 @@ impl Builds {
             "exporting to client directory"
         };
         let task = Task::begin(client, name);
-        let (builds, built, client) = (self.clone(), Arc::clone(built), Arc::clone(client));
+        let (splits, to) = (splits(output, all.len()), output.clone());
+        let (builds, all, client) = (self.clone(), Arc::clone(all), Arc::clone(client));
         let sent = blocking(move || {
-            let folder = root(&builds.store, &built.layers.digests)?;
+            let splits = splits?;
+            let mut trees = Vec::with_capacity(all.len());
+            for built in all.iter() {
+                let shown = if splits { folder_of(&built.platform) } else { String::new() };
+                trees.push((shown, root(&builds.store, &built.layers.digests)?));
+            }
             let mut out = client.output(index)?;
-            archive::pack::write_plain(folder.root(), &mut out).map_err(not_sent)?;
+            let files = said(&all, &to, splits)?;
+            let parts: Vec<Part<'_>> =
+                trees.iter().map(tree).chain(files.iter().map(file)).collect();
+            archive::pack::write_parts(&parts, &mut out).map_err(not_sent)?;
             out.flush().and_then(|()| out.finish()).map_err(not_sent)
         })
         .await;
         task.end(&sent);
         sent
     }
+}
+
+/// What a client is told of an image.
+fn tell(result: &mut BuildResult, kept: &Kept, options: &BuildOptions) {
+    let mut add = |key: &str, value| result.metadata.insert(key.to_owned(), value);
+    add("containerimage.digest", json!(kept.root.as_str()));
+    match &kept.index {
+        Some(index) => add("containerimage.descriptor", json!(index)),
+        None => add("containerimage.config.digest", json!(kept.root.as_str())),
+    };
+    if !options.tags.is_empty() {
+        add("image.name", json!(full_names(options).join(",")));
+    }
+    result.image_id = kept.root.to_string();
+}
+
+/// Whether files of each platform have a folder.
+fn splits(output: &Output, platforms: usize) -> Result<bool> {
+    let text = output.attributes.get("platform-split").map(String::as_str);
+    match text {
+        None => Ok(platforms > 1),
+        Some("1" | "t" | "true" | "T" | "True" | "TRUE") => Ok(true),
+        Some("0" | "f" | "false" | "F" | "False" | "FALSE") if platforms == 1 => Ok(false),
+        Some("0" | "f" | "false" | "F" | "False" | "FALSE") => Err(Error::not_implemented(
+            "platform-split=false: files of several platforms are not put into one folder by this version",
+        )),
+        Some(other) => Err(Error::invalid(format!("non-bool value for platform-split: {other:?}"))),
+    }
+}
+
+fn tree((shown, folder): &(String, Folder)) -> Part<'_> {
+    Part::Tree { directory: folder.root().as_fd(), shown }
+}
+
+fn file((path, content): &(String, Vec<u8>)) -> Part<'_> {
+    Part::File { path, content }
+}
+
+/// Statements as files, beside those of the result.
+fn said(all: &[Built], output: &Output, splits: bool) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for built in all {
+        let folder = if splits { folder_of(&built.platform) + "/" } else { String::new() };
+        for attestation in built.attestations.iter().filter(|one| one.is_for(output)) {
+            let config = serde_json::to_vec(&configuration(built)?).unwrap_or_default();
+            let of = index::describe("", &config).digest;
+            let statement = index::statement(attestation, &[], &built.platform, &of);
+            let text = serde_json::to_vec_pretty(&statement)
+                .map_err(|cause| Error::system("an attestation").because(cause))?;
+            files.push((format!("{folder}{}", attestation.file), text));
+        }
+    }
+    Ok(files)
+}
+
+/// `linux_arm_v7`
+fn folder_of(platform: &Platform) -> String {
+    platform.to_string().replace('/', "_")
 }
 
 fn not_sent(cause: io::Error) -> Error {
@@ -225,7 +334,7 @@ fn references(names: &[String]) -> Result<Vec<Reference>> {
 
 /// The base's configuration with the plan's changes, its layers and a history that says which instruction made which.
 pub fn configuration(built: &Built) -> Result<ImageConfig> {
-    let Built { plan, layers, inline } = built;
+    let Built { plan, layers, inline, .. } = built;
     let epoch = plan.epoch.map(Timestamp::from_second).transpose();
     let epoch =
         epoch.map_err(|error| Error::invalid(format!("invalid SOURCE_DATE_EPOCH: {error}")))?;

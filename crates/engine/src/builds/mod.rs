@@ -1,5 +1,6 @@
 //! Builds: who asks for them, and what becomes of them (docs/design/0017-builds.md).
 
+mod attest;
 mod bases;
 mod bounded;
 pub mod cache;
@@ -8,6 +9,7 @@ mod copy;
 mod export;
 mod fetch;
 mod files;
+mod index;
 mod pipe;
 mod progress;
 mod remote;
@@ -22,18 +24,20 @@ mod worker;
 use std::io::Read;
 use std::sync::Arc;
 
-use api::build::{BuildOptions, BuildResult, Failure, Position, Range, VertexWarning};
+use api::build::{BuildOptions, BuildResult, Failure, Output, Position, Range, VertexWarning};
 use builder::check::{self, Known};
 use builder::dockerfile::{self, Dockerfile};
-use builder::plan::{Images as Bases, Network, Plan, Request};
+use builder::plan::{Images as Bases, Network, Plan, Request, Vertex};
+use jiff::Timestamp;
 use oci::Platform;
-use store::Store;
+use store::{Lease, Store};
 
+use self::attest::{Ended, Wishes};
 use self::client::{Client, Context};
 use self::export::Built;
 use self::progress::{Progress, Task};
 use self::remote::{Export, Remote};
-use self::trees::Tree;
+use self::trees::{Layers, Tree};
 use self::worker::{Running, Worker};
 use crate::containers::Containers;
 use crate::error::{Error, Result, blocking};
@@ -42,6 +46,8 @@ use crate::images::Images;
 
 /// Rounds in which a plan may find that it must know more images: each brings some, of a file that ends.
 const ROUNDS: usize = 64;
+/// As many as there are architectures, and more.
+const MOST_PLATFORMS: usize = 32;
 
 /// A handle that is cheap to copy.
 #[derive(Clone)]
@@ -82,6 +88,111 @@ impl Builds {
         options: Arc<BuildOptions>,
         client: &Arc<Client>,
     ) -> Result<BuildResult> {
+        let platforms = platforms(&options)?;
+        let wishes = Wishes::parse(&options)?;
+        export::check(&options, platforms.len(), &wishes)?;
+        let started = Timestamp::now();
+        let (file, mut plans) = self.plan_all(&options, &platforms, client).await?;
+        let vertices: Arc<[Vertex]> = builder::plan::join(&mut plans).into();
+        let results: Vec<usize> = plans.iter().map(|plan| plan.result).collect();
+        let targets = remote::targets(&options)?;
+        let remote = Arc::new(Remote::open(self, &options, &platforms, client).await?);
+        let lease = Arc::new(self.store.shared_lease("build"));
+        let progress = Arc::new(Progress::new(
+            Arc::clone(client),
+            &shown(&platforms),
+            &vertices,
+            instructions(&file, &vertices),
+        ));
+        progress.begin();
+        let worker = Worker {
+            builds: self.clone(),
+            client: Arc::clone(client),
+            lease: Arc::clone(&lease),
+            vertices: Arc::clone(&vertices),
+            progress: Arc::clone(&progress),
+            options: Arc::clone(&options),
+            remote: Arc::clone(&remote),
+        };
+        let solving = builder::solve::solve(Arc::new(worker), Arc::clone(&vertices), &results);
+        let solved = solving.await.map_err(not_solved)?;
+        progress.finish();
+        let keys = match targets.is_empty() {
+            true => Vec::new(),
+            false => solved.keys().await.map_err(not_solved)?,
+        };
+        let is_inline = targets.iter().any(|target| target.place.is_none());
+        let mut all = Vec::with_capacity(plans.len());
+        for ((platform, plan), tree) in platforms.into_iter().zip(plans).zip(&solved.trees) {
+            let layers = self.layers(tree, plan.epoch, &lease).await?;
+            let inline = match is_inline {
+                true => {
+                    let graph = (&*vertices, plan.result);
+                    Some(remote::inline(&remote, graph, &keys, &layers)?)
+                }
+                false => None,
+            };
+            let attestations = Vec::new();
+            all.push(Built { platform, plan, layers, inline, attestations });
+        }
+        let all = self.attest(all, wishes, &options, &vertices, started, client).await?;
+        let result = self.export(Arc::new(all), &options, client).await?;
+        if !targets.is_empty() {
+            let steps = remote::collect(self, &remote, &lease, (&*vertices, &*results), &keys)?;
+            let (builds, options, lease) = (self, &*options, &lease);
+            let export = Export {
+                builds,
+                remote: &remote,
+                options,
+                client,
+                lease,
+                steps: &steps,
+                vertices: &vertices,
+            };
+            for (index, target) in targets.iter().enumerate() {
+                export.to(target, index).await?;
+            }
+        }
+        Ok(result)
+    }
+
+    /// Says of what was built what was asked for, where an output takes it.
+    async fn attest(
+        &self,
+        mut all: Vec<Built>,
+        wishes: Wishes,
+        options: &Arc<BuildOptions>,
+        vertices: &Arc<[Vertex]>,
+        started: Timestamp,
+        client: &Arc<Client>,
+    ) -> Result<Vec<Built>> {
+        let leaves = |output: &Output| matches!(output.kind.as_str(), "registry" | "oci");
+        if !wishes.are_spoken() && !options.outputs.iter().any(leaves) {
+            return Ok(all);
+        }
+        let task = Task::begin(client, "generating attestations");
+        let (store, options) = (Arc::clone(&self.store), Arc::clone(options));
+        let vertices = Arc::clone(vertices);
+        let said = blocking(move || {
+            let finished = Timestamp::now();
+            let ended = Ended { options: &options, vertices: &vertices, started, finished };
+            for built in &mut all {
+                built.attestations = attest::make(&store, &wishes, &ended, built)?;
+            }
+            Ok(all)
+        })
+        .await;
+        task.end(&said.as_ref().map(drop));
+        said
+    }
+
+    /// The Dockerfile, and a plan for each platform.
+    async fn plan_all(
+        &self,
+        options: &Arc<BuildOptions>,
+        platforms: &[Platform],
+        client: &Arc<Client>,
+    ) -> Result<(Dockerfile, Vec<Plan>)> {
         let name = &options.dockerfile.name;
         let task = Task::begin(client, &format!("[internal] load build definition from {name}"));
         task.did("transferring dockerfile", options.dockerfile.text.len() as i64);
@@ -100,78 +211,34 @@ impl Builds {
                 return Err(error);
             }
         };
-        let (plan, platform) = {
-            let platform = platform(&options)?;
-            let request = request(&options, &platform, client)?;
-            let mut images = Bases::new();
-            let plan = self.plan(&file, &request, &options, client, &mut images).await?;
-            task.warn(warnings(&file, &images));
-            (plan, platform)
-        };
+        let mut images = Bases::new();
+        let mut plans = Vec::with_capacity(platforms.len());
+        for platform in platforms {
+            let request = Request {
+                shows_platform: platforms.len() > 1,
+                ..request(options, platform, client)?
+            };
+            plans.push(self.plan(&file, &request, options, client, &mut images).await?);
+        }
+        task.warn(warnings(&file, &images));
         task.end::<_, Error>(&Ok(()));
-        let targets = remote::targets(&options)?;
-        let remote = Arc::new(Remote::open(self, &options, &platform, client).await?);
-        let lease = Arc::new(self.store.shared_lease("build"));
-        let instructions = instructions(&file, &plan);
-        let progress = Arc::new(Progress::new(
-            Arc::clone(client),
-            &platform.to_string(),
-            &plan.vertices,
-            instructions,
-        ));
-        progress.begin();
-        let vertices: Arc<[_]> = plan.vertices.clone().into();
-        let worker = Worker {
-            builds: self.clone(),
-            client: Arc::clone(client),
-            lease: Arc::clone(&lease),
-            vertices: Arc::clone(&vertices),
-            progress: Arc::clone(&progress),
-            options: Arc::clone(&options),
-            remote: Arc::clone(&remote),
-        };
-        let solving = builder::solve::solve(Arc::new(worker), Arc::clone(&vertices), plan.result);
-        let solved = solving.await.map_err(not_solved)?;
-        progress.finish();
-        let Tree::Layers(layers) = &*solved.tree else {
+        Ok((file, plans))
+    }
+
+    /// What a result has, its times as the build wishes them.
+    async fn layers(
+        &self,
+        tree: &Tree,
+        epoch: Option<i64>,
+        lease: &Arc<Lease<'static>>,
+    ) -> Result<Layers> {
+        let Tree::Layers(layers) = tree else {
             return Err(Error::system("the build gave files instead of layers"));
         };
-        let layers = match plan.epoch {
-            None => layers.clone(),
-            Some(epoch) => {
-                let (store, lease) = (Arc::clone(&self.store), Arc::clone(&lease));
-                let layers = layers.clone();
-                blocking(move || rewrite::rewritten(&store, &lease, &layers, epoch)).await?
-            }
-        };
-        let graph = (&*vertices, plan.result);
-        let keys = match targets.is_empty() {
-            true => Vec::new(),
-            false => solved.keys().await.map_err(not_solved)?,
-        };
-        let inline = match targets.iter().any(|target| target.place.is_none()) {
-            true => Some(remote::inline(&remote, graph, &keys, &layers)?),
-            false => None,
-        };
-        let built = Arc::new(Built { plan, layers, inline });
-        let result = self.export(built, &options, client).await?;
-        if !targets.is_empty() {
-            let steps = remote::collect(self, &remote, &lease, graph, &keys)?;
-            let (builds, options, lease) = (self, &*options, &lease);
-            let export = Export {
-                builds,
-                remote: &remote,
-                options,
-                client,
-                lease,
-                steps: &steps,
-                vertices: &vertices,
-            };
-            for (index, target) in targets.iter().enumerate() {
-                export.to(target, index).await?;
-            }
-        }
-        Ok(result)
+        let layers = layers.clone();
+        let Some(epoch) = epoch else { return Ok(layers) };
+        let (store, lease) = (Arc::clone(&self.store), Arc::clone(lease));
+        blocking(move || rewrite::rewritten(&store, &lease, &layers, epoch)).await
     }
 
     async fn plan(
@@ -204,14 +271,27 @@ fn not_solved(failure: Failure) -> Error {
     Error::invalid("failed to solve").because(failure)
 }
 
-fn platform(options: &BuildOptions) -> Result<Platform> {
-    match options.platforms.as_slice() {
-        [] => Ok(Platform::host()),
-        [platform] => Platform::parse(platform).map_err(|error| Error::invalid(error.to_string())),
-        _ => Err(Error::not_implemented(
-            "images for several platforms at once are not built by this version: build them one by one",
-        )),
+/// Those that are built for, each once, in the order in which they were named.
+fn platforms(options: &BuildOptions) -> Result<Vec<Platform>> {
+    let mut all: Vec<Platform> = Vec::new();
+    for text in &options.platforms {
+        let platform = Platform::parse(text).map_err(|error| Error::invalid(error.to_string()))?;
+        if !all.contains(&platform) {
+            all.push(platform);
+        }
     }
+    if all.len() > MOST_PLATFORMS {
+        return Err(Error::invalid(format!("more than {MOST_PLATFORMS} platforms at once")));
+    }
+    if all.is_empty() {
+        all.push(Platform::host());
+    }
+    Ok(all)
+}
+
+fn shown(platforms: &[Platform]) -> String {
+    let texts: Vec<String> = platforms.iter().map(Platform::to_string).collect();
+    texts.join(",")
 }
 
 fn request(options: &BuildOptions, platform: &Platform, client: &Client) -> Result<Request> {
@@ -277,9 +357,9 @@ fn warnings(file: &Dockerfile, images: &Bases) -> Vec<VertexWarning> {
 }
 
 /// The instructions of the stages that are built, in the file's order, with the vertices whose lines are theirs.
-fn instructions(file: &Dockerfile, plan: &Plan) -> Vec<(String, Option<usize>)> {
+fn instructions(file: &Dockerfile, vertices: &[Vertex]) -> Vec<(String, Option<usize>)> {
     let vertex_at = |lines: &std::ops::RangeInclusive<usize>| {
-        plan.vertices.iter().position(|vertex| vertex.lines.as_ref() == Some(lines))
+        vertices.iter().position(|vertex| vertex.lines.as_ref() == Some(lines))
     };
     let mut all = Vec::new();
     for stage in &file.stages {

@@ -36,8 +36,7 @@ impl Containers {
         let endpoints = shared.endpoints(&config, &host, endpoints)?;
         let id = name::random_id();
         let name = self.reserve_name(wished, &id)?;
-        let image = self.image(&config.image).await?;
-        check_platform(&config.image, platform, &image.platform)?;
+        let image = self.image(&config.image, platform).await?;
         merge::with_image(&mut config, &image.config);
         validate::health_on_failure(&config, &host)?;
         let args = merge::command(&config)?;
@@ -184,28 +183,21 @@ impl Containers {
         Ok(inherited)
     }
 
-    async fn image(&self, reference: &str) -> Result<super::disk::Image> {
+    async fn image(&self, reference: &str, platform: &str) -> Result<super::disk::Image> {
         if reference.is_empty() {
             return Err(Error::invalid("config cannot be empty in order to create a container"));
         }
+        let platform = match platform {
+            "" => None,
+            text => Some(Platform::parse(text).map_err(|error| Error::invalid(error.to_string()))?),
+        };
         let (disk, wanted) = (self.0.disk.clone(), reference.to_owned());
-        blocking(move || disk.image(&wanted)).await
+        blocking(move || match platform {
+            None => disk.image(&wanted),
+            Some(platform) => disk.image_for(&wanted, &platform),
+        })
+        .await
     }
-}
-
-/// An image for another platform than the one asked for counts as missing, so that clients pull the right one.
-fn check_platform(image: &str, wanted: &str, actual: &Platform) -> Result<()> {
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let wanted = Platform::parse(wanted).map_err(|error| Error::invalid(error.to_string()))?;
-    if wanted.rank(actual).is_some() {
-        return Ok(());
-    }
-    Err(Error::not_found(format!(
-        "image with reference {image} was found but does not match the specified platform: \
-         wanted {wanted}, actual: {actual}"
-    )))
 }
 
 fn apply_default_ulimits(

@@ -108,6 +108,19 @@ impl Disk {
         Ok(Image { id: image.id.to_string(), platform, config })
     }
 
+    /// An image for another platform than the one asked for counts as missing, so that clients pull the right one.
+    pub fn image_for(&self, reference: &str, wanted: &Platform) -> Result<Image> {
+        let image = self.image(reference)?;
+        if let Ok(id) = self.0.images().resolve_for(reference, Some(wanted)) {
+            return self.image(id.as_str());
+        }
+        let actual = image.platform;
+        Err(Error::not_found(format!(
+            "image with reference {reference} was found but does not match the specified platform: \
+             wanted {wanted}, actual: {actual}"
+        )))
+    }
+
     /// The root of an image, read-only.
     pub fn image_root(&self, id: &Digest) -> Result<Overlay> {
         Ok(self.0.snapshots().of_image(id)?)

@@ -13,6 +13,7 @@ pub mod progress;
 mod prune;
 mod pull;
 mod push;
+mod push_index;
 mod remove;
 mod save;
 mod tag;

@@ -82,6 +82,11 @@ impl Images {
         name: &Reference,
         report: &Reporter,
     ) -> Result<()> {
+        if let Some(index) = self.store.images().whole_index(&name.to_string())?
+            && self.push_index(repository, name, &index, report).await?
+        {
+            return Ok(());
+        }
         let image = self.store.images().get(&name.to_string())?;
         let lease = self.store.lease("push");
         for layer in &image.layers {
@@ -107,12 +112,7 @@ impl Images {
         })
         .await?;
         drop(lease);
-        report.status(format!("{tag}: digest: {digest} size: {size}")).await;
-        let aux = serde_json::json!({ "Tag": tag, "Digest": digest, "Size": size });
-        let detail = Some(ProgressDetail::default());
-        report
-            .send(Message { aux: Some(aux), progress_detail: detail, ..Message::default() })
-            .await;
+        tell_digest(report, &tag, &digest, size).await;
         let labels = image.config.config.and_then(|config| config.labels).unwrap_or_default();
         self.tell("push", name, labels);
         Ok(())
@@ -140,7 +140,7 @@ impl Images {
         Ok(self.store.images().new_manifest(image, &made)?)
     }
 
-    fn work(
+    pub(super) fn work(
         &self,
         repository: &Arc<Repository>,
         name: &Reference,
@@ -156,17 +156,33 @@ impl Images {
         }
     }
 
-    async fn push_config(&self, repository: &Repository, image: &Image) -> Result<()> {
-        if repository.has_blob(&image.id).await.map_err(pushed)? {
-            return Ok(());
-        }
+    pub(super) async fn push_config(&self, repository: &Repository, image: &Image) -> Result<()> {
         let config = self.store.images().raw_config(&image.id)?;
-        repository.upload_bytes(&image.id, config.into()).await.map_err(pushed)
+        push_bytes(repository, &image.id, config).await
     }
 }
 
+pub(super) async fn push_bytes(
+    repository: &Repository,
+    digest: &Digest,
+    bytes: Vec<u8>,
+) -> Result<()> {
+    if repository.has_blob(digest).await.map_err(pushed)? {
+        return Ok(());
+    }
+    repository.upload_bytes(digest, bytes.into()).await.map_err(pushed)
+}
+
+/// What an image is in the registry now.
+pub(super) async fn tell_digest(report: &Reporter, tag: &str, digest: &Digest, size: usize) {
+    report.status(format!("{tag}: digest: {digest} size: {size}")).await;
+    let aux = serde_json::json!({ "Tag": tag, "Digest": digest, "Size": size });
+    let detail = Some(ProgressDetail::default());
+    report.send(Message { aux: Some(aux), progress_detail: detail, ..Message::default() }).await;
+}
+
 /// Manifests of the first years do not say what they are.
-fn media_type(manifest: &oci::manifest::Manifest) -> &str {
+pub(super) fn media_type(manifest: &oci::manifest::Manifest) -> &str {
     match manifest.media_type.as_str() {
         "" => oci::media_type::OCI_MANIFEST,
         kind => kind,
@@ -174,7 +190,7 @@ fn media_type(manifest: &oci::manifest::Manifest) -> &str {
 }
 
 #[derive(Clone)]
-struct Work {
+pub(super) struct Work {
     store: Arc<Store>,
     repository: Arc<Repository>,
     name: Reference,
@@ -187,7 +203,7 @@ type Blob = (Digest, u64);
 
 impl Work {
     /// Each layer as the blob that is given for it, else as any. `None` if one of them cannot be had.
-    async fn all(
+    pub(super) async fn all(
         &self,
         blobs: Vec<Option<Descriptor>>,
         at_once: usize,

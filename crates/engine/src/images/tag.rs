@@ -9,7 +9,7 @@ impl Images {
         let Some(target) = target(repository, tag)? else { return Ok(()) };
         let images = self.store.images();
         let id = images.resolve(name)?;
-        images.tag(id.as_str(), &target)?;
+        images.tag(name, &target)?;
         self.publish("tag", &id, &target.familiar());
         Ok(())
     }

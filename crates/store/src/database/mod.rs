@@ -15,13 +15,14 @@ use rustix::fs::FallocateFlags;
 use crate::error::{Error, Result};
 
 /// Entry `n` takes the schema from version `n` to `n + 1`.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("listing.sql"),
     include_str!("volumes.sql"),
     include_str!("registry.sql"),
     include_str!("builds.sql"),
     include_str!("parts.sql"),
+    include_str!("attached.sql"),
 ];
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CHECKPOINT_AT: u64 = 4 << 20;

@@ -100,7 +100,7 @@ impl Images<'_> {
     }
 
     /// The image whose manifest this is, if it is here.
-    fn image_of_manifest(&self, manifest: &Digest) -> Result<Option<Image>> {
+    pub(super) fn image_of_manifest(&self, manifest: &Digest) -> Result<Option<Image>> {
         let sql = "SELECT image FROM roots WHERE root = ?1";
         let id: Option<String> = self.store.database.read(|db| {
             let mut statement = db.prepare_cached(sql)?;

@@ -6,6 +6,7 @@ mod built;
 mod commit;
 mod history;
 mod import;
+mod index;
 mod list;
 mod load;
 mod manifests;
@@ -24,6 +25,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 pub use commit::Commit;
 pub use history::HistoryEntry;
 pub use import::Import;
+pub use index::{IndexPart, IndexedImage, NewIndex, WholeIndex};
 pub use list::{Filter, Listed};
 pub use load::{LoadEvent, Loaded};
 pub use manifests::{ManifestEntry, ManifestKind, Target};
@@ -158,6 +160,17 @@ impl Images<'_> {
 
     /// Records an image whose layers are there, and the names that it takes from others.
     fn put(&self, new: &NewImage<'_>, references: &[Reference]) -> Result<Digest> {
+        self.put_all(std::slice::from_ref(new), None, references)?;
+        Ok(digest_of(new.config))
+    }
+
+    /// As [`Self::put`], of images that one index leads to.
+    fn put_all(
+        &self,
+        images: &[NewImage<'_>],
+        index: Option<&Indexed<'_>>,
+        references: &[Reference],
+    ) -> Result<()> {
         let _documents = self.store.hold_documents();
         let unsynced = self.store.database.read(layers::unsynced)?;
         let durability = match unsynced.as_slice() {
@@ -165,8 +178,10 @@ impl Images<'_> {
             // One sync of all there is comes next.
             _ => Durability::ProcessDeath,
         };
-        let id = self.store.add_blob(new.config, durability)?;
-        for document in new.documents {
+        let configs = images.iter().map(|new| new.config);
+        let attached = index.map(|index| index.attached).unwrap_or_default();
+        let documents = images.iter().flat_map(|new| new.documents).chain(attached);
+        for document in configs.chain(documents.map(Vec::as_slice)) {
             self.store.add_blob(document, durability)?;
         }
         match durability {
@@ -176,17 +191,19 @@ impl Images<'_> {
         }
         self.store.write(Durability::PowerLoss, |transaction| {
             layers::mark_synced(transaction, &unsynced)?;
-            insert_image(transaction, &id, new)?;
-            for reference in references {
-                set_reference(
-                    transaction,
-                    reference,
-                    &new.root.clone().unwrap_or_else(|| id.clone()),
-                )?;
+            for new in images {
+                insert_image(transaction, &digest_of(new.config), new)?;
             }
-            Ok(())
-        })?;
-        Ok(id)
+            let root = match index {
+                Some(index) => {
+                    index.insert(transaction, images)?;
+                    Some(index.root.clone())
+                }
+                None => images.first().map(NewImage::named),
+            };
+            let Some(root) = root else { return Ok(()) };
+            references.iter().try_for_each(|reference| set_reference(transaction, reference, &root))
+        })
     }
 }
 
@@ -200,6 +217,37 @@ struct NewImage<'n> {
     /// Digest of the index or manifest that references point to.
     root: Option<Digest>,
     manifest: Option<Digest>,
+}
+
+impl NewImage<'_> {
+    /// What references point to.
+    fn named(&self) -> Digest {
+        self.root.clone().unwrap_or_else(|| digest_of(self.config))
+    }
+}
+
+/// An index that images come with, and what it says of them.
+struct Indexed<'n> {
+    root: Digest,
+    /// Of each image the platform that the index gives it: two may have the same in their configurations.
+    platforms: Vec<&'n Platform>,
+    /// What it names that is no image.
+    attached: &'n [Vec<u8>],
+}
+
+impl Indexed<'_> {
+    fn insert(&self, transaction: &Transaction<'_>, images: &[NewImage<'_>]) -> Result<()> {
+        for (image, platform) in images.iter().zip(&self.platforms) {
+            let id = digest_of(image.config);
+            insert_root(transaction, &self.root, &platform.to_string(), image, &id)?;
+        }
+        let sql = "INSERT OR IGNORE INTO attached (root, digest) VALUES (?1, ?2)";
+        let mut statement = transaction.prepare_cached(sql)?;
+        for document in self.attached {
+            statement.execute((self.root.as_str(), digest_of(document).as_str()))?;
+        }
+        Ok(())
+    }
 }
 
 fn insert_image(transaction: &Transaction<'_>, id: &Digest, new: &NewImage<'_>) -> Result<()> {
@@ -220,13 +268,24 @@ fn insert_image(transaction: &Transaction<'_>, id: &Digest, new: &NewImage<'_>) 
             )?;
         }
     }
-    let manifest = new.manifest.as_ref().map(Digest::as_str);
-    for root in [Some(id), new.manifest.as_ref(), new.root.as_ref()].into_iter().flatten() {
-        transaction.execute(
-            "INSERT OR REPLACE INTO roots (root, platform, manifest, image) VALUES (?1, ?2, ?3, ?4)",
-            (root.as_str(), &platform, manifest, id.as_str()),
-        )?;
-    }
+    let roots = [Some(id), new.manifest.as_ref(), new.root.as_ref()];
+    roots
+        .into_iter()
+        .flatten()
+        .try_for_each(|root| insert_root(transaction, root, &platform, new, id))
+}
+
+fn insert_root(
+    transaction: &Transaction<'_>,
+    root: &Digest,
+    platform: &str,
+    new: &NewImage<'_>,
+    id: &Digest,
+) -> Result<()> {
+    transaction.execute(
+        "INSERT OR REPLACE INTO roots (root, platform, manifest, image) VALUES (?1, ?2, ?3, ?4)",
+        (root.as_str(), platform, new.manifest.as_ref().map(Digest::as_str), id.as_str()),
+    )?;
     Ok(())
 }
 

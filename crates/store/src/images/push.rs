@@ -13,6 +13,13 @@ pub struct ImageManifest {
     pub parsed: Manifest,
 }
 
+impl ImageManifest {
+    /// What it names: its configuration, and its layers.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        [&self.parsed.config].into_iter().chain(&self.parsed.layers)
+    }
+}
+
 impl Images<'_> {
     /// The manifests that an image came with: pushed unchanged, its digest stays.
     pub fn own_manifests(&self, image: &Image) -> Result<Vec<ImageManifest>> {

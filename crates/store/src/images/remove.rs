@@ -73,8 +73,17 @@ impl Images<'_> {
                 self.untag_all(&image, &mut removed)?;
             }
         } else {
+            let others = self.of_other_platforms(name, &image)?;
             self.remove_name(&image, name, removal, uses, &mut removed)?;
+            for other in &others {
+                if self.by_id(other).is_ok_and(|other| other.is_dangling()) {
+                    self.delete(other, removal, uses, true, &mut removed)?;
+                }
+            }
             if !self.by_id(&image.id)?.is_dangling() {
+                if !others.is_empty() {
+                    self.store.collect_garbage()?;
+                }
                 return Ok(removed);
             }
         }
@@ -148,6 +157,7 @@ impl Images<'_> {
     /// child since it was read.
     fn delete_record(&self, image: &Image, removed: &mut Vec<Removed>) -> Result<bool> {
         let _documents = self.store.hold_documents();
+        let attached = self.attached(&image.roots)?;
         let untagged = self.store.write(Durability::PowerLoss, |transaction| {
             let names = names_of(transaction, image.id.as_str())?;
             let is_known = |name| image.tags.contains(name) || image.digests.contains(name);
@@ -162,7 +172,7 @@ impl Images<'_> {
         })?;
         let Some(untagged) = untagged else { return Ok(false) };
         removed.extend(untagged.iter().map(|name| Removed::Name(RemovedName::of(image, name))));
-        self.store.remove_unknown_blobs(image.roots.iter().chain([&image.id]))?;
+        self.store.remove_unknown_blobs(image.roots.iter().chain(&attached).chain([&image.id]))?;
         Ok(true)
     }
 

@@ -221,7 +221,7 @@ impl Plan {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Vec<u8> {
+pub(super) fn json(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("plain data without maps by non-strings always serializes")
 }
 
@@ -232,17 +232,17 @@ fn json_line(value: &impl serde::Serialize) -> Vec<u8> {
     bytes
 }
 
-fn write_file(out: &mut dyn Write, path: &str, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_file(out: &mut dyn Write, path: &str, bytes: &[u8]) -> Result<()> {
     write_start(out, path, bytes.len() as u64)?;
     out.write_all(bytes).and_then(|()| writer::pad(out, bytes.len() as u64)).map_err(failed)
 }
 
-fn write_start(out: &mut dyn Write, path: &str, size: u64) -> Result<()> {
+pub(super) fn write_start(out: &mut dyn Write, path: &str, size: u64) -> Result<()> {
     let entry = Entry { path: path.as_bytes().to_vec(), ..writer::plain(size) };
     writer::write_header(out, &entry).map_err(failed)
 }
 
-fn write_directory(out: &mut dyn Write, path: &str) -> Result<()> {
+pub(super) fn write_directory(out: &mut dyn Write, path: &str) -> Result<()> {
     let entry = Entry {
         kind: Kind::Directory,
         path: path.as_bytes().to_vec(),

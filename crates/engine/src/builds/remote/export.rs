@@ -1,6 +1,6 @@
 //! What a build's cache is for others: the steps' keys, and their layers where they can be had.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use builder::plan::Vertex;
@@ -37,7 +37,7 @@ pub struct Step {
     key: Digest,
     /// Its place among the steps of what it stands on.
     base: Option<usize>,
-    /// Whether it is one of the result's.
+    /// Whether it is one of a result's.
     of_result: bool,
     layer: Have,
     created: Timestamp,
@@ -55,12 +55,13 @@ pub fn collect(
     builds: &Builds,
     remote: &Remote,
     lease: &Lease<'static>,
-    (vertices, result): (&[Vertex], usize),
+    (vertices, results): (&[Vertex], &[usize]),
     keys: &[Option<Arc<Key>>],
 ) -> Result<Vec<Step>> {
     let mut steps: Vec<Step> = Vec::new();
     let mut places = HashMap::new();
-    let of_result = below(vertices, result);
+    let of_result: HashSet<usize> =
+        results.iter().flat_map(|result| below(vertices, *result)).collect();
     for (vertex, key) in keys.iter().enumerate() {
         let Some(key) = key else { continue };
         let Some((layer, created, told)) = known(builds, remote, lease, key)? else { continue };

@@ -34,8 +34,17 @@ pub struct Import {
     fetched: Vec<OnceCell<Result<Digest, String>>>,
     turns: Semaphore,
     mounts: bool,
+    pub reach: Reach,
     /// Names who says all this.
     pub identity: String,
+}
+
+/// What a cache is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    All,
+    /// The image that carries it is of one.
+    Platform,
 }
 
 pub enum From {
@@ -59,18 +68,19 @@ impl Import {
         platform: &Platform,
         client: &Arc<Client>,
     ) -> Result<Self> {
-        let (from, config, blobs, identity) = match &source.place {
+        let (from, config, blobs, identity, reach) = match &source.place {
             Named::Registry(name) => {
-                let (repository, config, blobs) =
+                let (repository, config, blobs, reach) =
                     of_registry(builds, name, options, platform).await?;
-                (From::Registry(repository), config, blobs, format!("registry {name}"))
+                (From::Registry(repository), config, blobs, format!("registry {name}"), reach)
             }
             Named::Folder { index, tag, digest } => {
                 let (client, index) = (Arc::clone(client), *index);
                 let (asking, tag, digest) = (Arc::clone(&client), tag.clone(), digest.clone());
                 let read = move || of_folder(&asking, index, &tag, digest.as_ref());
                 let (config, blobs, manifest) = blocking(read).await?;
-                (From::Folder { client, index }, config, blobs, format!("local {manifest}"))
+                let identity = format!("local {manifest}");
+                (From::Folder { client, index }, config, blobs, identity, Reach::All)
             }
         };
         let has_layer = |record: &build_cache::CacheRecord| !record.layers.is_empty();
@@ -81,6 +91,7 @@ impl Import {
             fetched: blobs.iter().map(|_| OnceCell::new()).collect(),
             turns: Semaphore::new(AT_ONCE),
             mounts: source.mounts,
+            reach,
             from,
             config,
             blobs,
@@ -182,14 +193,14 @@ impl Import {
     }
 }
 
-type Read3 = (Arc<Repository>, CacheConfig, Vec<Option<Descriptor>>);
+type OfRegistry = (Arc<Repository>, CacheConfig, Vec<Option<Descriptor>>, Reach);
 
 async fn of_registry(
     builds: &Builds,
     name: &Reference,
     options: &api::build::BuildOptions,
     platform: &Platform,
-) -> Result<Read3> {
+) -> Result<OfRegistry> {
     let settings = builds.images.registries().settings();
     let credentials = credentials(auth_of(options, name.domain()));
     let found = Repository::find(&settings, name, &Which::of(name), &credentials).await;
@@ -201,12 +212,12 @@ async fn of_registry(
         let bytes = bytes.map_err(|error| Error::from(Refused(error)))?;
         let config = parse(&bytes)?;
         let blobs = blobs_of(&config, layers);
-        return Ok((Arc::new(repository), config, blobs));
+        return Ok((Arc::new(repository), config, blobs, Reach::All));
     }
     let selected = repository.select(&root, platform).await;
     let selected = selected.map_err(|error| Error::from(Refused(error)))?;
     let (config, blobs) = inline(&selected.parsed, &selected.manifest)?;
-    Ok((Arc::new(repository), config, blobs))
+    Ok((Arc::new(repository), config, blobs, Reach::Platform))
 }
 
 /// The cache's config and layers, of a manifest of its own, or of an index, as earlier versions of BuildKit wrote it.

@@ -24,6 +24,7 @@ use crate::error::Result;
 use place::digest_of;
 
 pub use export::{Export, collect, inline};
+use import::Reach;
 pub use import::{Claim, Import};
 pub use mounts::{Wish, sharing};
 pub use options::targets;
@@ -49,7 +50,7 @@ impl Remote {
     pub async fn open(
         builds: &Builds,
         options: &BuildOptions,
-        platform: &Platform,
+        platforms: &[Platform],
         client: &Arc<Client>,
     ) -> Result<Self> {
         let mut imports = Vec::new();
@@ -58,9 +59,9 @@ impl Remote {
         for source in sources.iter().filter(|_| !options.no_cache) {
             let name = format!("importing cache manifest from {}", source.place.shown());
             let task = Task::begin(client, &name);
-            let opened = Import::open(builds, source, options, platform, client).await;
+            let opened = open_for(builds, source, options, platforms, client).await;
             task.end(&opened.as_ref().map(drop));
-            imports.extend(opened.ok().map(Arc::new));
+            imports.extend(opened.into_iter().flatten().map(Arc::new));
         }
         let domain = (!imports.is_empty()).then(|| {
             let names: Vec<&str> = imports.iter().map(|import| import.identity.as_str()).collect();
@@ -108,6 +109,34 @@ impl Remote {
 
     pub fn aliases(&self) -> BTreeMap<Digest, Digest> {
         lock(&self.aliases).clone()
+    }
+}
+
+/// A cache of its own once; what images carry of themselves for each platform, as far as they do.
+async fn open_for(
+    builds: &Builds,
+    source: &options::Source,
+    options: &BuildOptions,
+    platforms: &[Platform],
+    client: &Arc<Client>,
+) -> Result<Vec<Import>> {
+    let mut opened = Vec::new();
+    let mut failed = None;
+    for platform in platforms {
+        match Import::open(builds, source, options, platform, client).await {
+            Ok(import) => {
+                let is_for_all = import.reach == Reach::All;
+                opened.push(import);
+                if is_for_all {
+                    break;
+                }
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        Some(error) if opened.is_empty() => Err(error),
+        _ => Ok(opened),
     }
 }
 

@@ -196,7 +196,7 @@ impl Steps {
     ) -> Result<Ended> {
         let mut forwarded = tokio::spawn(output::forward(hidden.output().await?, output.clone()));
         if let Err(words) = hidden.start().await? {
-            let said = Bytes::from(format!("runc run failed: {words}\n"));
+            let said = Bytes::from(not_begun(&words));
             // Nobody listens where the build was given up.
             let _ = output.send((2, said)).await;
             return Ok(Ended { code: 1, oom: false, layer: None });
@@ -305,5 +305,15 @@ fn host_config(step: &Step) -> HostConfig {
             ..Resources::default()
         },
         ..HostConfig::default()
+    }
+}
+
+/// What a step says that did not begin. Which platform a program is of is found out when there is no runtime any more that
+/// could tell.
+fn not_begun(words: &str) -> String {
+    let beginning = words.strip_suffix("\": exec format error");
+    match beginning.and_then(|beginning| beginning.rsplit_once("exec: \"")) {
+        Some((_, program)) => format!("exec {program}: exec format error\n"),
+        None => format!("runc run failed: {words}\n"),
     }
 }

@@ -123,7 +123,6 @@ pub(super) enum Destination {
 
 /// The options, without the Dockerfile, and this side's part.
 pub(super) fn parse(context: &Context, parsed: &Parsed) -> Result<(BuildOptions, Local)> {
-    refuse(parsed)?;
     let (cache_from, cache_sources) = caches::parse(&parsed.list("cache-from"), "cache-from")?;
     let (cache_to, cache_targets) = caches::parse(&parsed.list("cache-to"), "cache-to")?;
     let mut local = Local { cache_sources, cache_targets, ..Local::default() };
@@ -143,6 +142,7 @@ pub(super) fn parse(context: &Context, parsed: &Parsed) -> Result<(BuildOptions,
         cgroup_parent: parsed.string("cgroup-parent"),
         limits: limits_of(parsed)?,
         allow: separated(&parsed.list("allow")),
+        attests: attests(parsed)?,
         cache_from,
         cache_to,
         explain_cache: parsed.bool("explain-cache"),
@@ -172,21 +172,37 @@ pub(super) fn parse(context: &Context, parsed: &Parsed) -> Result<(BuildOptions,
     Ok((options, local))
 }
 
-/// Attestations are not made yet; that there are none may be asked for.
-fn refuse(parsed: &Parsed) -> Result<()> {
-    let is_off = |text: &str| flags::parse_bool(text) == Some(false);
-    for name in ["provenance", "sbom"] {
-        if parsed.is_set(name) && !is_off(parsed.str(name)) {
-            return Err(failure(&format!("--{name}: attestations are not in this version")));
-        }
+/// What `--attest` says, and its shorthands, by type.
+fn attests(parsed: &Parsed) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let mut texts = parsed.list("attest");
+    for name in ["provenance", "sbom"].into_iter().filter(|name| parsed.is_set(name)) {
+        texts.push(attest(name, parsed.str(name)));
     }
-    for text in parsed.list("attest") {
-        let fields = fields(&text)?;
-        if fields.get("disabled").is_none_or(|text| flags::parse_bool(text) != Some(true)) {
-            return Err(failure("--attest: attestations are not in this version"));
+    let mut all = BTreeMap::new();
+    for text in texts {
+        let mut attributes = fields(&text)?;
+        let kind = attributes.remove("type").filter(|kind| !kind.is_empty());
+        let kind = kind.ok_or_else(|| failure("attestation type not specified"))?;
+        if all.contains_key(&kind) {
+            return Err(failure(&format!("duplicate attestation field {kind}")));
         }
+        all.insert(kind, attributes);
     }
-    Ok(())
+    let is_unwanted = std::env::var("BUILDX_NO_DEFAULT_ATTESTATIONS");
+    if is_unwanted.is_ok_and(|text| flags::parse_bool(&text) == Some(true)) {
+        let disabled = BTreeMap::from([("disabled".to_owned(), "true".to_owned())]);
+        all.entry("provenance".to_owned()).or_insert(disabled);
+    }
+    Ok(all)
+}
+
+/// `--provenance=mode=max` and `--sbom=true`, as `--attest` has them.
+fn attest(kind: &str, text: &str) -> String {
+    match flags::parse_bool(text) {
+        Some(true) => format!("type={kind}"),
+        Some(false) => format!("type={kind},disabled=true"),
+        None => format!("type={kind},{text}"),
+    }
 }
 
 pub(super) fn failure(text: &str) -> Failure {

@@ -75,6 +75,7 @@ fn refuse(options: &BuildOptions, local: &Local) -> Result<(), Failure> {
         ("--cache-to", !options.cache_to.is_empty()),
         ("--annotation", !options.annotations.is_empty()),
         ("--allow", !options.allow.is_empty()),
+        ("--attest", options.attests.values().any(|one| !one.contains_key("disabled"))),
         ("--no-cache-filter", !options.no_cache_filter.is_empty()),
         ("--explain-cache", options.explain_cache),
         ("several platforms", options.platforms.len() > 1),
