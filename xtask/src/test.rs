@@ -8,7 +8,8 @@ use crate::leftovers::Snapshot;
 use crate::{Result, build, images, setup, shell, tidy};
 
 /// Images that the black-box tests load.
-const IMAGES: &[&str] = &["busybox", "debian", "hello-world", "nginx", "python", "redis"];
+const IMAGES: &[&str] =
+    &["busybox", "debian", "hello-world", "nginx", "postgres", "python", "redis"];
 
 /// What cargo is to build and run, of the whole workspace.
 const EVERY_TEST: &[&str] = &["--tests"];
@@ -118,6 +119,9 @@ fn prepare(targets: &[&str]) -> Result {
     }
     if let Err(why) = testkit::bucket::fetch() {
         println!("no object storage for the tests: {why}");
+    }
+    if let Err(why) = testkit::python::wheels() {
+        println!("no Flask for the tests: {why}");
     }
     images::make(IMAGES)?;
     shell::run(shell::cargo().args(["build", "--workspace", "--bins"]).args(targets))

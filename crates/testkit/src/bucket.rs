@@ -1,16 +1,14 @@
 //! An object storage that speaks S3, for a test: moto's server, in a Python environment in the cache, on the loopback.
 //! What it holds is in its memory and ends with it.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::archive::sha256;
 use crate::engine::PATIENCE;
-use crate::packages::run;
+use crate::python;
 
 const NEEDS: &[&str] = &["moto[s3]==5.2.1", "flask", "flask-cors"];
 const NAME: &str = "registry";
@@ -92,29 +90,9 @@ impl Drop for Bucket {
     }
 }
 
-/// Makes the environment if it is not in the cache, which is `GANTRY_SERVERS`, else one in /var/cache. Err is the
-/// reason to skip.
+/// Its environment, from the cache. Err is the reason to skip.
 pub fn fetch() -> Result<PathBuf, String> {
-    let cache = std::env::var_os("GANTRY_SERVERS")
-        .map_or("/var/cache/gantry/servers".into(), PathBuf::from);
-    let place = cache.join(format!("moto-{}", &sha256(NEEDS.join(" ").as_bytes())[..8]));
-    let whole = place.join("whole");
-    if whole.exists() {
-        return Ok(place);
-    }
-    // An environment cannot be moved: it is whole once its mark is there, and one run at a time makes it.
-    fs::create_dir_all(&place).map_err(|e| format!("{}: {e}", place.display()))?;
-    let lock = fs::File::create(place.join("lock")).map_err(|e| e.to_string())?;
-    lock.lock().map_err(|e| e.to_string())?;
-    if whole.exists() {
-        return Ok(place);
-    }
-    run(Command::new("python3").args(["-m", "venv"]).arg(place.join("venv")))?;
-    let mut pip = Command::new(place.join("venv/bin/python"));
-    pip.args(["-m", "pip", "-q", "--disable-pip-version-check", "install"]).args(NEEDS);
-    run(&mut pip)?;
-    fs::write(&whole, "").map_err(|e| format!("{}: {e}", whole.display()))?;
-    Ok(place)
+    python::environment("moto", NEEDS)
 }
 
 fn serve(environment: &Path) -> Bucket {

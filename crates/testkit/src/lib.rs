@@ -8,6 +8,7 @@ pub mod fuzz;
 pub mod guest;
 pub mod packages;
 pub mod peers;
+pub mod python;
 pub mod registry;
 mod seccomp_agent;
 pub mod servers;
