@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::contestant::Contestant;
 use super::image::NAME as IMAGE;
+use super::registry;
 use crate::Result;
 
 const TAG: &str = "gantry-bench-built";
@@ -26,6 +27,7 @@ pub(super) fn agent(args: &[&str]) -> Result {
         }
         ["change", place] => change(place.as_ref()),
         ["forget", place] => fs::remove_dir_all(place),
+        ["layers", place, name] => registry::write_image(place.as_ref(), name),
         _ => return Err("not for people".into()),
     };
     done.map_err(|error| format!("{}: {error}", args.join(" ")))?;
@@ -71,7 +73,7 @@ fn change(place: &Path) -> io::Result<()> {
     fs::write(place.join("src/0/1"), format!("{now:?}\n"))
 }
 
-fn place(what: &str) -> String {
+pub(super) fn place(what: &str) -> String {
     format!("/tmp/gantry-bench-{what}-{}", std::process::id())
 }
 

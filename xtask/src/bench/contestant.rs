@@ -11,6 +11,7 @@ use testkit::peers::Peers;
 use super::image::{self, Image};
 use super::memory::Processes;
 use super::place::{Agent, Line, Place};
+use super::registry::Server;
 use crate::{Result, shell};
 
 /// The container that runs all the time: for exec and ps, and so that our cgroup hierarchy stays mounted.
@@ -32,6 +33,10 @@ pub(super) struct Contestant {
     program: String,
     /// The words that remove running containers by SIGKILL.
     remove: &'static [&'static str],
+    /// On the engine's host; runtimes have none.
+    registry: Option<Server>,
+    /// What lets it be asked without TLS.
+    in_clear: &'static [&'static str],
     pub(super) processes: Processes,
 }
 
@@ -46,6 +51,12 @@ impl Contestant {
             place: Place::Here,
             program: own,
             remove: &["rm", "-f"],
+            registry: Some(Server::start(
+                &mut Command::new(super::own_path()?),
+                &binary("gantryd").to_string_lossy(),
+                "gantry",
+            )?),
+            in_clear: &[],
             processes: Processes::Ours {
                 engine: engine.daemon_pid(),
                 exec_root: engine.exec_root().to_string_lossy().into_owned(),
@@ -81,6 +92,18 @@ impl Contestant {
     /// The seconds that removing the containers takes, with one command, as people do it.
     pub(super) fn remove(&mut self, names: &[&str]) -> Result<f64> {
         let words = [self.remove, names].concat();
+        self.run(&words)
+    }
+
+    /// What an image is called in the registry on the engine's host.
+    pub(super) fn name_in_registry(&self, image: &str) -> String {
+        let address = self.registry.as_ref().map_or("", |server| server.address.as_str());
+        format!("{address}/{image}")
+    }
+
+    /// The seconds that `push` or `pull` of an image there take.
+    pub(super) fn run_in_clear(&mut self, verb: &str, image: &str) -> Result<f64> {
+        let words = [&[verb], self.in_clear, &[image]].concat();
         self.run(&words)
     }
 
@@ -129,6 +152,8 @@ pub(super) struct Guests {
     peers: Peers,
     program: String,
     archive: String,
+    /// Our engine, which is also the registry.
+    server: String,
     bundle: Bundle,
 }
 
@@ -138,23 +163,31 @@ impl Guests {
         let archive = format!("/tmp/gantry-bench-{}.tar", std::process::id());
         peers.copy(&super::own_path()?, &program);
         peers.copy(&image.archive, &archive);
+        let server = peers.bring("gantryd");
         let bundle = Bundle::new(&peers, image)?;
-        Ok(Self { peers, program, archive, bundle })
+        Ok(Self { peers, program, archive, server, bundle })
     }
 
     /// The engines asked for, each with the runtime it uses.
     pub(super) fn contestants(&self, names: &[String]) -> Result<Vec<Contestant>> {
         let mut contestants = Vec::new();
         for name in names {
-            let (runtime, engine, helpers, remove) = match name.as_str() {
+            let (runtime, engine, helpers, remove, in_clear) = match name.as_str() {
                 "docker" => (
                     "runc",
                     &["dockerd", "containerd"][..],
                     &["containerd-shim", "docker-proxy"][..],
                     &["rm", "-f"][..],
+                    &[][..],
                 ),
                 // Podman would first ask politely, for ten seconds each.
-                _ => ("crun", &[][..], &["conmon"][..], &["rm", "-f", "-t", "0"][..]),
+                _ => (
+                    "crun",
+                    &[][..],
+                    &["conmon"][..],
+                    &["rm", "-f", "-t", "0"][..],
+                    &["--tls-verify=false"][..],
+                ),
             };
             let processes =
                 Processes::Theirs { namespace: self.mount_namespace()?, engine, helpers };
@@ -165,6 +198,12 @@ impl Guests {
                 place: self.place()?,
                 program: self.program.clone(),
                 remove,
+                registry: Some(Server::start(
+                    self.peers.inside().arg(&self.program),
+                    &self.server,
+                    name,
+                )?),
+                in_clear,
                 processes,
             };
             contestant.load(Path::new(&self.archive))?;
@@ -189,6 +228,8 @@ impl Guests {
             place: self.place()?,
             program: self.program.clone(),
             remove: &[],
+            registry: None,
+            in_clear: &[],
             processes: Processes::None,
         })
     }

@@ -14,6 +14,7 @@ mod image;
 mod memory;
 mod place;
 mod publish;
+mod registry;
 mod report;
 mod scale;
 mod traffic;
@@ -62,9 +63,10 @@ pub(crate) fn agent(args: &[String]) -> Result {
     match args {
         [] => place::serve(),
         [what, root] if what == "floor" => floor::print(root.as_ref()),
-        [what, ..] if ["files", "change", "forget"].contains(&what.as_str()) => {
+        [what, ..] if ["files", "change", "forget", "layers"].contains(&what.as_str()) => {
             builds::agent(&args.iter().map(String::as_str).collect::<Vec<_>>())
         }
+        [what, program, root] if what == "registry" => registry::serve(program, root),
         [what, place] if what == "projects" => compose::agent(place.as_ref()),
         words => traffic::agent(&words.iter().map(String::as_str).collect::<Vec<_>>()),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::contestant::{Contestant, IDLE, Kind};
 use super::image::NAME as IMAGE;
-use super::{builds, compose, publish, traffic};
+use super::{builds, compose, publish, registry, traffic};
 use crate::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +187,16 @@ pub(super) const WORK: &[Work] = &[
         rounds: 1,
         metrics: &[unbounded("build ten stages that sleep a second")],
         run: builds::waiting,
+    },
+    Work {
+        name: "registry",
+        kind: Kind::Engine,
+        rounds: 3,
+        metrics: &[
+            unbounded("push 305 MB in 4 layers"),
+            milliseconds("pull 305 MB in 4 layers", 1200.0),
+        ],
+        run: registry::push_and_pull,
     },
     Work {
         name: "compose",
