@@ -258,3 +258,48 @@ fn a_result_leads_no_statement_out_of_its_folder() {
     site.build_of("FROM scratch\nCOPY provenance.json /\n", &words);
     assert_eq!(fs::read_to_string(victim).unwrap(), "mine");
 }
+
+#[test]
+fn annotations_are_written_where_they_say() {
+    let site = site();
+    let words = [
+        "--annotation=org.example.one=1",
+        "--annotation=index,manifest-descriptor:org.example.two=2",
+        "--annotation=index-descriptor:org.example.three=3",
+        "--provenance=false",
+    ];
+    let layout = archived(&site, &words);
+    let index = layout.index();
+    let entry = &index["manifests"][0];
+    let manifest = layout.blob(entry);
+    let of = |document: &Value, name: &str| {
+        document["annotations"][format!("org.example.{name}")].as_str().map(str::to_owned)
+    };
+    assert_eq!(of(&manifest, "one").as_deref(), Some("1"), "{manifest}");
+    assert_eq!(of(&manifest, "two"), None, "{manifest}");
+    assert_eq!(of(&index, "two").as_deref(), Some("2"), "{index}");
+    assert_eq!(of(entry, "two").as_deref(), Some("2"), "{index}");
+    let list = layout.json("index.json");
+    assert_eq!(of(&list["manifests"][0], "three").as_deref(), Some("3"), "{list}");
+    // They go along to a registry from the store, too.
+    let registry = Registry::start();
+    let name = format!("{}/said:1", registry.address);
+    let words = ["-t", &name, "--annotation", "index:org.example.one=here", "--iidfile", "iid"];
+    site.build_of(PACKAGES, &words).ok();
+    let digest = fs::read_to_string(site.path().join("iid")).unwrap();
+    let said = site.engine.gantry(&["push", &name]).ok();
+    assert!(said.contains(&format!("1: digest: {digest} ")), "{said}");
+    let plain = ["-t", &name, "--annotation", "manifest[linux/s390x]:a=b"];
+    let refused = site.build_of(PACKAGES, &plain).fails(1);
+    assert!(refused.contains("no platform linux/s390x found in source"), "{refused}");
+    for (text, said) in [
+        ("alone", "invalid annotation \"alone\", expected key=value"),
+        ("what:a=b", "unknown annotation type \"what\""),
+    ] {
+        let refused = site.build_of(PACKAGES, &["--annotation", text]).fails(1);
+        assert!(refused.contains(said), "{refused}");
+    }
+    let words = ["--annotation", "a=b", "-o", "type=docker,dest=app.tar"];
+    let refused = site.build_of(PACKAGES, &words).fails(1);
+    assert!(refused.contains("annotations are in no archive of type=docker"), "{refused}");
+}

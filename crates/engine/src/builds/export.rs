@@ -14,6 +14,7 @@ use oci::{Descriptor, Digest, Platform, Reference, media_type};
 use serde_json::json;
 
 use super::Builds;
+use super::annotations::{Annotations, Place};
 use super::attest::{Attestation, Wishes};
 use super::bases::auth_of;
 use super::client::Client;
@@ -50,11 +51,22 @@ struct Kept {
 ///
 /// # Errors
 /// In BuildKit's words.
-pub fn check(options: &BuildOptions, platforms: usize, wishes: &Wishes) -> Result<()> {
-    let is_docker_tar = |output: &Output| output.kind == "docker" && output.to_client;
-    if (platforms > 1 || wishes.are_spoken()) && options.outputs.iter().any(is_docker_tar) {
-        let text = "docker exporter does not currently support exporting manifest lists";
-        return Err(Error::invalid(text));
+pub fn check(options: &BuildOptions, platforms: &[Platform], wishes: &Wishes) -> Result<()> {
+    let needs_index = platforms.len() > 1 || wishes.are_spoken();
+    for output in &options.outputs {
+        let annotations = Annotations::parse(options, output)?;
+        annotations.check(platforms)?;
+        if output.kind == "docker" && output.to_client {
+            if needs_index {
+                let text = "docker exporter does not currently support exporting manifest lists";
+                return Err(Error::invalid(text));
+            }
+            if !annotations.is_empty() {
+                return Err(Error::not_implemented(
+                    "annotations are in no archive of type=docker: type=oci has them",
+                ));
+            }
+        }
     }
     Ok(())
 }
@@ -104,9 +116,10 @@ impl Builds {
     ) -> Result<Kept> {
         let task = Task::begin(client, "exporting to image");
         let (builds, all, to) = (self.clone(), Arc::clone(all), output.clone());
+        let annotations = Annotations::parse(options, output)?;
         let references = references(&names(options, output))?;
         let named = references.clone();
-        let put = blocking(move || builds.put(&all, &to, &named)).await;
+        let put = blocking(move || builds.put(&all, &to, &annotations, &named)).await;
         if let Ok(kept) = &put {
             task.did("exporting layers", 0);
             let what =
@@ -121,10 +134,17 @@ impl Builds {
         put
     }
 
-    /// Blocks.
-    fn put(&self, all: &[Built], output: &Output, references: &[Reference]) -> Result<Kept> {
+    /// As an index where there is more to say than an image's configuration can. Blocks.
+    fn put(
+        &self,
+        all: &[Built],
+        output: &Output,
+        annotations: &Annotations,
+        references: &[Reference],
+    ) -> Result<Kept> {
         let images = self.store.images();
         if let [built] = all
+            && annotations.is_empty()
             && !built.attestations.iter().any(|one| one.is_for(output))
         {
             let config = configuration(built)?;
@@ -133,9 +153,10 @@ impl Builds {
             let root = images.put_built(&bytes, &built.layers.digests, references)?;
             return Ok(Kept { root, index: None });
         }
-        let new = index::make(&self.store, all, output, references)?;
-        let index = Some(index::describe(media_type::OCI_INDEX, &new.document));
-        Ok(Kept { root: images.put_index(&new, references)?, index })
+        let new = index::make(&self.store, all, output, annotations, references)?;
+        let mut index = index::describe(media_type::OCI_INDEX, &new.document);
+        index.annotations = annotations.at(Place::IndexDescriptor, None);
+        Ok(Kept { root: images.put_index(&new, references)?, index: Some(index) })
     }
 
     fn tell_tag(&self, id: &Digest, name: &Reference) {
@@ -186,8 +207,9 @@ impl Builds {
         let references = references(&names(options, output))?;
         let (builds, all, client) = (self.clone(), Arc::clone(all), Arc::clone(client));
         let to = output.clone();
+        let annotations = Annotations::parse(options, output)?;
         let sent = blocking(move || {
-            let kept = builds.put(&all, &to, &references)?;
+            let kept = builds.put(&all, &to, &annotations, &references)?;
             let mut out = client.output(index)?;
             builds.write(&kept, &references, &mut out)?;
             out.finish().map_err(not_sent)?;
@@ -201,9 +223,11 @@ impl Builds {
     /// Blocks.
     fn write(&self, kept: &Kept, references: &[Reference], out: &mut dyn Write) -> Result<()> {
         let images = self.store.images();
-        if kept.index.is_some() {
+        if let Some(index) = &kept.index {
             let whole = images.whole_index(kept.root.as_str())?;
-            let whole = whole.ok_or_else(|| Error::not_found("the image was removed meanwhile"))?;
+            let mut whole =
+                whole.ok_or_else(|| Error::not_found("the image was removed meanwhile"))?;
+            whole.descriptor.annotations.clone_from(&index.annotations);
             return Ok(images.write_layout(&whole, references, out)?);
         }
         let mut wanted: Vec<String> = references.iter().map(Reference::to_string).collect();

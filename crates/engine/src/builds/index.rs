@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use store::Store;
 use store::images::{IndexedImage, NewIndex};
 
+use super::annotations::{Annotations, Place};
 use super::attest::Attestation;
 use super::export::{Built, configuration};
 use crate::error::{Error, Result};
@@ -23,16 +24,20 @@ pub fn make(
     store: &Store,
     all: &[Built],
     output: &Output,
+    annotations: &Annotations,
     names: &[Reference],
 ) -> Result<NewIndex> {
     let (mut images, mut entries) = (Vec::new(), Vec::new());
     let (mut attached, mut last) = (Vec::new(), Vec::new());
     for built in all {
         let config = json(&configuration(built)?)?;
-        let manifest: Manifest = store.images().manifest_of(&config, &built.layers.digests)?;
-        let manifest = json(&manifest)?;
+        let platform = Some(&built.platform);
+        let manifest = store.images().manifest_of(&config, &built.layers.digests)?;
+        let manifest =
+            json(&Manifest { annotations: annotations.at(Place::Manifest, platform), ..manifest })?;
         let mut entry = describe(media_type::OCI_MANIFEST, &manifest);
-        entry.platform = Some(built.platform.clone());
+        entry.platform = platform.cloned();
+        entry.annotations = annotations.at(Place::ManifestDescriptor, platform);
         let wanted = built.attestations.iter().filter(|one| one.is_for(output));
         let wanted: Vec<&Attestation> = wanted.collect();
         if !wanted.is_empty() {
@@ -49,7 +54,7 @@ pub fn make(
         schema_version: 2,
         media_type: media_type::OCI_INDEX.to_owned(),
         manifests: entries,
-        annotations: Default::default(),
+        annotations: annotations.at(Place::Index, None),
     };
     Ok(NewIndex { document: json(&index)?, images, attached })
 }

@@ -1,5 +1,6 @@
 //! Builds: who asks for them, and what becomes of them (docs/design/0017-builds.md).
 
+mod annotations;
 mod attest;
 mod bases;
 mod bounded;
@@ -90,7 +91,7 @@ impl Builds {
     ) -> Result<BuildResult> {
         let platforms = platforms(&options)?;
         let wishes = Wishes::parse(&options)?;
-        export::check(&options, platforms.len(), &wishes)?;
+        export::check(&options, &platforms, &wishes)?;
         let started = Timestamp::now();
         let (file, mut plans) = self.plan_all(&options, &platforms, client).await?;
         let vertices: Arc<[Vertex]> = builder::plan::join(&mut plans).into();

@@ -130,7 +130,7 @@ pub(super) fn parse(context: &Context, parsed: &Parsed) -> Result<(BuildOptions,
         target: parsed.string("target"),
         build_args: build_args(context, &parsed.list("build-arg")),
         labels: pairs(&parsed.list("label")),
-        annotations: pairs(&parsed.list("annotation")),
+        annotations: annotations(parsed)?,
         tags: parsed.list("tag").iter().map(|tag| reference::with_tag(tag)).collect(),
         platforms: separated(&platform::all_wanted(parsed)),
         no_cache: parsed.bool("no-cache"),
@@ -170,6 +170,15 @@ pub(super) fn parse(context: &Context, parsed: &Parsed) -> Result<(BuildOptions,
     }
     outputs(parsed, &mut options, &mut local)?;
     Ok((options, local))
+}
+
+/// `[type[,type...]:]key=value`; what the types are is the engine's to know.
+fn annotations(parsed: &Parsed) -> Result<BTreeMap<String, String>> {
+    let all = parsed.list("annotation");
+    match all.iter().find(|text| !text.contains('=')) {
+        Some(text) => Err(failure(&format!("invalid annotation {text:?}, expected key=value"))),
+        None => Ok(pairs(&all)),
+    }
 }
 
 /// What `--attest` says, and its shorthands, by type.
