@@ -64,6 +64,8 @@ fn a_full_disk_is_said_and_the_engine_goes_on() {
     engine.gantry(&["run", "-d", "--name", "talker", "busybox", "sh", "-c", script]).ok();
     engine.gantry(&["create", "--name", "waiting", "busybox", "sleep", "300"]).ok();
     engine.wait_until("it talks", |engine| log_lines(engine, "talker") > 10);
+    let write = "head -c 2000000 /dev/urandom > /large";
+    engine.gantry(&["exec", "talker", "sh", "-c", write]).ok();
     disk.fill();
 
     let created = engine.gantry(&["create", "--name", "late", "busybox", "true"]).fails(1);
@@ -72,6 +74,8 @@ fn a_full_disk_is_said_and_the_engine_goes_on() {
         .gantry(&["load", "-i", &testkit::engine::image_archive("hello-world").to_string_lossy()])
         .fails(1);
     assert!(loaded.contains("No space left") || loaded.contains("full"), "{loaded}");
+    let committed = engine.gantry(&["commit", "talker"]).fails(1);
+    assert!(committed.contains("No space left"), "{committed}");
     // It may be started or not; whoever asks is told.
     let started = engine.gantry(&["start", "waiting"]);
     if started.code != 0 {

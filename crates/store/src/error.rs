@@ -46,6 +46,11 @@ impl Error {
     pub(crate) fn io(what: impl Into<String>, source: impl Into<io::Error>) -> Error {
         Error { kind: Kind::System, what: what.into(), source: Some(Box::new(source.into())) }
     }
+
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        let source = self.source.as_ref().and_then(|source| source.downcast_ref::<io::Error>());
+        source.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    }
 }
 
 impl fmt::Display for Error {

@@ -49,7 +49,11 @@ impl Images<'_> {
             let layer = self.store.add_layer(&mut reader, lease, &mut |_| ());
             drop(reader);
             let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            written.and(layer)
+            match written {
+                // Nobody took the rest: why is the reader's to say.
+                Err(error) if error.is_broken_pipe() && layer.is_err() => layer,
+                written => written.and(layer),
+            }
         })
     }
 }

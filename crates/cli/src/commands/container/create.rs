@@ -84,7 +84,7 @@ pub(super) async fn create(
     parsed: &Parsed,
     options: &Options,
 ) -> Result<String> {
-    options.warn_of_risks();
+    warn_of_options(&options.request);
     let cid_file = CidFile::reserve(&options.request)?;
     reference::check_image(&options.request.config.image)?;
     let platform = platform::wanted(parsed);
@@ -94,7 +94,6 @@ pub(super) async fn create(
         pull_image(context, client, parsed, &options.request.config.image).await?;
     }
     check_engine(client, options).await?;
-    warn_of_options(&options.request);
     let attempt = || client.container_create(parsed.str("name"), &platform, &options.request);
     let created = match attempt().await {
         Err(error) if error.is_not_found() && pull == "missing" && is_missing_image(&error) => {
@@ -112,9 +111,14 @@ pub(super) async fn create(
     Ok(created.id)
 }
 
-/// What the engine has no reason to speak of.
+/// What the engine has no reason to speak of, and first of all, as in Docker's client.
 fn warn_of_options(request: &CreateRequest) {
     let Some(host) = &request.host_config else { return };
+    if host.resources.oom_kill_disable == Some(true) && host.resources.memory == 0 {
+        warn(
+            "WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.",
+        );
+    }
     let is_local = |server: &&String| server.starts_with("127.") || *server == "::1";
     if let Some(server) = host.dns.iter().flatten().find(is_local) {
         warn(format!("WARNING: Localhost DNS setting (--dns={server}) may fail in containers."));

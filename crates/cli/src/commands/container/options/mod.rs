@@ -23,7 +23,6 @@ pub(super) use network::published_ports;
 
 use crate::context::Context;
 use crate::flags::{Flag, Parsed};
-use crate::output::warn;
 
 /// Flags that describe a container.
 pub(super) const FLAGS: &[Flag] = &[
@@ -225,21 +224,6 @@ impl Options {
         if !config.proxies.is_empty() {
             let env = self.request.config.env.get_or_insert_default();
             config.add_proxies(&context.host_text(), env);
-        }
-    }
-
-    /// Tells of what may be regretted, as Docker's client does.
-    pub(super) fn warn_of_risks(&self) {
-        let Some(host) = &self.request.host_config else { return };
-        if host.resources.oom_kill_disable == Some(true) && host.resources.memory == 0 {
-            warn(
-                "WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.",
-            );
-        }
-        let is_loopback =
-            |text: &&String| text.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-        if let Some(dns) = host.dns.iter().flatten().find(is_loopback) {
-            warn(format!("WARNING: Localhost DNS setting (--dns={dns}) may fail in containers."));
         }
     }
 
