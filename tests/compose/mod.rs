@@ -13,6 +13,7 @@ mod logs;
 mod plan;
 mod project;
 mod ps;
+mod publish;
 mod push;
 mod rolling;
 mod run;

@@ -102,6 +102,14 @@ impl Registry {
         self.ask("GET", path)
     }
 
+    /// What is served there, which is text.
+    #[track_caller]
+    pub(crate) fn text(&self, path: &str) -> String {
+        let reply = self.get(path);
+        assert_eq!(reply.status, 200, "{path}");
+        String::from_utf8(reply.body).unwrap()
+    }
+
     /// Pushes a blob in one request and returns its digest.
     #[track_caller]
     fn push_blob(&self, repository: &str, content: &[u8]) -> String {

@@ -23,6 +23,6 @@ mod yaml;
 
 pub use error::{Error, Result};
 pub use interpolate::Variable;
-pub use load::{Loaded, Options, load, variables};
+pub use load::{Loaded, Options, Publication, load, publication, variables};
 pub use render::Format;
 pub use yaml::Place;

@@ -13,6 +13,7 @@ mod name;
 mod normalise;
 mod paths;
 mod profiles;
+mod publish;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use crate::interpolate::{self, Environment, Variable};
 use crate::merge;
 use crate::yaml::{Map, Node, Value};
 
+pub use publish::{Publication, publication};
 use source::Source;
 
 /// What a user said about which project is meant, and how far it is to be worked out.

@@ -21,6 +21,7 @@ pub(crate) mod port;
 mod progress;
 mod project;
 pub(crate) mod ps;
+pub(crate) mod publish;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod restart;
@@ -65,6 +66,7 @@ pub(crate) const GROUP: Group = Group {
         &plan::COMMAND,
         &port::COMMAND,
         &ps::COMMAND,
+        &publish::COMMAND,
         &pull::COMMAND,
         &push::COMMAND,
         &restart::COMMAND,

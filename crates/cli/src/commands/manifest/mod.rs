@@ -13,6 +13,8 @@ mod remote;
 
 use oci::Reference;
 
+pub(crate) use remote::Remote;
+
 use crate::command::Group;
 use crate::error::{Failure, Result};
 use crate::flags::Flag;

@@ -11,7 +11,7 @@ use super::entry::Entry;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 
-pub(super) struct Remote<'c> {
+pub(crate) struct Remote<'c> {
     context: &'c Context,
     insecure: bool,
 }
@@ -23,7 +23,7 @@ pub(super) enum Found {
 }
 
 impl<'c> Remote<'c> {
-    pub(super) fn new(context: &'c Context, insecure: bool) -> Self {
+    pub(crate) fn new(context: &'c Context, insecure: bool) -> Self {
         Self { context, insecure }
     }
 
@@ -62,10 +62,17 @@ impl<'c> Remote<'c> {
     }
 
     /// The repository of a name, to push to.
-    pub(super) async fn open(&self, name: &Reference) -> Result<Repository> {
+    pub(crate) async fn open(&self, name: &Reference) -> Result<Repository> {
         let (settings, credentials) = self.way_to(name);
         let opened = Repository::open(&settings, name, &credentials, Access::Push).await;
         opened.map_err(|error| told(error, name))
+    }
+
+    /// Of what a name leads to now.
+    pub(crate) async fn digest(&self, name: &Reference) -> Result<Digest> {
+        let (settings, credentials) = self.way_to(name);
+        let found = Repository::find(&settings, name, &Which::of(name), &credentials).await;
+        found.map(|(_, root)| root.digest).map_err(|error| told(error, name))
     }
 
     fn way_to(&self, name: &Reference) -> (Settings, Credentials) {
