@@ -289,6 +289,7 @@ impl PortFilter {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::record::State;
     use super::super::record::tests::record;
     use super::*;
 
@@ -375,6 +376,12 @@ mod tests {
 
     fn published() -> Record {
         let mut record = record("ab");
+        let interface = serde_json::json!({
+            "network_id": "n", "network": "bridge", "endpoint_id": "e", "name": "eth0", "host_link": "veth0",
+            "ipv4": { "ip": "172.17.0.2", "prefix_len": 24, "gateway": "172.17.0.1" },
+            "ipv6": null, "mac": "02:42:ac:11:00:02", "mtu": 0,
+        });
+        record.state.interfaces = vec![serde_json::from_value(interface).expect("an interface")];
         let keys = ["80/tcp", "81/tcp", "443/tcp"];
         record.config.exposed_ports = Some(keys.map(|key| (key.to_owned(), Empty {})).into());
         record.state.ports = ["0.0.0.0", "::"]
@@ -423,6 +430,9 @@ mod tests {
         let listed = serde_json::to_string(&listed(&published())).expect("JSON");
         assert!(listed.ends_with(r#"{"PrivatePort":443,"Type":"tcp"}]"#), "{listed}");
         assert_eq!(listed.matches("PublicPort").count(), 4);
+        // Where nothing could be published, what is exposed is not shown.
+        let nowhere = Record { state: State::default(), ..published() };
+        assert_eq!((port_map(&nowhere), super::listed(&nowhere).len()), (PortMap::new(), 0));
     }
 
     #[test]
