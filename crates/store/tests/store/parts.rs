@@ -62,7 +62,10 @@ fn two_directories_are_shown_and_written_as_one() {
     let layer = over(&store, "after", &base.diff_id, &lease);
     assert_eq!((layer.size, layer.over), (1050, Some(base.number)));
     let same = "s".repeat(1000);
-    assert_eq!(shown(&store, &[layer.diff_id.clone()]), ["after".repeat(10), same.clone()]);
+    assert_eq!(
+        shown(&store, std::slice::from_ref(&layer.diff_id)),
+        ["after".repeat(10), same.clone()]
+    );
     let mut written = Vec::new();
     store.write_layer_tar(&layer, &mut written).unwrap();
     assert_eq!(written, tar("after"));
@@ -97,7 +100,11 @@ fn what_a_layer_lies_over_stays_and_goes_with_it() {
     assert_eq!((pruned.removed.len(), pruned.reclaimed), (1, 0));
     assert_eq!((directories(root.path()), builds.size().unwrap()), (2, base_size + own));
     assert_eq!(builds.all().unwrap()[0].size, base_size + own);
-    let id = store.images().put_built(&config(&[tar("after")]), &[layer.diff_id.clone()], &[]);
+    let id = store.images().put_built(
+        &config(&[tar("after")]),
+        std::slice::from_ref(&layer.diff_id),
+        &[],
+    );
     let id = id.unwrap();
     assert_eq!(store.images().by_id(&id).unwrap().size(), 1050);
     assert_eq!(store.images().disk_usage().unwrap(), base_size + own);
@@ -127,7 +134,10 @@ fn a_loss_of_power_takes_both_or_neither() {
     let store = Store::open(root.path()).unwrap();
     assert_eq!((store.builds().all().unwrap().len(), directories(root.path())), (0, 0));
     let layer = make(&store);
-    let id = store.images().put_built(&config(&[tar("after")]), &[layer.clone()], &[]).unwrap();
+    let id = store
+        .images()
+        .put_built(&config(&[tar("after")]), std::slice::from_ref(&layer), &[])
+        .unwrap();
     drop(store);
     goes_down();
     let store = Store::open(root.path()).unwrap();
