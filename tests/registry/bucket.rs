@@ -3,6 +3,7 @@
 use testkit::bucket::Bucket;
 use testkit::engine::wait_for;
 
+use super::garbage::goes_alone;
 use super::{Registry, digest};
 
 /// More than one piece of an upload, of bytes that repeat late.
@@ -93,31 +94,9 @@ fn only_garbage_of_a_bucket_goes_while_images_are_pushed() {
     let Some(bucket) = Bucket::start("garbage of a bucket") else { return };
     let flags = ["--gc-interval=200ms", "--gc-grace=5s"];
     let (one, other) = (Registry::over(&bucket, &flags), Registry::over(&bucket, &flags));
-    let garbage = one.push_blob("a", b"garbage");
-    let old = one.push_image("a", "old", "old layer");
-    assert_eq!(one.ask("DELETE", &format!("/v2/a/manifests/{old}")).status, 202);
-    let names = [garbage.clone(), digest(b"old layer")];
-    let left = || {
-        let blobs = bucket.keys("blobs/");
-        names.iter().any(|name| blobs.iter().any(|key| key.ends_with(&name[7..])))
-    };
-    assert!(left());
-    let mut pushed = 0;
-    while left() {
-        let server = if pushed % 2 == 0 { &one } else { &other };
-        server.push_image("a", &format!("v{pushed}"), &format!("layer {pushed}"));
-        server.push_image("b", &format!("v{pushed}"), "shared layer");
-        pushed += 1;
-    }
-    assert!(pushed > 0);
-    for at in 0..pushed {
-        assert_eq!(other.get(&format!("/v2/a/manifests/v{at}")).status, 200);
-        let layer = format!("layer {at}");
-        let blob = one.get(&format!("/v2/a/blobs/{}", digest(layer.as_bytes())));
-        assert_eq!(blob.body, layer.as_bytes(), "of v{at}");
-    }
-    assert_eq!(one.get(&format!("/v2/b/blobs/{}", digest(b"shared layer"))).status, 200);
-    assert_eq!(one.get(&format!("/v2/a/blobs/{garbage}")).status, 404);
+    goes_alone(&one, &other, |name| {
+        bucket.keys("blobs/").iter().any(|key| key.ends_with(name.trim_start_matches("sha256:")))
+    });
 }
 
 #[test]

@@ -19,14 +19,20 @@ fn file(registry: &Registry, name: &str) -> PathBuf {
 fn only_garbage_goes_while_images_are_pushed() {
     let registry = Registry::start_with(&["--gc-interval=20ms", "--gc-grace=5s"]);
     let other = registry.beside(&["--gc-interval=20ms", "--gc-grace=5s"]);
-    let garbage = registry.push_blob("a", b"garbage");
-    let old = registry.push_image("a", "old", "old layer");
-    assert_eq!(registry.ask("DELETE", &format!("/v2/a/manifests/{old}")).status, 202);
+    goes_alone(&registry, &other, |name| file(&registry, name).exists());
+}
+
+/// Pushes to both until what nobody refers to is gone: all else is there.
+#[track_caller]
+pub(super) fn goes_alone(one: &Registry, other: &Registry, is_there: impl Fn(&str) -> bool) {
+    let garbage = one.push_blob("a", b"garbage");
+    let old = one.push_image("a", "old", "old layer");
+    assert_eq!(one.ask("DELETE", &format!("/v2/a/manifests/{old}")).status, 202);
+    let names = [garbage.clone(), digest(b"old layer")];
     let mut pushed = 0;
-    let old_layer = digest(b"old layer");
-    // A layer that all have, one that each has for itself, and both servers.
-    while [&garbage, &old_layer].into_iter().any(|name| file(&registry, name).exists()) {
-        let server = if pushed % 2 == 0 { &registry } else { &other };
+    // A layer that all have, and one that each has for itself.
+    while names.iter().any(|name| is_there(name)) {
+        let server = if pushed % 2 == 0 { one } else { other };
         server.push_image("a", &format!("v{pushed}"), &format!("layer {pushed}"));
         server.push_image("b", &format!("v{pushed}"), "shared layer");
         pushed += 1;
@@ -39,8 +45,8 @@ fn only_garbage_goes_while_images_are_pushed() {
         assert_eq!(blob.body, layer.as_bytes(), "of v{at}");
     }
     let shared = digest(b"shared layer");
-    assert_eq!(registry.get(&format!("/v2/b/blobs/{shared}")).body, b"shared layer");
-    assert_eq!(registry.get(&format!("/v2/a/blobs/{garbage}")).status, 404);
+    assert_eq!(one.get(&format!("/v2/b/blobs/{shared}")).body, b"shared layer");
+    assert_eq!(one.get(&format!("/v2/a/blobs/{garbage}")).status, 404);
 }
 
 #[test]

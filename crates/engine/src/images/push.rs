@@ -82,10 +82,11 @@ impl Images {
         name: &Reference,
         report: &Reporter,
     ) -> Result<()> {
-        if let Some(index) = self.store.images().whole_index(&name.to_string())?
-            && self.push_index(repository, name, &index, report).await?
-        {
-            return Ok(());
+        if let Some(index) = self.store.images().whole_index(&name.to_string())? {
+            if self.push_index(repository, name, &index, report).await? {
+                return Ok(());
+            }
+            report.status("Not all platforms can be pushed as they came: pushing one alone").await;
         }
         let image = self.store.images().get(&name.to_string())?;
         let lease = self.store.lease("push");
