@@ -108,7 +108,10 @@ fn messages_are_input_and_output_and_the_end_is_a_close() {
     assert!(kinds.contains(&PONG) && kinds.contains(&BINARY) && !kinds.contains(&TEXT));
     let text = text.replace("there?", "");
     assert!(text.contains("got one\n") && text.contains("wrong\n"), "{}", &text[..200]);
-    assert!(text.contains("and two\n") && text.ends_with("19999\n20000\n"));
+    // Two streams have no order between them.
+    let text = text.replace("wrong\n", "");
+    let end = &text[text.len().saturating_sub(200)..];
+    assert!(text.contains("and two\n") && text.ends_with("19999\n20000\n"), "{end:?}");
 }
 
 #[test]
